@@ -1,0 +1,25 @@
+# Every target that does more than one command is a script in scripts/.
+# ARGS are handed on: make dev ARGS='--addr 127.0.0.1:8080'
+
+.PHONY: test build dev demo lint golden fuzz
+
+test:    ## all tests, after installing what they need
+	@scripts/test
+
+build:   ## bin/till
+	go build -trimpath -o bin/till ./cmd/till
+
+dev:     ## the server in sandbox mode, with a chain of its own
+	go run ./cmd/till dev $(ARGS)
+
+demo:    ## four orders paid on that chain, checked step by step
+	go run ./cmd/till demo $(ARGS)
+
+lint:    ## gofmt, go vet, and staticcheck where it is installed
+	@scripts/lint
+
+golden:  ## write the golden files anew; read the diff before committing it
+	@scripts/golden
+
+fuzz:    ## every fuzz target for FUZZTIME each (default 10s)
+	@scripts/fuzz

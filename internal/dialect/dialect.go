@@ -1,0 +1,35 @@
+// Package dialect defines what an API over the engine must offer. Each API is a package below this one:
+// wire types, mapping, error body, authentication and webhook encoding, always in the same files.
+//
+// A dialect decides what a request means and how an answer looks. What happens to money is the engine's.
+package dialect
+
+import (
+	"net/http"
+	"time"
+
+	"till/internal/engine"
+	"till/internal/webhook"
+)
+
+// Dialect is one API.
+type Dialect interface {
+	// Name is the path it is mounted under and the word in Scope.Dialect.
+	Name() string
+	// Handler serves the API's paths, without the mount in front of them.
+	Handler() http.Handler
+	// Tell renders an event for the API's endpoints; ok is false when the API has no such event.
+	Tell(ev engine.Event, o *engine.Order) (told Told, ok bool)
+	// Sign makes the headers of one attempt to deliver a message. keys are the endpoint's secrets, the
+	// newest first: more than one while a rotation lasts.
+	Sign(m engine.Message, keys []webhook.Secret, at time.Time) http.Header
+	// Schedule is the delay before each retry.
+	Schedule() webhook.Schedule
+}
+
+// Told is an event as an endpoint is told of it. Body is stored and sent byte for byte at every attempt.
+type Told struct {
+	ID   string // the same at every attempt
+	Type string // the API's name of the event
+	Body []byte
+}

@@ -1,0 +1,157 @@
+package engine
+
+import (
+	"context"
+	"time"
+
+	"till/internal/fault"
+)
+
+// SaveMerchant adds or changes a merchant.
+func (e *Engine) SaveMerchant(ctx context.Context, m Merchant) error {
+	return e.update(ctx, Keys{}, func(tx Tx) error {
+		if m.CreatedAt.IsZero() {
+			m.CreatedAt = tx.Now()
+		}
+		return tx.SaveMerchant(m)
+	})
+}
+
+// SaveKey adds or changes an API key.
+func (e *Engine) SaveKey(ctx context.Context, k Key) error {
+	return e.update(ctx, Keys{}, func(tx Tx) error {
+		if k.CreatedAt.IsZero() {
+			k.CreatedAt = tx.Now()
+		}
+		return tx.SaveKey(k)
+	})
+}
+
+// SaveEndpoint adds or changes a webhook endpoint. The caller has checked the URL and sealed the secret.
+func (e *Engine) SaveEndpoint(ctx context.Context, ep Endpoint) error {
+	return e.update(ctx, Keys{}, func(tx Tx) error {
+		if ep.CreatedAt.IsZero() {
+			ep.CreatedAt = tx.Now()
+		}
+		return tx.SaveEndpoint(ep)
+	})
+}
+
+// Endpoints lists a scope's webhook endpoints.
+func (e *Engine) Endpoints(ctx context.Context, s Scope) ([]Endpoint, error) {
+	var list []Endpoint
+	err := e.store.View(ctx, func(rd Reader) error {
+		var err error
+		list, err = rd.Endpoints(s)
+		return err
+	})
+	return list, err
+}
+
+// Untold is an event that has no messages yet, with what is needed to render them.
+type Untold struct {
+	Event     Event
+	Order     *Order
+	Endpoints []Endpoint // the scope's, enabled only
+}
+
+// Untold returns the oldest events that have no messages yet.
+func (e *Engine) Untold(ctx context.Context, limit int) ([]Untold, error) {
+	var list []Untold
+	err := e.store.View(ctx, func(rd Reader) error {
+		events, err := rd.UntoldEvents(limit)
+		if err != nil {
+			return err
+		}
+		endpoints := map[Scope][]Endpoint{}
+		for _, ev := range events {
+			if _, ok := endpoints[ev.Scope]; !ok {
+				all, err := rd.Endpoints(ev.Scope)
+				if err != nil {
+					return err
+				}
+				endpoints[ev.Scope] = enabled(all)
+			}
+			u := Untold{Event: ev, Endpoints: endpoints[ev.Scope]}
+			if len(u.Endpoints) > 0 {
+				if u.Order, err = rd.Order(ev.OrderID); err != nil {
+					return err
+				}
+				if err := fillHead(rd, u.Order); err != nil {
+					return err
+				}
+			}
+			list = append(list, u)
+		}
+		return nil
+	})
+	return list, err
+}
+
+// Told writes the messages of events and marks the events as told, in one transaction. Telling an event
+// twice makes no second message: one per event and endpoint.
+func (e *Engine) Told(ctx context.Context, eventIDs []string, messages []Message) error {
+	return e.store.Update(ctx, Keys{}, func(tx Tx) error {
+		for i := range messages {
+			if messages[i].ID == "" {
+				messages[i].ID = tx.NewID()
+				messages[i].CreatedAt = tx.Now()
+				messages[i].NextAt = tx.Now()
+			}
+		}
+		if err := tx.SaveMessages(messages); err != nil {
+			return err
+		}
+		return tx.EventsTold(eventIDs)
+	})
+}
+
+// DueMessages returns messages whose next attempt is due, oldest first.
+func (e *Engine) DueMessages(ctx context.Context, now time.Time, limit int) ([]Message, error) {
+	var list []Message
+	err := e.store.View(ctx, func(rd Reader) error {
+		var err error
+		list, err = rd.DueMessages(now, limit)
+		return err
+	})
+	return list, err
+}
+
+// Endpoint finds an endpoint; nil when it is gone.
+func (e *Engine) Endpoint(ctx context.Context, id string) (*Endpoint, error) {
+	var ep *Endpoint
+	err := e.store.View(ctx, func(rd Reader) error {
+		var err error
+		ep, err = rd.Endpoint(id)
+		return err
+	})
+	return ep, err
+}
+
+// Attempted records the outcome of attempts to deliver messages.
+func (e *Engine) Attempted(ctx context.Context, messages []Message) error {
+	return e.store.Update(ctx, Keys{}, func(tx Tx) error { return tx.SaveMessages(messages) })
+}
+
+// DisableEndpoint stops telling an endpoint (its receiver answered that it is gone).
+func (e *Engine) DisableEndpoint(ctx context.Context, id string) error {
+	ep, err := e.Endpoint(ctx, id)
+	if err != nil {
+		return err
+	}
+	if ep == nil {
+		return fault.New(fault.CodeNotFound, "no such endpoint")
+	}
+	ep.Enabled = false
+	return e.SaveEndpoint(ctx, *ep)
+}
+
+func enabled(all []Endpoint) []Endpoint {
+	var on []Endpoint
+	for _, ep := range all {
+		if ep.Enabled {
+			on = append(on, ep)
+		}
+	}
+	return on
+}

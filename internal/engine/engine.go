@@ -1,0 +1,198 @@
+// Package engine is the one engine under every API: its use cases, one file each, and the storage port.
+//
+// A use case always has the same bracket, in one transaction: load, order.Apply, save, write postings,
+// append events. No network inside it. The engine knows legs and rails, never an API; what an API looks
+// like is in internal/dialect, how rows are stored in internal/store, how money moves in internal/rail.
+package engine
+
+import (
+	"context"
+	"time"
+
+	"till/internal/fault"
+	"till/internal/ledger"
+	"till/internal/order"
+)
+
+// Rest is how long an instrument rests after its order ended before another order may get it.
+const Rest = 30 * time.Minute
+
+// Engine runs the use cases. Safe for concurrent use.
+type Engine struct {
+	store    Store
+	networks map[string]Network
+	wake     func() // called after a commit that wrote events; must not block
+}
+
+// New makes an engine over a store and the networks it collects on. wake is called after each commit
+// that wrote events, so that the webhook worker need not wait for its next look; it may be nil.
+func New(store Store, networks []Network, wake func()) *Engine {
+	e := &Engine{store: store, networks: map[string]Network{}, wake: wake}
+	for _, n := range networks {
+		e.networks[n.ID] = n
+	}
+	if e.wake == nil {
+		e.wake = func() {}
+	}
+	return e
+}
+
+// update runs fn in a transaction and wakes the workers when events were written.
+func (e *Engine) update(ctx context.Context, want Keys, fn func(Tx) error) error {
+	if err := e.store.Update(ctx, want, fn); err != nil {
+		return err
+	}
+	e.wake()
+	return nil
+}
+
+// apply runs one change on an order that is on record (or about to be, when fresh) and writes all that
+// follows: the order, its postings, its events, the end of its hold on an instrument.
+func (e *Engine) apply(tx Tx, o *Order, c order.Change, fresh bool) (order.Outcome, error) {
+	clock, err := tx.Clock(o.Scope.Mode)
+	if err != nil {
+		return order.Outcome{}, err
+	}
+	now := clock.Shift(tx.Now())
+	c.At = now
+
+	was := o.State
+	out, err := order.Apply(o.Order, c)
+	if err != nil || !out.Changed {
+		return out, err
+	}
+	head, err := e.head(tx, o)
+	if err != nil {
+		return out, err
+	}
+
+	o.Order = out.Order
+	o.UpdatedAt = now
+	if c.Kind == order.PayConfirmed && tells(out.Events, "order.paid") {
+		o.Closing, o.ClosingAt = c.Payment.PaymentKey, head
+	}
+	if o.State.Terminal() && !was.Terminal() {
+		o.EndedAt = now
+	}
+	events := e.events(tx, o, out.Events, now, head)
+
+	if fresh {
+		err = tx.InsertOrder(o)
+	} else {
+		err = tx.SaveOrder(o)
+	}
+	if err != nil {
+		return out, err
+	}
+	if o.State.Terminal() && !was.Terminal() && o.Instrument.Value != "" {
+		until, err := e.railTime(tx, o)
+		if err != nil {
+			return out, err
+		}
+		if err := tx.FreeInstrument(o.Instrument, o.ID, until, e.restUntil(o, now)); err != nil {
+			return out, err
+		}
+	}
+	if len(out.Postings) > 0 {
+		if err := e.post(tx, o, out.Postings); err != nil {
+			return out, err
+		}
+	}
+	return out, tx.AddEvents(events)
+}
+
+// restUntil is when an order's instrument may serve again: after every moment at which money could still
+// have been meant for this order, and the rest.
+func (e *Engine) restUntil(o *Order, now time.Time) time.Time {
+	until := now
+	for _, t := range []time.Time{o.Terms.Deadline, o.Terms.ConfirmBy} {
+		if t.After(until) {
+			until = t
+		}
+	}
+	return until.Add(Rest)
+}
+
+// post writes an entry. A merchant's spendable balance never goes below zero.
+func (e *Engine) post(tx Tx, o *Order, postings []order.Posting) error {
+	for _, p := range postings {
+		if p.From.Kind() != ledger.Merchant || p.From.MayBeNegative() || p.From.Book() == ledger.Wallet(o.Scope.Merchant) {
+			continue
+		}
+		have, err := tx.Balance(p.From, p.Amount.Asset(), o.Scope.Mode)
+		if err != nil {
+			return err
+		}
+		if have.Cmp(p.Amount) < 0 {
+			return fault.New(fault.CodeInsufficientBalance, "the balance does not cover this").
+				With("available", have.Decimal()).With("required", p.Amount.Decimal())
+		}
+	}
+	return tx.AddEntry(Entry{ID: tx.NewID(), OrderID: o.ID, Merchant: o.Scope.Merchant, Mode: o.Scope.Mode, At: tx.Now(), Postings: postings})
+}
+
+// events turns the machine's events into rows, numbered within the order.
+func (e *Engine) events(tx Tx, o *Order, list []order.Event, now time.Time, head uint64) []Event {
+	rows := make([]Event, 0, len(list))
+	for _, ev := range list {
+		o.EventSeq++
+		f := Facts{Received: o.Received(), Payment: ev.Payment, Ref: ev.Ref, At: now}
+		for _, p := range o.Payments {
+			if p.PaymentKey == ev.Payment {
+				f.Amount, f.Evidence = p.Amount, p.Evidence
+				f.Confirmations = confirmations(p, head)
+			}
+		}
+		rows = append(rows, Event{
+			ID: tx.NewID(), OrderID: o.ID, Scope: o.Scope, Seq: o.EventSeq,
+			Type: ev.Type, State: ev.State, Overlay: ev.Overlay, Row: ev.Row, At: tx.Now(), Facts: f,
+		})
+	}
+	return rows
+}
+
+// head is the last block the order's rail has told of; 0 when its rail has none.
+func (e *Engine) head(tx Tx, o *Order) (uint64, error) {
+	if o.Rail == "" {
+		return 0, nil
+	}
+	p, err := tx.Progress(o.Rail)
+	if err != nil || p == nil {
+		return 0, err
+	}
+	return p.Cursor.Head, nil
+}
+
+// railTime is the time on the clock of the order's rail up to which everything is told.
+func (e *Engine) railTime(tx Tx, o *Order) (time.Time, error) {
+	p, err := tx.Progress(o.Rail)
+	if err != nil || p == nil || p.Cursor.Horizon.IsZero() {
+		return tx.Now(), err
+	}
+	return p.Cursor.Horizon, nil
+}
+
+// Confirmations counts the blocks from a payment's block to its rail's head, both included. It is live
+// while the order is open and stands still, at its value of that moment, for the payment that closed it.
+func (o *Order) Confirmations(p order.Payment) uint64 {
+	if p.PaymentKey == o.Closing {
+		return confirmations(p, o.ClosingAt)
+	}
+	return confirmations(p, o.Head)
+}
+
+func confirmations(p order.Payment, head uint64) uint64 {
+	if p.Evidence.Block == 0 || head < p.Evidence.Block || p.Rank == order.RankReversed || p.Rank == order.RankFailed {
+		return 0
+	}
+	return head - p.Evidence.Block + 1
+}
+
+func tells(events []order.Event, kind string) bool {
+	for _, ev := range events {
+		if ev.Type == kind {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,207 @@
+package engine
+
+import (
+	"context"
+	"time"
+
+	"till/internal/fault"
+	"till/internal/ledger"
+	"till/internal/order"
+	"till/internal/rail"
+)
+
+// Report is one word of a rail: how far it has told everything, and what it saw on the way.
+type Report struct {
+	Progress Progress
+	Seen     []rail.Observation
+}
+
+// Observe books what a rail saw and moves its cursor, in one transaction: a cursor that moved has told
+// everything before it, and a crash in between tells it again. An observation is never refused.
+//
+// Error: version_conflict when another watcher has taken over the rail.
+func (e *Engine) Observe(ctx context.Context, n Network, r Report) error {
+	want := Keys{}
+	for _, s := range r.Seen {
+		want.Payments = append(want.Payments, order.PaymentKey{Rail: string(n.Rail), External: s.External})
+	}
+	return e.update(ctx, want, func(tx Tx) error {
+		if err := tx.SaveProgress(r.Progress); err != nil {
+			return err
+		}
+		for _, s := range r.Seen {
+			if err := e.observe(tx, n, s); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// observe finds who owns a payment (the order that was told of it before, else the order that held the
+// instrument at that time, else nobody) and tells the owner.
+func (e *Engine) observe(tx Tx, n Network, s rail.Observation) error {
+	key := order.PaymentKey{Rail: string(n.Rail), External: s.External}
+	owner, err := tx.OrderByPayment(key)
+	if err != nil {
+		return err
+	}
+	in := Instrument{Family: n.Family, Value: s.Instrument}
+	if owner == "" {
+		stray, err := tx.Stray(key)
+		if err != nil {
+			return err
+		}
+		if stray != nil {
+			return e.observeStray(tx, n, *stray, s)
+		}
+		hold, err := tx.HoldAt(in, s.Value)
+		if err != nil {
+			return err
+		}
+		if hold == nil {
+			return e.newStray(tx, n, in, s)
+		}
+		owner = hold.OrderID
+	}
+	o, err := tx.Order(owner)
+	if err != nil {
+		return err
+	}
+	clock, err := tx.Clock(o.Scope.Mode)
+	if err != nil {
+		return err
+	}
+	skew := o.Skew
+	if o.Rail != n.Rail {
+		skew = 0
+	}
+	s.Evidence.At = s.Value
+	c := order.Change{Kind: told(s.Rank), Actor: order.ByEngine, Payment: order.Payment{
+		PaymentKey: key, Epoch: s.Epoch, Amount: s.Amount, Value: clock.Shift(s.Value.Add(-skew)),
+		Source: payer(o.Terms.Book, n.Rail), Evidence: s.Evidence, Final: s.Final,
+	}}
+	_, err = e.apply(tx, o, c, false)
+	return err
+}
+
+// newStray records the first word of a payment that hit an instrument no order held at that time.
+func (e *Engine) newStray(tx Tx, n Network, in Instrument, s rail.Observation) error {
+	pool, err := tx.InstrumentPool(in)
+	if err != nil {
+		return err
+	}
+	stray := Stray{Mode: n.Mode, Instrument: in, Payment: order.Payment{PaymentKey: order.PaymentKey{Rail: string(n.Rail), External: s.External}}}
+	if pool != nil {
+		stray.Merchant, stray.Mode = pool.Merchant, pool.Mode
+	}
+	return e.observeStray(tx, n, stray, s)
+}
+
+// observeStray keeps the books of money that no order owns.
+func (e *Engine) observeStray(tx Tx, n Network, stray Stray, s rail.Observation) error {
+	book := ledger.House
+	if stray.Merchant != "" {
+		book = ledger.Wallet(stray.Merchant)
+	}
+	clock, err := tx.Clock(stray.Mode)
+	if err != nil {
+		return err
+	}
+	s.Evidence.At = s.Value
+	c := order.Change{Kind: told(s.Rank), At: clock.Shift(tx.Now()), Payment: order.Payment{
+		PaymentKey: stray.PaymentKey, Epoch: s.Epoch, Amount: s.Amount, Value: clock.Shift(s.Value),
+		Source: payer(book, n.Rail), Evidence: s.Evidence, Final: s.Final,
+	}}
+	next, postings, _, changed := order.ApplyStray(stray.Payment, c, book)
+	if !changed {
+		return nil
+	}
+	stray.Payment = next
+	if err := tx.SaveStray(&stray); err != nil {
+		return err
+	}
+	if len(postings) == 0 {
+		return nil
+	}
+	return tx.AddEntry(Entry{ID: tx.NewID(), Merchant: stray.Merchant, Mode: stray.Mode, At: tx.Now(), Postings: postings})
+}
+
+// payer is the account outside that a rail's money comes from. A wallet's memorandum has its own.
+func payer(book ledger.Book, r rail.Name) ledger.Account {
+	if book.IsWallet() {
+		return book.Account(ledger.PayerOn(string(r)))
+	}
+	return ledger.House.Account(ledger.PayerOn(string(r)))
+}
+
+func told(r order.Rank) order.ChangeKind {
+	switch r {
+	case order.RankSeen:
+		return order.PaySeen
+	case order.RankFailed:
+		return order.PayFailed
+	case order.RankConfirmed:
+		return order.PayConfirmed
+	default:
+		return order.PayReversed
+	}
+}
+
+// Tick lets time pass for the orders of one rail whose deadline the rail has told everything up to. It
+// returns how many orders it looked at; fewer than limit means none is left for now.
+//
+// through is the smaller of now and the rail's horizon, on the mode's clock: an order never expires
+// before every payment up to its deadline could have been told.
+func (e *Engine) Tick(ctx context.Context, m Mode, r rail.Name, now time.Time, limit int) (int, error) {
+	var ids []string
+	err := e.store.View(ctx, func(rd Reader) error {
+		clock, err := rd.Clock(m)
+		if err != nil {
+			return err
+		}
+		p, err := rd.Progress(r)
+		if err != nil || p == nil {
+			return err
+		}
+		ids, err = rd.Due(m, r, through(clock, now, p.Cursor.Horizon), limit)
+		return err
+	})
+	if err != nil {
+		return 0, err
+	}
+	for _, id := range ids {
+		err := e.update(ctx, Keys{Orders: []string{id}}, func(tx Tx) error { return e.tick(tx, id) })
+		if err != nil && !fault.Is(err, fault.CodeOrderStateConflict) {
+			return 0, err
+		}
+	}
+	return len(ids), nil
+}
+
+func (e *Engine) tick(tx Tx, id string) error {
+	o, err := tx.Order(id)
+	if err != nil {
+		return err
+	}
+	clock, err := tx.Clock(o.Scope.Mode)
+	if err != nil {
+		return err
+	}
+	p, err := tx.Progress(o.Rail)
+	if err != nil || p == nil {
+		return err
+	}
+	_, err = e.apply(tx, o, order.Change{
+		Kind: order.Tick, Actor: order.ByEngine, Through: through(clock, tx.Now(), p.Cursor.Horizon.Add(-o.Skew)),
+	}, false)
+	return err
+}
+
+// through is how far time has passed for a rail. A rail without a horizon has told all there is.
+func through(clock Clock, now, horizon time.Time) time.Time {
+	if horizon.IsZero() || now.Before(horizon) {
+		return clock.Shift(now)
+	}
+	return clock.Shift(horizon)
+}

@@ -1,0 +1,200 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"till/internal/ledger"
+	"till/internal/money"
+	"till/internal/order"
+	"till/internal/rail"
+)
+
+// Store is the storage port. internal/store implements it; internal/store/storetest is its specification.
+type Store interface {
+	// Update runs fn in a durable transaction and returns after the commit. The store groups callers: fn
+	// runs on the writer's goroutine, one after another, and sees what earlier ones of its group did. It may
+	// run more than once, must not block, and must not keep tx. What fn wrote is dropped when it returns an
+	// error, and only that. want names what fn will read, so that it is loaded for the whole group at once;
+	// reading something else works and costs a query.
+	//
+	// Errors: fn's own; version_conflict, commit_unknown, overloaded (all may be tried again).
+	Update(ctx context.Context, want Keys, fn func(Tx) error) error
+	// View reads a consistent state that includes every update acknowledged before.
+	View(ctx context.Context, fn func(Reader) error) error
+}
+
+// Keys names what a transaction will read.
+type Keys struct {
+	Orders   []string // internal ids
+	Unique   []UniqueKey
+	Payments []order.PaymentKey
+	Answers  []AnswerKey
+	Settings []SettingScope
+}
+
+// UniqueKey names an order by what is unique in its scope.
+type UniqueKey struct {
+	Scope Scope
+	Key   string
+}
+
+// AnswerKey names a remembered answer.
+type AnswerKey struct{ Scope, Key string }
+
+// SettingScope is whose settings.
+type SettingScope struct {
+	Merchant string
+	Mode     Mode
+}
+
+// Tx is one caller's transaction. Reads see the writes of the same and of earlier callers of the group.
+// An order that a read returns belongs to the caller: changing it changes nothing until SaveOrder.
+type Tx interface {
+	Now() time.Time // true time, one per transaction, never before an earlier transaction's
+	NewID() string  // internal id: 26 characters, sorts by time
+
+	Order(id string) (*Order, error)                   // not_found
+	OrderByUnique(k UniqueKey) (*Order, error)         // nil when there is none
+	OrderByPayment(k order.PaymentKey) (string, error) // the owning order's id; "" when unknown or a stray
+	Stray(k order.PaymentKey) (*Stray, error)          // nil when there is none
+	HoldAt(in Instrument, at time.Time) (*Hold, error) // the latest hold with From before at, else nil
+	InstrumentPool(in Instrument) (*Pool, error)       // nil when unknown
+	Answer(k AnswerKey) (*Answer, error)               // nil when there is none
+	Settings(s SettingScope) (map[string]json.RawMessage, error)
+	Clock(m Mode) (Clock, error)
+	Progress(r rail.Name) (*Progress, error) // nil when the rail never told anything
+	Balance(a ledger.Account, asset money.Asset, m Mode) (money.Amount, error)
+
+	// TakeInstrument hands out a free instrument of the pool to the order: never used first, oldest
+	// import first, then the one at rest longest. It goes back by itself when fn fails. no_address when
+	// there is none.
+	TakeInstrument(p Pool, orderID string, from time.Time) (Instrument, error)
+	// FreeInstrument ends the order's hold; the instrument may be handed out again from restUntil on.
+	FreeInstrument(in Instrument, orderID string, at, restUntil time.Time) error
+	// ImportInstruments adds instruments to a pool; those the pool has already are left alone; one that
+	// another pool has is a fault invalid_address (Param: index). Returns how many are new.
+	ImportInstruments(p Pool, list []Imported) (added int, err error)
+
+	InsertOrder(o *Order) error // gives Number and Version; duplicate_reference (Details existing = public id) when UniqueKey is taken
+	SaveOrder(o *Order) error   // version_conflict
+	SaveStray(s *Stray) error
+	AddEntry(e Entry) error // checks each posting; balances are summed per group
+	AddEvents(list []Event) error
+	Remember(a Answer) error
+	Forget(k AnswerKey) error
+
+	SaveProgress(p Progress) error                                       // version_conflict when the stored fence is larger
+	SaveSetting(s SettingScope, key string, value json.RawMessage) error // nil value deletes
+	MoveClock(m Mode, to ClockMove) error                                // never backwards
+
+	SaveMerchant(m Merchant) error
+	SaveEndpoint(e Endpoint) error
+	SaveMessages(list []Message) error // insert or update by id; a message whose (event, endpoint) exists is left alone on insert
+	EventsTold(ids []string) error     // these events have their messages
+	SaveKey(k Key) error
+}
+
+// Key is an API key on record. The key itself is not: only its hash.
+type Key struct {
+	ID        string
+	Hash      string // lower-case hex SHA-256 of the key
+	Prefix    string // what may be shown
+	Scope     Scope  // Dialect "" for an operator's token
+	Name      string
+	Scopes    []string
+	Active    bool
+	ExpiresAt time.Time
+	CreatedAt time.Time
+}
+
+// Stray is a payment that no order owns.
+type Stray struct {
+	order.Payment
+	Mode       Mode
+	Merchant   string // whose instrument it hit; "" for the house
+	Instrument Instrument
+}
+
+// Reader is a consistent read-only view.
+type Reader interface {
+	Order(id string) (*Order, error)                            // not_found
+	OrderByPublic(scope Scope, publicID string) (*Order, error) // not_found, also for another scope's; the zero scope means any: for operators
+	OrderByUnique(k UniqueKey) (*Order, error)                  // not_found
+	Orders(f Filter) (Page, error)
+	Entries(orderID string) ([]Entry, error)
+	Events(orderID string) ([]Event, error)
+	Messages(orderID string) ([]Message, error)
+	Settings(s SettingScope) (map[string]json.RawMessage, error)
+	Clock(m Mode) (Clock, error)
+	Progress(r rail.Name) (*Progress, error)
+	Instruments(p Pool, after string, limit int) ([]InstrumentRow, error) // by value
+	InstrumentCounts(p Pool) (InstrumentCounts, error)
+	Balances(merchant string, m Mode) ([]order.Balance, error) // of every account of the merchant's books
+	Endpoints(s Scope) ([]Endpoint, error)
+	Endpoint(id string) (*Endpoint, error) // nil when there is none
+	Merchants() ([]Merchant, error)
+	KeyByHash(hash string) (*Key, error) // nil when there is none
+
+	// For watchers.
+	KnownInstruments(f Family, values []string) (map[string]bool, error)
+	FewInstruments(f Family, max int) ([]string, error)               // all values when at most max, else nil
+	PaymentsSince(r rail.Name, block uint64) ([]order.Payment, error) // last word seen or confirmed, strays too, oldest block first
+
+	// For workers: bounded scans over partial indexes.
+	Due(m Mode, r rail.Name, through time.Time, limit int) ([]string, error) // ids of collecting orders whose next deadline (Deadline, then ConfirmBy) is before through
+	UntoldEvents(limit int) ([]Event, error)                                 // oldest first
+	DueMessages(now time.Time, limit int) ([]Message, error)
+}
+
+// InstrumentRow is one instrument as operators see it.
+type InstrumentRow struct {
+	Instrument Instrument
+	State      InstrumentState
+	OrderID    string // public id of the holder, when held
+	CreatedAt  time.Time
+	RestUntil  time.Time
+}
+
+// InstrumentState is what an instrument is doing.
+type InstrumentState string
+
+const (
+	InstrumentFree     InstrumentState = "available"
+	InstrumentHeld     InstrumentState = "allocated"
+	InstrumentResting  InstrumentState = "cooldown"
+	InstrumentArchived InstrumentState = "archived"
+)
+
+// InstrumentCounts is how many instruments a pool has in each state.
+type InstrumentCounts struct{ Total, Free, Held, Resting, Archived int64 }
+
+// SortKey is what a list is sorted by; ties are broken by creation order.
+type SortKey string
+
+const (
+	ByCreation SortKey = "created"
+	ByUpdate   SortKey = "updated"
+	ByAmount   SortKey = "amount" // decimal value, whatever the asset
+)
+
+// Filter chooses and pages a scope's orders. Pages count from 1.
+type Filter struct {
+	Scope         Scope
+	States        []order.State // empty: all
+	AssetCode     string
+	Network       string
+	Reference     string // contained in Reference, ignoring case; every character means itself
+	CreatedAfter  time.Time
+	CreatedBefore time.Time
+	Sort          SortKey
+	Descending    bool
+	Page, Limit   int
+}
+
+// Page is one page of a list and the exact total.
+type Page struct {
+	Orders []Order
+	Total  int64
+}

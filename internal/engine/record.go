@@ -1,0 +1,228 @@
+package engine
+
+import (
+	"encoding/json"
+	"time"
+
+	"till/internal/ledger"
+	"till/internal/money"
+	"till/internal/order"
+	"till/internal/rail"
+)
+
+// Mode keeps real money and test money apart. Nothing crosses it.
+type Mode string
+
+const (
+	Live    Mode = "live"
+	Sandbox Mode = "sandbox"
+)
+
+// Scope is whose order it is and which API it was made through. Every list, reference and total is
+// within one scope.
+type Scope struct {
+	Merchant string
+	Mode     Mode
+	Dialect  string // an opaque word; the engine never compares it with anything but itself
+}
+
+// Order is an order on record: the machine's part, and what surrounds it.
+type Order struct {
+	order.Order
+
+	ID        string // internal, sorts by time, never shown
+	PublicID  string // made by the dialect, unique on the server
+	Scope     Scope
+	Number    int64  // counts the scope's orders from 1; given by the store at insertion; creation order
+	Reference string // the merchant's own reference, shown and searched; may be empty
+	UniqueKey string // what must be unique in the scope while the record exists; empty: nothing
+
+	Network    string        // the network or rail the order collects on, as the merchant names it ("ethereum-sepolia"); "" for none
+	Rail       rail.Name     // the rail it collects on
+	Instrument Instrument    // the address, reference or account it is paid to; zero: none
+	Skew       time.Duration // how far the rail's clock was ahead of ours at creation; taken off value times
+
+	CreatedAt time.Time // on the mode's clock
+	UpdatedAt time.Time
+	EndedAt   time.Time        // when it became terminal; zero: not yet
+	Closing   order.PaymentKey // the payment whose confirmation made it paid; zero: none
+	ClosingAt uint64           // the rail's head then
+
+	Version  int64           // grows with each save; the store's guard
+	EventSeq int64           // the last event number given out
+	Doc      json.RawMessage // what the dialect must remember and echo; the engine never reads it
+
+	Head uint64 // the rail's head at reading, for confirmations; not stored
+}
+
+// Received is the sum of confirmed payments in Due's asset that counted.
+func (o *Order) Received() money.Amount {
+	sum := money.Zero(o.Terms.Due.Asset())
+	for _, p := range o.Payments {
+		if p.Rank == order.RankConfirmed && p.Booked == o.Terms.Book.Account(ledger.In) {
+			sum = sum.Add(p.Amount)
+		}
+	}
+	return sum
+}
+
+// Family groups rails that share instruments: one EVM address is the same on every EVM chain.
+type Family string
+
+// EVM is the family of all Ethereum-like chains.
+const EVM Family = "evm"
+
+// Pool is where free instruments of one merchant come from.
+type Pool struct {
+	Merchant string
+	Mode     Mode
+	Family   Family
+}
+
+// Instrument names one address, bank reference or virtual account. Unique on the server by Family and Value.
+type Instrument struct {
+	Family Family
+	Value  string // canonical spelling
+}
+
+// Imported is an instrument to add to a pool.
+type Imported struct {
+	Value           string
+	DerivationIndex *int64
+	MasterPublicKey string
+}
+
+// Hold is one ownership of an instrument by an order. From and To are on the rail's own clock: a chain's
+// block time, so that a block tells whose address it paid whenever the block is told.
+type Hold struct {
+	Instrument Instrument
+	OrderID    string
+	From       time.Time
+	To         time.Time // zero: still held
+}
+
+// Event is one thing that happened to an order, neutral of any API. Written in the transaction of its change.
+type Event struct {
+	ID      string
+	OrderID string
+	Scope   Scope
+	Seq     int64 // counts the order's events from 1
+	Type    string
+	State   order.State   // at this event, not now
+	Overlay order.Overlay // at this event
+	Row     string        // the row of the table that fired
+	At      time.Time     // true time
+	Facts   Facts
+}
+
+// Facts is what an event says of the order at that moment.
+type Facts struct {
+	Received      money.Amount     `json:"received,omitzero"`
+	Payment       order.PaymentKey `json:"payment,omitzero"`
+	Amount        money.Amount     `json:"amount,omitzero"` // of the payment
+	Evidence      order.Evidence   `json:"evidence,omitzero"`
+	Confirmations uint64           `json:"confirmations,omitempty"`
+	Ref           string           `json:"ref,omitempty"`
+	At            time.Time        `json:"at,omitzero"` // on the mode's clock
+}
+
+// Entry is the postings of one change.
+type Entry struct {
+	ID       string
+	OrderID  string // empty: money of nobody
+	Merchant string
+	Mode     Mode
+	At       time.Time
+	Postings []order.Posting
+}
+
+// Answer is a remembered answer of an idempotent request.
+type Answer struct {
+	Scope   string // who asked for what: merchant, mode, route
+	Key     string
+	Hash    string // of the request; another hash under the same key is a conflict
+	OrderID string
+	Status  int
+	Body    []byte
+	At      time.Time
+}
+
+// Endpoint is where a merchant wants events to be told.
+type Endpoint struct {
+	ID        string
+	Scope     Scope
+	Name      string
+	URL       string
+	Secret    string   // sealed; only the webhook worker opens it
+	Events    []string // the dialect's event names; empty: all
+	Enabled   bool
+	CreatedAt time.Time
+}
+
+// MessageState is where a message stands.
+type MessageState string
+
+const (
+	MessagePending   MessageState = "pending"
+	MessageDelivered MessageState = "delivered"
+	MessageExhausted MessageState = "exhausted" // every attempt failed; visible, can be replayed
+	MessageCancelled MessageState = "cancelled" // its endpoint is gone
+)
+
+// Message is one event rendered for one endpoint. Its bytes never change.
+type Message struct {
+	ID         string // internal
+	EventID    string // the internal event
+	OrderID    string
+	EndpointID string
+	Scope      Scope
+	WireID     string // the id the receiver sees, the same at every attempt
+	Type       string // the dialect's event name
+	Body       []byte
+	State      MessageState
+	Attempts   int
+	NextAt     time.Time
+	LastStatus int
+	LastError  string
+	CreatedAt  time.Time
+	DoneAt     time.Time
+}
+
+// Progress is how far a rail's watcher is. Head and Horizon serve confirmations and deadlines.
+type Progress struct {
+	Rail   rail.Name
+	Cursor rail.Cursor
+	Fence  int64 // grows with each owner; a report under an older fence is refused
+}
+
+// ClockMove is one step of the sandbox's clock: from At (true time) on, Offset is added.
+type ClockMove struct {
+	At     time.Time
+	Offset time.Duration
+}
+
+// Clock is the moves of one mode, oldest first. The live clock has none.
+type Clock []ClockMove
+
+// Offset is the offset in effect at a true time.
+func (c Clock) Offset(at time.Time) time.Duration {
+	var offset time.Duration
+	for _, m := range c {
+		if m.At.After(at) {
+			break
+		}
+		offset = m.Offset
+	}
+	return offset
+}
+
+// Shift turns a true time into the mode's time.
+func (c Clock) Shift(at time.Time) time.Time { return at.Add(c.Offset(at)) }
+
+// Merchant is who sells.
+type Merchant struct {
+	ID           string
+	Organisation string
+	Name         string
+	CreatedAt    time.Time
+}
