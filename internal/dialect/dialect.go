@@ -18,18 +18,13 @@ type Dialect interface {
 	Name() string
 	// Handler serves the API's paths, without the mount in front of them.
 	Handler() http.Handler
-	// Tell renders an event for the API's endpoints; ok is false when the API has no such event.
-	Tell(ev engine.Event, o *engine.Order) (told Told, ok bool)
+	// Tell renders an event for the API's endpoints: the id the receiver sees, the API's name of the event
+	// and the body, which is stored and sent byte for byte at every attempt. ok is false when the API has no
+	// such event. The same event always gives the same id.
+	Tell(ev engine.Event, o *engine.Order) (id, kind string, body []byte, ok bool)
 	// Sign makes the headers of one attempt to deliver a message. keys are the endpoint's secrets, the
 	// newest first: more than one while a rotation lasts.
 	Sign(m engine.Message, keys []webhook.Secret, at time.Time) http.Header
 	// Schedule is the delay before each retry.
 	Schedule() webhook.Schedule
-}
-
-// Told is an event as an endpoint is told of it. Body is stored and sent byte for byte at every attempt.
-type Told struct {
-	ID   string // the same at every attempt
-	Type string // the API's name of the event
-	Body []byte
 }

@@ -106,12 +106,24 @@ func (e *Engine) Told(ctx context.Context, eventIDs []string, messages []Message
 	})
 }
 
-// DueMessages returns messages whose next attempt is due, oldest first.
-func (e *Engine) DueMessages(ctx context.Context, now time.Time, limit int) ([]Message, error) {
+// DueEndpoints returns ids of endpoints with messages whose next attempt is due, by id, behind the given
+// one. Each endpoint has a queue of its own, so that a long one hides no other.
+func (e *Engine) DueEndpoints(ctx context.Context, now time.Time, after string, limit int) ([]string, error) {
+	var list []string
+	err := e.store.View(ctx, func(rd Reader) error {
+		var err error
+		list, err = rd.DueEndpoints(now, after, limit)
+		return err
+	})
+	return list, err
+}
+
+// DueMessages returns an endpoint's messages whose next attempt is due, oldest first.
+func (e *Engine) DueMessages(ctx context.Context, endpoint string, now time.Time, limit int) ([]Message, error) {
 	var list []Message
 	err := e.store.View(ctx, func(rd Reader) error {
 		var err error
-		list, err = rd.DueMessages(now, limit)
+		list, err = rd.DueMessages(endpoint, now, limit)
 		return err
 	})
 	return list, err

@@ -2,9 +2,10 @@ package engine
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"time"
 
-	"till/internal/fault"
 	"till/internal/ledger"
 	"till/internal/order"
 	"till/internal/rail"
@@ -113,9 +114,9 @@ func (e *Engine) observeStray(tx Tx, n Network, stray Stray, s rail.Observation)
 		PaymentKey: stray.PaymentKey, Epoch: s.Epoch, Amount: s.Amount, Value: clock.Shift(s.Value),
 		Source: payer(book, n.Rail), Evidence: s.Evidence, Final: s.Final,
 	}}
-	next, postings, _, changed := order.ApplyStray(stray.Payment, c, book)
-	if !changed {
-		return nil
+	next, postings, _, changed, err := order.ApplyStray(stray.Payment, c, book)
+	if err != nil || !changed {
+		return err
 	}
 	stray.Payment = next
 	if err := tx.SaveStray(&stray); err != nil {
@@ -148,13 +149,34 @@ func told(r order.Rank) order.ChangeKind {
 	}
 }
 
+// tickPage is how many orders one transaction of Tick looks at.
+const tickPage = 100
+
 // Tick lets time pass for the orders of one rail whose deadline the rail has told everything up to. It
-// returns how many orders it looked at; fewer than limit means none is left for now.
+// returns how many orders it looked at, each once: an order that a tick does not change (its own clock is
+// behind the rail's) holds up no other and waits for the next call. An order that fails is in the error;
+// the others are ticked all the same.
 //
 // through is the smaller of now and the rail's horizon, on the mode's clock: an order never expires
 // before every payment up to its deadline could have been told.
-func (e *Engine) Tick(ctx context.Context, m Mode, r rail.Name, now time.Time, limit int) (int, error) {
-	var ids []string
+func (e *Engine) Tick(ctx context.Context, m Mode, r rail.Name, now time.Time) (n int, err error) {
+	var failures []error
+	for after := (Due{}); ; {
+		page, err := e.due(ctx, m, r, now, after)
+		if err != nil {
+			return n, errors.Join(append(failures, err)...)
+		}
+		failures = append(failures, e.tickAll(ctx, page)...)
+		n += len(page)
+		if len(page) < tickPage || ctx.Err() != nil {
+			return n, errors.Join(failures...)
+		}
+		after = page[len(page)-1]
+	}
+}
+
+func (e *Engine) due(ctx context.Context, m Mode, r rail.Name, now time.Time, after Due) ([]Due, error) {
+	var page []Due
 	err := e.store.View(ctx, func(rd Reader) error {
 		clock, err := rd.Clock(m)
 		if err != nil {
@@ -164,19 +186,38 @@ func (e *Engine) Tick(ctx context.Context, m Mode, r rail.Name, now time.Time, l
 		if err != nil || p == nil {
 			return err
 		}
-		ids, err = rd.Due(m, r, through(clock, now, p.Cursor.Horizon), limit)
+		page, err = rd.Due(m, r, through(clock, now, p.Cursor.Horizon), after, tickPage)
 		return err
 	})
-	if err != nil {
-		return 0, err
+	return page, err
+}
+
+// tickAll ticks a page in one transaction or, when that fails, each order in its own.
+func (e *Engine) tickAll(ctx context.Context, page []Due) (failures []error) {
+	if len(page) == 0 || e.tickTogether(ctx, page) == nil {
+		return nil
 	}
-	for _, id := range ids {
-		err := e.update(ctx, Keys{Orders: []string{id}}, func(tx Tx) error { return e.tick(tx, id) })
-		if err != nil && !fault.Is(err, fault.CodeOrderStateConflict) {
-			return 0, err
+	for i := range page {
+		if err := e.tickTogether(ctx, page[i:i+1]); err != nil {
+			failures = append(failures, fmt.Errorf("order %s: %w", page[i].ID, err))
 		}
 	}
-	return len(ids), nil
+	return failures
+}
+
+func (e *Engine) tickTogether(ctx context.Context, page []Due) error {
+	var want Keys
+	for _, d := range page {
+		want.Orders = append(want.Orders, d.ID)
+	}
+	return e.update(ctx, want, func(tx Tx) error {
+		for _, d := range page {
+			if err := e.tick(tx, d.ID); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 func (e *Engine) tick(tx Tx, id string) error {

@@ -143,9 +143,24 @@ type Reader interface {
 	PaymentsSince(r rail.Name, block uint64) ([]order.Payment, error) // last word seen or confirmed, strays too, oldest block first
 
 	// For workers: bounded scans over partial indexes.
-	Due(m Mode, r rail.Name, through time.Time, limit int) ([]string, error) // ids of collecting orders whose next deadline (Deadline, then ConfirmBy) is before through
-	UntoldEvents(limit int) ([]Event, error)                                 // oldest first
-	DueMessages(now time.Time, limit int) ([]Message, error)
+
+	// Due returns collecting orders whose next deadline (Deadline, then ConfirmBy) is before through, by
+	// deadline and id, behind the given one; the zero Due begins. An order whose Through is past both
+	// deadlines has none left and is not due.
+	Due(m Mode, r rail.Name, through time.Time, after Due, limit int) ([]Due, error)
+	UntoldEvents(limit int) ([]Event, error) // oldest first
+	// DueEndpoints returns the ids of endpoints, also of deleted ones, that have a pending message with
+	// NextAt not after now, by id, behind the given one. Its cost follows the number of endpoints with
+	// pending messages, never the number of messages.
+	DueEndpoints(now time.Time, after string, limit int) ([]string, error)
+	// DueMessages returns an endpoint's pending messages with NextAt not after now, by NextAt and id.
+	DueMessages(endpoint string, now time.Time, limit int) ([]Message, error)
+}
+
+// Due is an order for which time may have run out, and its place in that queue.
+type Due struct {
+	At time.Time // its next deadline
+	ID string    // of the order
 }
 
 // InstrumentRow is one instrument as operators see it.

@@ -57,7 +57,7 @@ const (
 )
 
 // PayerOn is the outside world that pays in through one rail:
-// "outside/payer:<rail>". The rail's name is 1 to 64 of a-z, 0-9, ".", "_"
+// "outside/payer:<rail>". The rail's name is 1 to 64 of a-z, 0-9, ":", ".", "_"
 // and "-"; another one is refused by Posting.Check.
 func PayerOn(rail string) Role { return Payer + ":" + Role(rail) }
 

@@ -151,7 +151,7 @@ func TestOutsideByRail(t *testing.T) {
 func TestParseAccountRefuses(t *testing.T) {
 	for _, s := range []string{
 		"", "house", "house/", "/fee", "fee", "House/fee", "house/fee/", "house/fee:bank", "house/order",
-		"house/outside/payer:", "house/outside/payer:A", "house/outside/payer:a:b", "house/outside/payer:a/b",
+		"house/outside/payer:", "house/outside/payer:A", "house/outside/payer:a b", "house/outside/payer:a/b",
 		"owed/fee", "owed//fee", "owed/m1", "owed/m1/", "owed/m 1/fee", "wallet/m1/m2/fee", "owed/ä/fee", "house/m1/fee",
 	} {
 		if account, err := ParseAccount(s); err == nil {

@@ -161,7 +161,7 @@ type Payment struct {
 	Epoch    uint64         `json:"epoch"` // grows when the rail's own history was replaced (a chain reorganisation)
 	Rank     Rank           `json:"rank"`
 	Amount   money.Amount   `json:"amount"`
-	Value    time.Time      `json:"value"`             // value time: the earliest told
+	Value    time.Time      `json:"value"`             // value time: the earliest told; when it was told, where the rail has none
 	Told     time.Time      `json:"told"`              // when it was first told
 	Settled  time.Time      `json:"settled,omitzero"`  // when the present rank was told
 	Booked   ledger.Account `json:"booked,omitempty"`  // where its money was booked at confirmation; empty: not booked
@@ -304,6 +304,15 @@ const (
 	Undelivered      ChangeKind = "undelivered"
 	ReturnedBack     ChangeKind = "returned"
 )
+
+// IsCommand says that somebody wants it: it can be refused. Else it is an observation: it happened.
+func (k ChangeKind) IsCommand() bool {
+	switch k {
+	case Create, Choose, Cancel, Flag, Ask, Given, Approve, Refuse, Send, RefundIt, Release, Absorb, AssignIt:
+		return true
+	}
+	return false
+}
 
 // Actor says in which capacity a command is given.
 type Actor string

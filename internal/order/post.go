@@ -240,8 +240,9 @@ func (s *step) overdrawnAccounts() []ledger.Account {
 	return accounts
 }
 
-func (s *step) delivers() bool { return s.transfer.Purpose == Delivery }
-func (s *step) refunds() bool  { return s.transfer.Purpose == Refund }
+// delivers and refunds say what the row is about; a row of the order itself can only deliver.
+func (s *step) delivers() bool { return !s.refunds() }
+func (s *step) refunds() bool  { return s.row.Entity == OfTransfer && s.transfer.Purpose == Refund }
 
 // Balance is the order's own share of an account in an asset, zero where it has none.
 func (o *Order) Balance(account ledger.Account, asset money.Asset) money.Amount {

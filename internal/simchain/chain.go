@@ -185,7 +185,7 @@ func (c *Chain) FakeToken() Token {
 	panic("simchain: no fake token in the genesis block")
 }
 
-// Mine makes n blocks at once, the first with what waits in the pool, and
+// Mine makes n blocks at once, each with what of the pool fits into it, and
 // returns the number of the head. If a block cannot be made (the chain is
 // closed) it logs that and returns the head as it is.
 func (c *Chain) Mine(n int) (head uint64) {
@@ -204,7 +204,7 @@ func (c *Chain) Pause() { _, _ = c.setPaused(true) } // a closed chain has no mi
 func (c *Chain) Resume() { _, _ = c.setPaused(false) }
 
 // Reorg replaces the newest depth blocks by depth+1 new ones. Orphaned blocks
-// stay readable by their hash until they are final.
+// stay readable by their hash at least until their replacements are final.
 // With keep their transactions are mined again, each one block later than
 // before, so the first new block is empty; without, they are gone from the
 // chain and from the pool. A new block has the time of the one it replaces, the

@@ -186,10 +186,10 @@ func TestGenesis(t *testing.T) {
 		{"USDT", "Tether USD", "0x7e57c01A00000000000000000000000000000dA1", 6},
 		{"USDC", "USD Coin", "0x7E57c01A00000000000000000000000000000DB2", 6},
 		{"DAI", "Dai Stablecoin", "0x7e57c01a00000000000000000000000000000Dc3", 18},
-		{"USDT", "Tether USD", "0xFa4E000000000000000000000000000000000Da1", 6},
+		{"USDT", "Tether USD", "0xfA4e000000000000000000000000000000000dA1", 6},
 	} {
 		token := tokens[want.symbol]
-		if want.address[:4] == "0xFa" {
+		if want.address[:4] == "0xfA" {
 			token = c.FakeToken()
 		}
 		if token.Address.Hex() != want.address || token.Decimals != want.decimals {
@@ -392,7 +392,6 @@ func TestPort(t *testing.T) {
 	}
 }
 
-// cases 14 and 28: what a watcher has to notice.
 func TestReorg(t *testing.T) {
 	for _, depth := range []int{1, 3, 20} {
 		for _, keep := range []bool{false, true} {

@@ -30,7 +30,7 @@ var genesisTokens = []struct {
 	{name: "Tether USD", symbol: "USDT", Token: Token{common.HexToAddress("0x7e57c01A00000000000000000000000000000dA1"), 6}},
 	{name: "USD Coin", symbol: "USDC", Token: Token{common.HexToAddress("0x7E57c01A00000000000000000000000000000DB2"), 6}},
 	{name: "Dai Stablecoin", symbol: "DAI", Token: Token{common.HexToAddress("0x7e57c01a00000000000000000000000000000Dc3"), 18}},
-	{name: "Tether USD", symbol: "USDT", fake: true, Token: Token{common.HexToAddress("0xFa4E000000000000000000000000000000000Da1"), 6}},
+	{name: "Tether USD", symbol: "USDT", fake: true, Token: Token{common.HexToAddress("0xfA4e000000000000000000000000000000000dA1"), 6}},
 }
 
 const (

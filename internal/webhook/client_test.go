@@ -149,6 +149,10 @@ func TestOnePrivateAddressAmongPublicOnesRefuses(t *testing.T) {
 			if !errors.Is(err, ErrRefused) || resolver.asked != 1 {
 				t.Errorf("%v: %v after %d look-ups", addresses, err, resolver.asked)
 			}
+			// Refused before anything is dialed, the public address included.
+			if checked, err := client.resolve(t.Context(), "hook.example"); !errors.Is(err, ErrRefused) || checked != nil {
+				t.Errorf("%v: to be dialed: %v %v", addresses, checked, err)
+			}
 		}
 	}
 	if receiver.connections.Load() != 0 {
@@ -202,6 +206,11 @@ func TestNamesAreTriedAddressByAddress(t *testing.T) {
 	client := newClient(t, development, Options{Resolver: resolver})
 	if answer, err := client.Post(t.Context(), "http://hook.example:"+receiver.port, nil, nil); err != nil || answer.Status != 200 {
 		t.Errorf("the second address answers: %+v %v", answer, err)
+	}
+	resolver.answers["mapped.example"] = [][]string{{"::ffff:8.8.8.8", "2606:4700:4700::1111"}}
+	checked, err := newClient(t, Guard{}, Options{Resolver: resolver}).resolve(t.Context(), "mapped.example")
+	if err != nil || len(checked) != 2 || checked[0] != netip.MustParseAddr("8.8.8.8") {
+		t.Errorf("public addresses, one in the form of IPv6: %v %v", checked, err)
 	}
 	for _, host := range []string{"empty.example", "missing.example"} {
 		if _, err := client.Post(t.Context(), "http://"+host, nil, nil); !errors.Is(err, ErrNetwork) {

@@ -171,6 +171,9 @@ func FuzzCheckURL(f *testing.F) {
 		if addr, err := netip.ParseAddr(parsed.Hostname()); err == nil && !Public(addr) {
 			t.Errorf("accepted the address %v", addr)
 		}
+		if len(parsed.String()) > maxURL {
+			return // escaping made it longer
+		}
 		again, err := (Guard{}).CheckURL(parsed.String())
 		if err != nil || again.Host != parsed.Host {
 			t.Errorf("%q is accepted, and what is called, %q, is not: %v", raw, parsed, err)

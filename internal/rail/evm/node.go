@@ -41,10 +41,8 @@ func newNode(rawURL string, timeout time.Duration) (*node, error) {
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		return nil, errors.New("the RPC URL is not an http or https URL") // not quoted: it may carry a key
 	}
-	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.Proxy = nil
 	n := &node{timeout: timeout, http: &http.Client{
-		Transport:     bounded{transport},
+		Transport:     bounded{&http.Transport{ForceAttemptHTTP2: true, IdleConnTimeout: time.Minute}},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
 	n.client, err = rpc.DialOptions(context.Background(), rawURL, rpc.WithHTTPClient(n.http))
@@ -216,11 +214,16 @@ func reverted(err error) bool {
 		return false
 	}
 	text := strings.ToLower(said.Error())
-	return said.ErrorCode() == 3 || strings.Contains(text, "revert") || strings.Contains(text, "invalid opcode")
+	for _, word := range []string{"revert", "invalid opcode", "out of gas"} {
+		if strings.Contains(text, word) {
+			return true
+		}
+	}
+	return said.ErrorCode() == 3
 }
 
 // bounded limits how much of an answer is read.
-type bounded struct{ next http.RoundTripper }
+type bounded struct{ next *http.Transport }
 
 func (b bounded) RoundTrip(r *http.Request) (*http.Response, error) {
 	answer, err := b.next.RoundTrip(r)
@@ -236,7 +239,7 @@ func (b bounded) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 // CloseIdleConnections lets http.Client.CloseIdleConnections through.
-func (b bounded) CloseIdleConnections() { b.next.(*http.Transport).CloseIdleConnections() }
+func (b bounded) CloseIdleConnections() { b.next.CloseIdleConnections() }
 
 type limitedBody struct {
 	io.ReadCloser

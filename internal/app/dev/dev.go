@@ -1,0 +1,297 @@
+// Package dev is the server for people who write a client: sandbox mode on an embedded database, with an
+// EVM chain, three tokens, a receiver of webhooks and a ready merchant, all in this process.
+package dev
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"till/internal/app"
+	"till/internal/dialect/payin"
+	"till/internal/engine"
+	"till/internal/money"
+	"till/internal/rail"
+	"till/internal/secrets"
+	"till/internal/simchain"
+	"till/internal/web"
+	"till/internal/webhook"
+)
+
+const (
+	merchant      = "default"
+	network       = "ethereum-sepolia"
+	confirmations = 3
+	endpointID    = "ep_dev"
+	poll          = 100 * time.Millisecond
+	spare         = 2000 // free addresses that are kept in the pool
+	readyWithin   = 30 * time.Second
+)
+
+// Options are the choices of a dev server.
+type Options struct {
+	Addr      string        // to listen on; port 0 takes a free one
+	Data      string        // folder of database and keys; empty: a temporary one, removed at the end
+	BlockTime time.Duration // between blocks
+	Log       *slog.Logger
+}
+
+// Server is a running dev server.
+type Server struct {
+	Info Info
+
+	app    *app.App
+	chain  *simchain.Chain
+	tools  *http.Server
+	served chan error
+	wallet wallet
+	log    *slog.Logger
+	remove string // a folder to remove at the end
+	stop   context.CancelFunc
+	loops  sync.WaitGroup
+}
+
+// Start starts everything and returns when all of it answers. The caller must Stop the server.
+func Start(ctx context.Context, o Options) (*Server, error) {
+	s := &Server{log: o.Log}
+	if err := s.start(ctx, o); err != nil {
+		return nil, errors.Join(err, s.Stop(context.WithoutCancel(ctx)))
+	}
+	return s, nil
+}
+
+func (s *Server) start(ctx context.Context, o Options) error {
+	data, err := s.folder(o.Data)
+	if err != nil {
+		return err
+	}
+	keys, err := loadKeys(data)
+	if err != nil {
+		return err
+	}
+	if s.wallet, err = newWallet(keys.WalletSeed); err != nil {
+		return err
+	}
+	box, err := secrets.Open(filepath.Join(data, "master.key"), rand.Reader, true)
+	if err != nil {
+		return err
+	}
+	if s.chain, err = simchain.Start(simchain.Config{BlockTime: o.BlockTime, PayerKey: keys.PayerKey, Log: o.Log}); err != nil {
+		return err
+	}
+	tools, err := s.startTools(keys)
+	if err != nil {
+		return err
+	}
+	database := filepath.Join(data, "till.db")
+	s.app, err = app.Start(ctx, app.Config{
+		Addr: o.Addr, Database: database, Networks: []app.Network{chainNetwork(s.chain)},
+		Guard: webhook.Guard{AllowPrivate: true, AllowHTTP: true}, Box: box, Log: o.Log,
+	})
+	if err != nil {
+		return err
+	}
+	s.Info = s.info(keys, tools, database)
+	if err := s.setUp(ctx, keys); err != nil {
+		return err
+	}
+	loops, stop := context.WithCancel(context.Background())
+	s.stop = stop
+	s.loops.Go(func() { s.keepPool(loops) })
+	return s.ready(ctx)
+}
+
+// Stop ends the server and removes what was temporary.
+func (s *Server) Stop(ctx context.Context) error {
+	var err error
+	if s.stop != nil {
+		s.stop()
+		s.loops.Wait()
+	}
+	if s.app != nil {
+		err = errors.Join(err, s.app.Stop(ctx))
+	}
+	if s.tools != nil {
+		err = errors.Join(err, s.tools.Close())
+		<-s.served
+	}
+	if s.chain != nil {
+		err = errors.Join(err, s.chain.Close())
+	}
+	if s.remove != "" {
+		err = errors.Join(err, os.RemoveAll(s.remove))
+	}
+	return err
+}
+
+// Failed tells when the HTTP server stopped by itself.
+func (s *Server) Failed() <-chan error { return s.app.Failed() }
+
+// folder makes the data folder, readable by its owner only.
+func (s *Server) folder(data string) (string, error) {
+	if data == "" {
+		dir, err := os.MkdirTemp("", "till-dev-")
+		s.remove = dir
+		return dir, err
+	}
+	return data, os.MkdirAll(data, 0o700)
+}
+
+// startTools serves what only a dev server has, on a loopback port of its own: the chain's control and
+// the receiver of webhooks.
+func (s *Server) startTools(keys Keys) (url string, err error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/chain/", http.StripPrefix("/chain", s.chain.Handler()))
+	mux.Handle("/sink/", http.StripPrefix("/sink", NewSink(keys.WebhookSecret, time.Now).Handler()))
+	s.tools = web.NewServer("", mux)
+	s.served = make(chan error, 1)
+	go func() { s.served <- s.tools.Serve(l) }()
+	return "http://" + l.Addr().String(), nil
+}
+
+// chainNetwork is the network that is this process's chain. It has the name of a test network, so that
+// examples written for that one work unchanged.
+func chainNetwork(c *simchain.Chain) app.Network {
+	n := app.Network{RPC: []string{c.RPCURL()}, Poll: poll, Network: engine.Network{
+		ID: network, Name: "Ethereum Sepolia", Family: engine.EVM, Mode: engine.Sandbox,
+		Rail: rail.Name("evm:" + network), ChainID: c.ChainID(), Confirmations: confirmations,
+	}}
+	for code, t := range c.Tokens() {
+		n.Tokens = append(n.Tokens, engine.Token{Asset: money.MustAsset(code, network, t.Decimals), Contract: t.Address.Hex()})
+	}
+	return n
+}
+
+func (s *Server) info(keys Keys, tools, database string) Info {
+	base := s.app.URL()
+	i := Info{
+		BaseURL:  base,
+		Operator: Operator{URL: base + "/operator/v1", Token: keys.OperatorToken},
+		Database: database,
+		Chain: Chain{
+			RPCURL: s.chain.RPCURL(), ControlURL: tools + "/chain", ChainID: s.chain.ChainID(),
+			Tokens: map[string]Token{}, PayerKey: keys.PayerKey,
+		},
+		Sink:  SinkInfo{URL: tools + "/sink/hook", LogURL: tools + "/sink/log"},
+		PayIn: PayIn{BaseURL: base + "/payin", APIKey: keys.APIKey, WebhookSecret: keys.WebhookSecret},
+	}
+	for code, t := range s.chain.Tokens() {
+		i.Chain.Tokens[code] = Token{Address: t.Address.Hex(), Decimals: t.Decimals}
+	}
+	return i
+}
+
+// setUp records the merchant, the keys and the endpoint. A second start on the same folder finds them and
+// only learns the endpoint's new port.
+func (s *Server) setUp(ctx context.Context, keys Keys) error {
+	e := s.app.Engine
+	scope := engine.Scope{Merchant: merchant, Mode: engine.Sandbox, Dialect: payin.Name}
+	secret, err := s.app.Seal(endpointID, webhook.Secret(keys.WebhookSecret))
+	if err != nil {
+		return err
+	}
+	if err := e.SaveMerchant(ctx, engine.Merchant{ID: merchant, Organisation: merchant, Name: "Default merchant"}); err != nil {
+		return err
+	}
+	for _, k := range []engine.Key{
+		{ID: "key_dev", Scope: scope, Name: "dev", Hash: secrets.Hash(keys.APIKey), Prefix: keys.APIKey[:12], Active: true},
+		{ID: "key_dev_operator", Name: "dev operator", Hash: secrets.Hash(keys.OperatorToken), Prefix: keys.OperatorToken[:6], Active: true},
+	} {
+		if err := e.SaveKey(ctx, k); err != nil {
+			return err
+		}
+	}
+	if err := e.SaveEndpoint(ctx, engine.Endpoint{
+		ID: endpointID, Scope: scope, Name: "dev sink", URL: s.Info.Sink.URL, Secret: secret, Enabled: true,
+	}); err != nil {
+		return err
+	}
+	_, err = s.fillPool(ctx)
+	return err
+}
+
+// fillPool adds addresses of the merchant's wallet until enough are free.
+func (s *Server) fillPool(ctx context.Context) (added int, err error) {
+	pool := engine.Pool{Merchant: merchant, Mode: engine.Sandbox, Family: engine.EVM}
+	counts, err := s.app.Engine.InstrumentCounts(ctx, pool)
+	if err != nil || counts.Free >= spare {
+		return 0, err
+	}
+	var list []engine.Imported
+	for n := counts.Total; n < counts.Total+spare; n++ {
+		list = append(list, engine.Imported{Value: s.wallet.address(uint64(n)).Hex(), DerivationIndex: &n})
+	}
+	return s.app.Engine.ImportInstruments(ctx, pool, list)
+}
+
+// keepPool fills the pool whenever it runs low, so that nobody who tries a client out, even under load,
+// runs out of addresses.
+func (s *Server) keepPool(ctx context.Context) {
+	tick := time.NewTicker(poll)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			if _, err := s.fillPool(ctx); err != nil && ctx.Err() == nil {
+				s.log.Warn("the address pool was not filled", "err", err)
+			}
+		}
+	}
+}
+
+// ready waits until the server answers and the chain is watched.
+func (s *Server) ready(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, readyWithin)
+	defer cancel()
+	for {
+		p, err := s.app.Engine.Progress(ctx, rail.Name("evm:"+network))
+		if err != nil {
+			return err
+		}
+		if p != nil && !p.Cursor.Horizon.IsZero() && s.app.Watching() && answers(ctx, s.Info.BaseURL+"/healthz") {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("the server did not become ready within %s", readyWithin)
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+}
+
+func answers(ctx context.Context, url string) bool {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return false
+	}
+	got, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return false
+	}
+	got.Body.Close()
+	return got.StatusCode == http.StatusOK
+}
+
+// Help is a first request to try, for people.
+func (i Info) Help() string {
+	return strings.Join([]string{
+		"curl -X POST " + i.PayIn.BaseURL + "/api/v1/orders \\",
+		"  -H 'Content-Type: application/json' -H 'X-API-Key: " + i.PayIn.APIKey + "' \\",
+		`  -d '{"orderReference":"ORDER-1","amount":"100.00","currency":"USDT","chainId":"` + network + `"}'`,
+	}, "\n")
+}

@@ -1,0 +1,81 @@
+package dev
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+)
+
+// Info is all that a client of a dev server needs. It is what --out writes.
+type Info struct {
+	BaseURL  string   `json:"base_url"` // no slash at the end
+	Operator Operator `json:"operator"`
+	Database string   `json:"database"` // the SQLite file
+	Chain    Chain    `json:"chain"`
+	Sink     SinkInfo `json:"webhook_sink"`
+	PayIn    PayIn    `json:"payin"`
+}
+
+// Operator is how to reach Till's own API.
+type Operator struct {
+	URL   string `json:"url"`
+	Token string `json:"token"`
+}
+
+// Chain is the chain in the process.
+type Chain struct {
+	RPCURL     string           `json:"rpc_url"`
+	ControlURL string           `json:"control_url"` // POST /mine, /pause, /resume, /reorg, /time below it
+	ChainID    uint64           `json:"chain_id"`
+	Tokens     map[string]Token `json:"tokens"`
+	PayerKey   string           `json:"payer_private_key"` // holds 1,000 ETH and 1e9 of each token
+}
+
+// Token is an ERC-20 contract.
+type Token struct {
+	Address  string `json:"address"`
+	Decimals uint8  `json:"decimals"`
+}
+
+// SinkInfo is the receiver of the ready merchant's webhooks.
+type SinkInfo struct {
+	URL    string `json:"url"`
+	LogURL string `json:"log_url"` // GET: what came; POST /fail below it: let the next ones fail
+}
+
+// PayIn is the ready merchant's access to the PayIn API.
+type PayIn struct {
+	BaseURL       string `json:"base_url"`
+	APIKey        string `json:"api_key"`
+	WebhookSecret string `json:"webhook_secret"`
+}
+
+// Write puts the info into a file that only its owner reads: complete, then renamed into place, so that
+// whoever waits for the file never sees half of it.
+func (i Info) Write(path string) error {
+	text, err := json.MarshalIndent(i, "", "  ")
+	if err != nil {
+		return err
+	}
+	return writeFile(path, append(text, '\n'))
+}
+
+// writeFile writes a file of mode 0600 by renaming it into place.
+func writeFile(path string, text []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*") // CreateTemp makes it 0600
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name())
+	_, err = f.Write(text)
+	if err == nil {
+		err = f.Sync()
+	}
+	if closed := f.Close(); err == nil {
+		err = closed
+	}
+	if err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
+}

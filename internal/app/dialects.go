@@ -1,0 +1,25 @@
+package app
+
+import (
+	"till/internal/auth"
+	"till/internal/dialect"
+	"till/internal/dialect/payin"
+	"till/internal/engine"
+	"till/internal/worker"
+)
+
+// dialects lists the APIs that are served. A new one gets its line here.
+func dialects(e *engine.Engine, keys *auth.Auth, cfg Config) ([]dialect.Dialect, error) {
+	return []dialect.Dialect{
+		payin.New(payin.Config{Engine: e, Auth: keys, Now: cfg.Now, Random: cfg.Random, Log: cfg.Log}),
+	}, nil
+}
+
+// tellers is the dialects as the webhook workers see them.
+func tellers(list []dialect.Dialect) map[string]worker.Teller {
+	out := map[string]worker.Teller{}
+	for _, d := range list {
+		out[d.Name()] = d
+	}
+	return out
+}

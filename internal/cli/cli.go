@@ -1,0 +1,66 @@
+// Package cli is the command line: one file per subcommand. serve, dev and demo own the server they
+// start; every other command is a client of the operator API.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+// Version is set at build time.
+var Version = "dev"
+
+type commands struct {
+	Dev     devCommand     `cmd:"" help:"Run a server with a chain of its own, to write a client against."`
+	Demo    demoCommand    `cmd:"" help:"Show orders being paid on a real chain, and check every step."`
+	Version versionCommand `cmd:"" help:"Print the version."`
+}
+
+// terminal is what a command talks to.
+type terminal struct {
+	context.Context
+	out, err io.Writer
+}
+
+// Run runs the program with its arguments (without its name) and returns the exit status.
+func Run(args []string, stdout, stderr io.Writer) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	t := &terminal{Context: ctx, out: stdout, err: stderr}
+
+	status := -1
+	parser, err := kong.New(&commands{},
+		kong.Name("till"), kong.Description("A self-hosted payment-order server."),
+		kong.Writers(stdout, stderr), kong.Exit(func(code int) { status = code }), kong.UsageOnError())
+	if err != nil {
+		fmt.Fprintln(stderr, "till:", err)
+		return 1
+	}
+	parsed, err := parser.Parse(args)
+	if status >= 0 { // --help
+		return status
+	}
+	if err != nil {
+		fmt.Fprintln(stderr, "till:", err)
+		return 2
+	}
+	if err := parsed.Run(t); err != nil && !errors.Is(err, context.Canceled) {
+		fmt.Fprintln(stderr, "till:", err)
+		return 1
+	}
+	return 0
+}
+
+type versionCommand struct{}
+
+func (versionCommand) Run(t *terminal) error {
+	fmt.Fprintln(t.out, "till", Version)
+	return nil
+}

@@ -1,0 +1,40 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"till/internal/app/demo"
+	"till/internal/app/dev"
+)
+
+type demoCommand struct {
+	Exit bool `help:"Stop after the last step. Without it the server stays up for a look around."`
+}
+
+func (c *demoCommand) Run(t *terminal) error {
+	s, err := dev.Start(t, dev.Options{
+		Addr: "127.0.0.1:0", BlockTime: time.Second,
+		Log: slog.New(slog.NewTextHandler(t.err, &slog.HandlerOptions{Level: slog.LevelError})),
+	})
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(t.out, "A server at %s and a chain at %s, for this demo only.\n", s.Info.BaseURL, s.Info.Chain.RPCURL)
+	result, err := demo.Run(t, s.Info, t.out)
+	if err == nil {
+		fmt.Fprintf(t.out, "\n%s\n", result.Line())
+		if !c.Exit {
+			fmt.Fprintf(t.out, "\nThe server goes on. API key: %s. Ctrl-C ends it.\n", s.Info.PayIn.APIKey)
+			<-t.Done()
+		}
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), stopWithin)
+	defer cancel()
+	if stopped := s.Stop(ctx); err == nil {
+		err = stopped
+	}
+	return err
+}

@@ -1,0 +1,149 @@
+package payin
+
+import (
+	"math"
+	"net/http"
+	"strconv"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"till/internal/engine"
+	"till/internal/fault"
+	"till/internal/web"
+)
+
+// refusal is how a fault looks on the wire. The message is the fault's own.
+type refusal struct {
+	status int
+	code   string
+	text   string // the field error
+}
+
+const validationError = "VALIDATION_ERROR"
+
+// refusals has a row for every fault code. DUPLICATE_ORDER_REFERENCE, NO_AVAILABLE_ADDRESSES, INVALID_AMOUNT
+// and INVALID_CHAIN are the seed's, word for word. INVALID_CURRENCY, INVALID_API_KEY, INSUFFICIENT_PERMISSIONS,
+// RESOURCE_NOT_FOUND and RATE_LIMIT_EXCEEDED are from PayIn's API overview. The rest has no name there.
+var refusals = map[fault.Code]refusal{
+	fault.CodeInvalidJSON:          {http.StatusBadRequest, validationError, "Validation error"},
+	fault.CodeInvalidBody:          {http.StatusBadRequest, validationError, "Validation error"},
+	fault.CodeDuplicateJSONKey:     {http.StatusBadRequest, validationError, "Validation error"},
+	fault.CodeUnsupportedMediaType: {http.StatusUnsupportedMediaType, "UNSUPPORTED_MEDIA_TYPE", "Unsupported media type"},
+	fault.CodeBodyTooLarge:         {http.StatusRequestEntityTooLarge, "PAYLOAD_TOO_LARGE", "Payload too large"},
+
+	fault.CodeMissingField:    {http.StatusBadRequest, validationError, "Validation error"},
+	fault.CodeWrongType:       {http.StatusBadRequest, validationError, "Validation error"},
+	fault.CodeTooLong:         {http.StatusBadRequest, validationError, "Validation error"},
+	fault.CodeTooManyMetadata: {http.StatusBadRequest, validationError, "Validation error"},
+	fault.CodeInvalidValue:    {http.StatusBadRequest, validationError, "Validation error"},
+	fault.CodeInvalidURL:      {http.StatusBadRequest, validationError, "Validation error"},
+	fault.CodeInvalidAmount:   {http.StatusBadRequest, "INVALID_AMOUNT", "Invalid amount"},
+	fault.CodeAmountTooLarge:  {http.StatusBadRequest, "INVALID_AMOUNT", "Invalid amount"},
+	fault.CodeInvalidNetwork:  {http.StatusBadRequest, "INVALID_CHAIN", "Invalid chain"},
+	fault.CodeInvalidCurrency: {http.StatusBadRequest, "INVALID_CURRENCY", "Invalid currency"},
+	fault.CodeInvalidAddress:  {http.StatusBadRequest, validationError, "Validation error"},
+	fault.CodeInvalidPage:     {http.StatusBadRequest, validationError, "Validation error"},
+	fault.CodeWindowTooLong:   {http.StatusBadRequest, validationError, "Validation error"},
+
+	fault.CodeUnauthorized:     {http.StatusUnauthorized, "INVALID_API_KEY", "Unauthorized"},
+	fault.CodeForbidden:        {http.StatusForbidden, "INSUFFICIENT_PERMISSIONS", "Forbidden"},
+	fault.CodeNotFound:         {http.StatusNotFound, "RESOURCE_NOT_FOUND", "Not Found"},
+	fault.CodeRouteNotFound:    {http.StatusNotFound, "RESOURCE_NOT_FOUND", "Not Found"},
+	fault.CodeMethodNotAllowed: {http.StatusMethodNotAllowed, "METHOD_NOT_ALLOWED", "Method Not Allowed"},
+
+	fault.CodeDuplicateReference:  {http.StatusConflict, "DUPLICATE_ORDER_REFERENCE", "Duplicate order reference"},
+	fault.CodeIdempotencyConflict: {http.StatusConflict, "IDEMPOTENCY_KEY_CONFLICT", "Idempotency key conflict"},
+	fault.CodeOrderStateConflict:  {http.StatusConflict, "ORDER_STATE_CONFLICT", "Conflict"},
+	fault.CodeInsufficientBalance: {http.StatusConflict, "INSUFFICIENT_BALANCE", "Conflict"},
+	fault.CodeQuoteExpired:        {http.StatusConflict, "QUOTE_EXPIRED", "Conflict"},
+	fault.CodeVersionConflict:     {http.StatusConflict, "VERSION_CONFLICT", "Conflict"},
+
+	fault.CodeNoAddress:     {http.StatusServiceUnavailable, "NO_AVAILABLE_ADDRESSES", "No available addresses"},
+	fault.CodeNotConfigured: {http.StatusServiceUnavailable, "SERVICE_UNAVAILABLE", "Service unavailable"},
+	fault.CodeCommitUnknown: {http.StatusServiceUnavailable, "SERVICE_UNAVAILABLE", "Service unavailable"},
+	fault.CodeOverloaded:    {http.StatusServiceUnavailable, "SERVICE_UNAVAILABLE", "Service unavailable"},
+	fault.CodeRateLimited:   {http.StatusTooManyRequests, "RATE_LIMIT_EXCEEDED", "Too many requests"},
+}
+
+// comeBack is the Retry-After of a 503 or 429 that has no advice of its own.
+const comeBack = 5 * time.Second
+
+// refuse answers an error. What is not a fault is logged and never shown.
+func (d *Dialect) refuse(w http.ResponseWriter, r *http.Request, err error) {
+	f, known := fault.As(err)
+	row, mapped := refusal{}, false
+	if known {
+		row, mapped = refusals[f.Code]
+	}
+	if !mapped {
+		d.log.ErrorContext(r.Context(), "request failed", "request", web.FromContext(r.Context()), "method", r.Method, "path", r.URL.Path, "error", err)
+		d.failed(w, r)
+		return
+	}
+	body := errorBody{Error: row.text, Message: sentence(f.Message), Code: row.code, StatusCode: row.status, Details: detailsOf(f)}
+	if f.Code == fault.CodeDuplicateReference {
+		body.ExistingOrderID = f.Details["existing"]
+	}
+	if row.status == http.StatusUnauthorized {
+		w.Header().Set("WWW-Authenticate", "Bearer") // RFC 9110, 15.5.2
+	}
+	if row.status == http.StatusServiceUnavailable || row.status == http.StatusTooManyRequests {
+		wait := f.RetryAfter
+		if wait <= 0 {
+			wait = comeBack
+		}
+		seconds := int64(math.Ceil(wait.Seconds()))
+		w.Header().Set("Retry-After", strconv.FormatInt(seconds, 10))
+		if row.status == http.StatusTooManyRequests {
+			body.RetryAfter = seconds
+		}
+	}
+	web.WriteJSON(w, row.status, body)
+}
+
+// failed answers what went wrong on our side, and says nothing of it.
+func (d *Dialect) failed(w http.ResponseWriter, r *http.Request) {
+	web.WriteJSON(w, http.StatusInternalServerError, errorBody{
+		Error: "Internal Server Error", Message: "Something went wrong on our side", Code: "INTERNAL_ERROR",
+		StatusCode: http.StatusInternalServerError, RequestID: web.FromContext(r.Context()),
+	})
+}
+
+// explain says an engine's refusal of a new order in the seed's words.
+func explain(err error, asked engine.NewOrder) error {
+	f, ok := fault.As(err)
+	if !ok {
+		return err
+	}
+	said := *f
+	switch f.Code {
+	case fault.CodeDuplicateReference:
+		said.Message = "Order with reference '" + asked.Reference + "' already exists"
+	case fault.CodeNoAddress:
+		said.Message = "Address pool exhausted for protocol '" + string(asked.Network.Family) + "'"
+	default:
+		return err
+	}
+	return &said
+}
+
+// detailsOf is what a fault says beside its message; the id of an existing order has a field of its own.
+func detailsOf(f *fault.Error) map[string]string {
+	details := map[string]string{}
+	for key, value := range f.Details {
+		if key != "existing" {
+			details[key] = value
+		}
+	}
+	if f.Param != "" {
+		details["field"] = f.Param
+	}
+	return details
+}
+
+// sentence begins a message with a capital, as the seed does.
+func sentence(message string) string {
+	first, size := utf8.DecodeRuneInString(message)
+	return string(unicode.ToUpper(first)) + message[size:]
+}

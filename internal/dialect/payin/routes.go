@@ -1,0 +1,252 @@
+// Package payin is the API of PayIn's crypto payment orders: a merchant asks for an order, the payer sends
+// a token to an address of the merchant's own wallet, and the order completes when the payment is
+// confirmed or expires when its time is over.
+//
+// The contract is PayIn's published Orders API page ("the seed" in DIVERGENCES.md, which lists every place
+// where this API differs from it or had to choose). The package decides what a request means and how an
+// answer looks, and nothing about money: that is the engine's.
+//
+// Next to read: routes.go for what there is, decode.go for what a request may say, encode.go for what an
+// order looks like, errors.go for every refusal.
+package payin
+
+import (
+	_ "embed"
+	"io"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"till/internal/auth"
+	"till/internal/dialect"
+	"till/internal/engine"
+	"till/internal/fault"
+	"till/internal/web"
+	"till/internal/webhook"
+)
+
+// Config is what the API works with. All fields are required.
+type Config struct {
+	Engine *engine.Engine
+	Auth   *auth.Auth
+
+	// ParseAddress gives the canonical spelling of an EVM address; checksumOK is false when it is spelled in
+	// mixed case with a wrong checksum.
+	ParseAddress func(text string) (canonical string, checksumOK bool, err error)
+
+	Random io.Reader // for order and delivery ids; crypto/rand's in production; safe for concurrent use
+	Log    *slog.Logger
+}
+
+// Dialect is the API.
+type Dialect struct {
+	engine       *engine.Engine
+	auth         *auth.Auth
+	parseAddress func(string) (string, bool, error)
+	random       io.Reader
+	log          *slog.Logger
+}
+
+// New makes the API.
+func New(c Config) *Dialect {
+	return &Dialect{engine: c.Engine, auth: c.Auth, parseAddress: c.ParseAddress, random: c.Random, log: c.Log}
+}
+
+var _ dialect.Dialect = (*Dialect)(nil)
+
+const name = "payin"
+
+// Name is the path the API is mounted under and the word in an order's scope.
+func (d *Dialect) Name() string { return name }
+
+// Schedule is PayIn's own delays before each retry, and then ours.
+func (d *Dialect) Schedule() webhook.Schedule {
+	return webhook.Schedule{time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second, 16 * time.Second}.Then(webhook.Ours)
+}
+
+// route is one endpoint. do is called with the scope of a caller who may do it.
+type route struct {
+	method, path string
+	scope        string // the permission a key needs
+	do           func(r *http.Request, s engine.Scope) (answer, error)
+}
+
+// answer is what an endpoint says when it does not refuse.
+type answer struct {
+	status int
+	body   any
+}
+
+func (d *Dialect) routes() []route {
+	return []route{
+		{http.MethodPost, "/api/v1/orders", "orders:write", d.createOrder},
+		{http.MethodGet, "/api/v1/orders", "orders:read", d.listOrders},
+		{http.MethodGet, "/api/v1/orders/{orderId}", "orders:read", d.getOrder},
+		{http.MethodGet, "/api/v1/orders/by-reference/{orderReference...}", "orders:read", d.getOrderByReference},
+		{http.MethodPost, "/api/v1/address-pool/addresses", "address-pool:write", d.importAddresses},
+		{http.MethodGet, "/api/v1/config/{key}", "config:read", d.getConfig},
+		{http.MethodPut, "/api/v1/config/{key}", "config:write", d.putConfig},
+	}
+}
+
+// Handler serves the API's paths, without the mount in front of them.
+func (d *Dialect) Handler() http.Handler {
+	mux := http.NewServeMux()
+	methods := map[string][]string{}
+	for _, rt := range d.routes() {
+		mux.Handle(rt.method+" "+rt.path, d.serve(rt))
+		methods[rt.path] = append(methods[rt.path], rt.method)
+	}
+	for path, allowed := range methods {
+		mux.Handle(path, d.wrongMethod(allowed))
+	}
+	mux.HandleFunc("GET /openapi.yaml", serveOpenAPI)
+	mux.Handle("/", http.HandlerFunc(d.noRoute))
+	return web.Recover(mux, http.HandlerFunc(d.failed), d.log)
+}
+
+func (d *Dialect) serve(rt route) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		scope, err := d.caller(r, rt.scope)
+		if err != nil {
+			d.refuse(w, r, err)
+			return
+		}
+		a, err := rt.do(r, scope)
+		if err != nil {
+			d.refuse(w, r, err)
+			return
+		}
+		web.WriteJSON(w, a.status, a.body)
+	})
+}
+
+func (d *Dialect) createOrder(r *http.Request, s engine.Scope) (answer, error) {
+	settings, err := d.engine.Settings(r.Context(), settingScope(s))
+	if err != nil {
+		return answer{}, err
+	}
+	asked, err := d.decodeOrder(r, s, windowsOf(settings))
+	if err != nil {
+		return answer{}, err
+	}
+	made, err := d.engine.Create(r.Context(), asked)
+	if err != nil {
+		return answer{}, explain(err, asked)
+	}
+	return d.encodeCreated(made), nil
+}
+
+func (d *Dialect) getOrder(r *http.Request, s engine.Scope) (answer, error) {
+	id := r.PathValue("orderId")
+	if !isOrderID(id) {
+		return answer{}, noOrder()
+	}
+	o, err := d.engine.Order(r.Context(), s, id)
+	if err != nil {
+		return answer{}, orNoOrder(err)
+	}
+	return answer{http.StatusOK, d.encodeOrder(o)}, nil
+}
+
+func (d *Dialect) getOrderByReference(r *http.Request, s engine.Scope) (answer, error) {
+	reference := r.PathValue("orderReference")
+	if checkReference(reference) != nil {
+		return answer{}, noOrder()
+	}
+	o, err := d.engine.OrderByUnique(r.Context(), engine.UniqueKey{Scope: s, Key: reference})
+	if err != nil {
+		return answer{}, orNoOrder(err)
+	}
+	return answer{http.StatusOK, d.encodeOrder(o)}, nil
+}
+
+func (d *Dialect) listOrders(r *http.Request, s engine.Scope) (answer, error) {
+	filter, err := decodeFilter(r.URL.RawQuery, s)
+	if err != nil {
+		return answer{}, err
+	}
+	page, err := d.engine.Orders(r.Context(), filter)
+	if err != nil {
+		return answer{}, err
+	}
+	return answer{http.StatusOK, encodePage(filter, page)}, nil
+}
+
+func (d *Dialect) importAddresses(r *http.Request, s engine.Scope) (answer, error) {
+	asked, err := d.decodeImport(r)
+	if err != nil {
+		return answer{}, err
+	}
+	pool := engine.Pool{Merchant: s.Merchant, Mode: s.Mode, Family: engine.EVM}
+	added, err := d.engine.ImportInstruments(r.Context(), pool, asked.addresses)
+	if err != nil {
+		return answer{}, asked.explain(err)
+	}
+	return encodeImported(asked, added), nil
+}
+
+func (d *Dialect) getConfig(r *http.Request, s engine.Scope) (answer, error) {
+	named, err := findSetting(r.PathValue("key"))
+	if err != nil {
+		return answer{}, err
+	}
+	settings, err := d.engine.Settings(r.Context(), settingScope(s))
+	if err != nil {
+		return answer{}, err
+	}
+	return encodeSetting(r.PathValue("key"), named, settings, ""), nil
+}
+
+func (d *Dialect) putConfig(r *http.Request, s engine.Scope) (answer, error) {
+	settings, err := d.engine.Settings(r.Context(), settingScope(s))
+	if err != nil {
+		return answer{}, err
+	}
+	named, value, err := decodeSetting(r, settings)
+	if err != nil {
+		return answer{}, err
+	}
+	if err := d.engine.SaveSetting(r.Context(), settingScope(s), named.stored(), value); err != nil {
+		return answer{}, err
+	}
+	return encodeSetting(r.PathValue("key"), named, with(settings, named, value), "Configuration updated"), nil
+}
+
+//go:embed openapi.yaml
+var openAPI []byte
+
+// serveOpenAPI needs no key: the document says nothing of anybody.
+func serveOpenAPI(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/yaml; charset=utf-8")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.Write(openAPI) // an error here means that the client has left
+}
+
+func (d *Dialect) noRoute(w http.ResponseWriter, r *http.Request) {
+	d.refuse(w, r, fault.New(fault.CodeRouteNotFound, "Route "+r.Method+" "+r.URL.Path+" not found"))
+}
+
+func (d *Dialect) wrongMethod(allowed []string) http.Handler {
+	slices.Sort(allowed)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Allow", strings.Join(allowed, ", "))
+		d.refuse(w, r, fault.New(fault.CodeMethodNotAllowed, "Method "+r.Method+" is not allowed for "+r.URL.Path))
+	})
+}
+
+func noOrder() error { return fault.New(fault.CodeNotFound, "Order not found") }
+
+// orNoOrder says in this API's words that there is no such order.
+func orNoOrder(err error) error {
+	if fault.Is(err, fault.CodeNotFound) {
+		return noOrder()
+	}
+	return err
+}
+
+func settingScope(s engine.Scope) engine.SettingScope {
+	return engine.SettingScope{Merchant: s.Merchant, Mode: s.Mode}
+}

@@ -1,0 +1,131 @@
+package payin
+
+import "encoding/json"
+
+// orderBody is an order as create and get show it. The order of the fields is the seed's; what the seed
+// does not have stands at the end.
+type orderBody struct {
+	OrderID        string          `json:"orderId"`
+	OrderReference string          `json:"orderReference"`
+	Amount         string          `json:"amount"` // as the merchant wrote it
+	Currency       string          `json:"currency"`
+	ChainID        string          `json:"chainId"`
+	Protocol       string          `json:"protocol"`
+	Address        string          `json:"address"`
+	Status         string          `json:"status"`
+	Metadata       json.RawMessage `json:"metadata,omitempty"`
+	SuccessURL     string          `json:"successUrl,omitempty"`
+	CancelURL      string          `json:"cancelUrl,omitempty"`
+	CreatedAt      string          `json:"createdAt"`
+	ExpiresAt      string          `json:"expiresAt"` // the end of the payment window
+	CompletedAt    string          `json:"completedAt,omitempty"`
+	TxHash         string          `json:"txHash,omitempty"`
+	BlockNumber    *uint64         `json:"blockNumber,omitempty"`
+	Confirmations  *uint64         `json:"confirmations,omitempty"`
+
+	GracePeriodEndsAt     string `json:"gracePeriodEndsAt"` // when the order really expires
+	ConfirmedReceived     string `json:"confirmedReceived,omitempty"`
+	RequiredConfirmations *int   `json:"requiredConfirmations,omitempty"`
+}
+
+// listItem is an order in a list: the seed's fields and no more.
+type listItem struct {
+	OrderID        string `json:"orderId"`
+	OrderReference string `json:"orderReference"`
+	Amount         string `json:"amount"`
+	Currency       string `json:"currency"`
+	ChainID        string `json:"chainId"`
+	Address        string `json:"address"`
+	Status         string `json:"status"`
+	CreatedAt      string `json:"createdAt"`
+	CompletedAt    string `json:"completedAt,omitempty"`
+}
+
+type listBody struct {
+	Data       []listItem     `json:"data"`
+	Pagination paginationBody `json:"pagination"`
+}
+
+type paginationBody struct {
+	Page       int   `json:"page"`
+	Limit      int   `json:"limit"`
+	Total      int64 `json:"total"`
+	TotalPages int64 `json:"totalPages"`
+	HasMore    bool  `json:"hasMore"`
+}
+
+type importBody struct {
+	Success  bool            `json:"success"`
+	Message  string          `json:"message"`
+	Imported int             `json:"imported"`
+	Skipped  int             `json:"skipped"`
+	Warnings []importWarning `json:"warnings,omitempty"`
+}
+
+type importWarning struct {
+	Field   string `json:"field"`
+	Message string `json:"message"`
+}
+
+type configBody struct {
+	Success bool        `json:"success"`
+	Data    settingBody `json:"data"`
+	Message string      `json:"message,omitempty"`
+}
+
+type settingBody struct {
+	Key          string          `json:"key"` // as it was asked for
+	Value        json.RawMessage `json:"value"`
+	DefaultValue json.RawMessage `json:"defaultValue"`
+	Type         string          `json:"type"`
+	Min          *int64          `json:"min,omitempty"`
+	Max          *int64          `json:"max,omitempty"`
+}
+
+// errorBody is every refusal.
+type errorBody struct {
+	Error           string            `json:"error"`
+	Message         string            `json:"message"`
+	Code            string            `json:"code"`
+	StatusCode      int               `json:"statusCode"`
+	ExistingOrderID string            `json:"existingOrderId,omitempty"` // DUPLICATE_ORDER_REFERENCE
+	RetryAfter      int64             `json:"retryAfter,omitempty"`      // seconds; RATE_LIMIT_EXCEEDED
+	RequestID       string            `json:"requestId,omitempty"`       // INTERNAL_ERROR: what to ask the operator about
+	Details         map[string]string `json:"details,omitempty"`         // "field" names the field at fault
+}
+
+// eventBody is the envelope of every webhook.
+type eventBody struct {
+	ID        string    `json:"id"`
+	Type      string    `json:"type"`
+	CreatedAt string    `json:"created_at"`
+	Data      eventData `json:"data"`
+}
+
+// eventData is the order in a webhook. expiresAt is in order.expired; from txHash to completedAt is in
+// order.completed.
+type eventData struct {
+	OrderID        string          `json:"orderId"`
+	OrderReference string          `json:"orderReference"`
+	Status         string          `json:"status"`
+	Amount         string          `json:"amount"`
+	Currency       string          `json:"currency"`
+	ChainID        string          `json:"chainId"`
+	Address        string          `json:"address"`
+	TxHash         string          `json:"txHash,omitempty"`
+	BlockNumber    *uint64         `json:"blockNumber,omitempty"`
+	Confirmations  *uint64         `json:"confirmations,omitempty"`
+	CompletedAt    string          `json:"completedAt,omitempty"`
+	ExpiresAt      string          `json:"expiresAt,omitempty"`
+	CreatedAt      string          `json:"createdAt"`
+	Metadata       json.RawMessage `json:"metadata,omitempty"`
+}
+
+// record is what an order must remember for this API beside its terms: it is engine.Order.Doc.
+type record struct {
+	Amount     string          `json:"amount"` // as the merchant wrote it
+	Window     int64           `json:"windowMinutes"`
+	Metadata   json.RawMessage `json:"metadata,omitempty"`
+	SuccessURL string          `json:"successUrl,omitempty"`
+	CancelURL  string          `json:"cancelUrl,omitempty"`
+}

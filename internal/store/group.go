@@ -1,0 +1,304 @@
+package store
+
+import (
+	"fmt"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"till/internal/engine"
+	"till/internal/fault"
+)
+
+// maxRuns is how often a group is computed while other processes are faster.
+const maxRuns = 5
+
+// A call is one caller of Update.
+type call struct {
+	want  engine.Keys
+	fn    func(engine.Tx) error
+	done  chan error // buffered: the writer never waits for a caller
+	state atomic.Int32
+	err   error // of the last run
+}
+
+const (
+	waiting int32 = iota
+	started
+	abandoned
+)
+
+func (c *call) start() bool   { return c.state.CompareAndSwap(waiting, started) }
+func (c *call) abandon() bool { return c.state.CompareAndSwap(waiting, abandoned) }
+
+// write is the writer: the only goroutine that changes the database.
+func (s *Store) write() {
+	ended := false
+	defer func() {
+		if ended {
+			close(s.done)
+			return
+		}
+		// A function ended its goroutine (runtime.Goexit), which is this one: answer and go on in another.
+		s.writer.rollback()
+		s.answer(s.running, fmt.Errorf("a transaction's function ended its goroutine"))
+		go s.write()
+	}()
+	for first := range s.queue {
+		s.running = s.collect(first)
+		s.commit(s.running)
+		s.running = nil
+		s.refill()
+	}
+	ended = true
+}
+
+// collect takes all who wait. It gives others two chances to queue before it closes the group; there is no
+// timer, so a lone caller does not wait for company.
+func (s *Store) collect(first *call) []*call {
+	var calls []*call
+	add := func(c *call) {
+		if c.start() {
+			calls = append(calls, c)
+		}
+	}
+	add(first)
+	for yields := 0; len(calls) < maxGroup; {
+		select {
+		case c, ok := <-s.queue:
+			if !ok {
+				return calls
+			}
+			add(c)
+		default:
+			if yields == 2 {
+				return calls
+			}
+			yields++
+			runtime.Gosched()
+		}
+	}
+	return calls
+}
+
+// commit runs a group until it is on disk or has failed, and answers its callers. After two conflicts it
+// goes on with each caller alone, so that one that can never succeed takes nobody with it.
+func (s *Store) commit(calls []*call) {
+	if len(calls) == 0 {
+		return
+	}
+	var err error
+	for run := 1; run <= maxRuns; run++ {
+		if err = s.run(calls); err == nil || !isConflict(err) {
+			break
+		}
+		s.stats.conflicts.Add(1)
+		s.log.Warn("a group of changes is computed again", "calls", len(calls), "err", err)
+		if run == 2 && len(calls) > 1 {
+			for _, c := range calls {
+				s.commit([]*call{c})
+			}
+			return
+		}
+	}
+	if isConflict(err) {
+		err = fault.New(fault.CodeVersionConflict, "Somebody changed the same records at the same time.").Because(err)
+	}
+	if err == nil {
+		s.stats.groups.Add(1)
+		s.stats.calls.Add(int64(len(calls)))
+	}
+	s.answer(calls, translate(err))
+}
+
+// answer tells every caller its own outcome, or the group's error when there is one.
+func (s *Store) answer(calls []*call, err error) {
+	for _, c := range calls {
+		if err != nil {
+			c.done <- err
+		} else {
+			c.done <- c.err
+		}
+	}
+}
+
+// A group is one transaction of the database with the changes of many callers.
+type group struct {
+	store *Store
+	db    *writer
+	now   time.Time
+	overlay
+	dirty     bool // something was written before the flush
+	newScopes map[engine.Scope]int64
+	claimed   []pooled // instruments claimed by this transaction
+	taken     []pooled // instruments handed out by functions that succeeded
+}
+
+// run computes a group once and commits it. Every error leaves the database and the writer's memory as they were,
+// except commit_unknown, after which nobody knows.
+func (s *Store) run(calls []*call) error {
+	g, err := s.begin()
+	if err != nil {
+		return err
+	}
+	if err := g.loadAll(calls); err != nil {
+		g.undo(err)
+		return err
+	}
+	for _, c := range calls {
+		c.err = g.call(c.fn)
+		if unsound(c.err) {
+			g.undo(c.err)
+			return c.err
+		}
+	}
+	return g.end()
+}
+
+func (s *Store) begin() (*group, error) {
+	if err := s.writer.begin(); err != nil {
+		return nil, err
+	}
+	now := s.now().UTC().Truncate(time.Microsecond)
+	if now.Before(s.last) {
+		now = s.last
+	}
+	return &group{store: s, db: s.writer, now: now, newScopes: map[engine.Scope]int64{}}, nil
+}
+
+// call runs one caller's function. When it fails or panics, what it wrote is dropped.
+func (g *group) call(fn func(engine.Tx) error) (err error) {
+	t := &tx{g: g}
+	kept := false
+	defer func() {
+		if kept {
+			return
+		}
+		t.over = true
+		g.drop()
+		for _, p := range slices.Backward(t.taken) {
+			g.store.pools.giveBack(p)
+		}
+		if r := recover(); r != nil {
+			g.store.log.Error("a transaction's function panicked", "panic", r, "stack", string(debug.Stack()))
+			err = fmt.Errorf("panic in a transaction: %v", r)
+		}
+	}()
+	if err = fn(t); err != nil {
+		return err
+	}
+	kept, t.over = true, true
+	g.keep()
+	g.taken = append(g.taken, t.taken...)
+	return nil
+}
+
+// end writes what the functions left and commits.
+func (g *group) end() error {
+	if !g.dirty && g.empty() {
+		g.undo(nil)
+		return nil
+	}
+	if err := g.flush(); err != nil {
+		g.undo(err)
+		return err
+	}
+	if err := g.db.commit(); err != nil {
+		g.undo(err)
+		if unsound(err) || !g.db.refused(err) {
+			g.store.breakDown(err)
+			return fault.New(fault.CodeCommitUnknown, "It is not known whether the change was saved.").Retry(time.Second).Because(err)
+		}
+		return err
+	}
+	g.store.last = g.now
+	for scope, id := range g.newScopes {
+		g.store.scopes.Store(scope, id)
+	}
+	for _, row := range g.instruments.group {
+		if row.number > 0 {
+			g.store.pools.list(row.pool).moreNew = true
+		}
+	}
+	return nil
+}
+
+// undo rolls back and makes the writer's memory what it was.
+func (g *group) undo(err error) {
+	g.db.rollback()
+	for _, p := range slices.Backward(g.taken) {
+		g.store.pools.giveBack(p)
+	}
+	for _, p := range g.claimed {
+		g.store.pools.forget(p.pool, p.value)
+	}
+	if c, ok := err.(*conflict); ok && c.instrument.Value != "" {
+		// Somebody else's: it must not be handed out again by this process.
+		for pool := range g.store.pools.free {
+			if pool.Family == c.instrument.Family {
+				g.store.pools.forget(pool, c.instrument.Value)
+			}
+		}
+	}
+	if unsound(err) {
+		g.store.breakDown(err)
+	}
+}
+
+// loadAll loads what the callers named, each noun with as few queries as it takes.
+func (g *group) loadAll(calls []*call) error {
+	var want engine.Keys
+	for _, c := range calls {
+		want.Orders = append(want.Orders, c.want.Orders...)
+		want.Unique = append(want.Unique, c.want.Unique...)
+		want.Payments = append(want.Payments, c.want.Payments...)
+		want.Answers = append(want.Answers, c.want.Answers...)
+		want.Settings = append(want.Settings, c.want.Settings...)
+	}
+	if err := g.loadUnique(want.Unique); err != nil {
+		return err
+	}
+	if err := g.loadPayments(want.Payments); err != nil {
+		return err
+	}
+	ids := want.Orders
+	for _, k := range want.Unique {
+		if owner, _ := g.unique.get(k); owner.id != "" {
+			ids = append(ids, owner.id)
+		}
+	}
+	for _, k := range want.Payments {
+		if row, _ := g.payments.get(k); row.orderID != "" {
+			ids = append(ids, row.orderID)
+		}
+	}
+	if err := g.loadOrders(ids); err != nil {
+		return err
+	}
+	if err := g.loadAnswers(want.Answers); err != nil {
+		return err
+	}
+	return g.loadSettings(want.Settings)
+}
+
+// refill claims instruments for pools that run low, beside the callers instead of within their transactions.
+func (s *Store) refill() {
+	for _, p := range s.pools.low() {
+		g, err := s.begin()
+		if err != nil {
+			s.log.Error("claiming instruments failed", "err", err)
+			return
+		}
+		if err = g.refill(p); err != nil {
+			g.undo(err)
+		} else {
+			err = g.end()
+		}
+		if err != nil {
+			s.log.Error("claiming instruments failed", "err", err)
+			return
+		}
+	}
+}

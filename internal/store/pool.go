@@ -1,0 +1,160 @@
+package store
+
+import (
+	"cmp"
+	"database/sql"
+	"slices"
+
+	"till/internal/engine"
+	"till/internal/fault"
+)
+
+// pools are the free instruments this process has claimed and may hand out without asking the database.
+// Only the writer uses them.
+type pools struct {
+	claim string // this process, in the claim column
+	block int    // claimed at a time
+	free  map[engine.Pool]*freeList
+}
+
+// freeList is one pool's claimed free instruments, the next one first.
+type freeList struct {
+	fresh, rested []pooled
+	// Whether the database may have more: a block came back full, or something was imported.
+	moreNew, moreRested bool
+}
+
+// pooled is one free instrument.
+type pooled struct {
+	pool  engine.Pool
+	value string
+	order int64 // import number, or since when it rests
+	fresh bool  // never held
+}
+
+func (p *pools) list(pool engine.Pool) *freeList {
+	l, ok := p.free[pool]
+	if !ok {
+		l = &freeList{moreNew: true}
+		p.free[pool] = l
+	}
+	return l
+}
+
+// giveBack puts an instrument in front again.
+func (p *pools) giveBack(in pooled) {
+	l := p.list(in.pool)
+	if in.fresh {
+		l.fresh = slices.Insert(l.fresh, 0, in)
+	} else {
+		l.rested = slices.Insert(l.rested, 0, in)
+	}
+}
+
+// forget removes an instrument whose claim was rolled back or turned out wrong.
+func (p *pools) forget(pool engine.Pool, value string) {
+	l := p.list(pool)
+	is := func(in pooled) bool { return in.value == value }
+	l.fresh, l.rested = slices.DeleteFunc(l.fresh, is), slices.DeleteFunc(l.rested, is)
+	l.moreNew, l.moreRested = true, true
+}
+
+// low are the pools that have less than a quarter of a block and for which the database has more.
+func (p *pools) low() []engine.Pool {
+	var low []engine.Pool
+	for pool, l := range p.free {
+		if len(l.fresh)+len(l.rested) < p.block/4 && (l.moreNew || l.moreRested) {
+			low = append(low, pool)
+		}
+	}
+	return low
+}
+
+// take hands out the next instrument of a pool: never held first, by import; then the longest at rest.
+func (g *group) take(pool engine.Pool) (pooled, error) {
+	l := g.store.pools.list(pool)
+	if len(l.fresh) == 0 && l.moreNew {
+		if err := g.claimNew(pool); err != nil {
+			return pooled{}, err
+		}
+	}
+	if len(l.fresh) > 0 {
+		in := l.fresh[0]
+		l.fresh = l.fresh[1:]
+		return in, nil
+	}
+	if len(l.rested) == 0 {
+		if err := g.claimRested(pool); err != nil {
+			return pooled{}, err
+		}
+	}
+	if len(l.rested) > 0 {
+		in := l.rested[0]
+		l.rested = l.rested[1:]
+		return in, nil
+	}
+	return pooled{}, fault.New(fault.CodeNoAddress, "No payment address is free at the moment.")
+}
+
+// refill claims a block beside the callers.
+func (g *group) refill(pool engine.Pool) error {
+	l := g.store.pools.list(pool)
+	if l.moreNew {
+		if err := g.claimNew(pool); err != nil {
+			return err
+		}
+	}
+	if len(l.fresh) < g.store.pools.block/4 && l.moreRested {
+		return g.claimRested(pool)
+	}
+	return nil
+}
+
+func (g *group) claimNew(pool engine.Pool) error {
+	l, block := g.store.pools.list(pool), g.store.pools.block
+	got, err := g.claimBlock(pool, true, claimNewInstruments, g.store.pools.claim, pool.Merchant, string(pool.Mode), string(pool.Family), block)
+	if err != nil {
+		return err
+	}
+	l.fresh = append(l.fresh, got...)
+	l.moreNew = len(got) == block
+	return nil
+}
+
+// claimRested claims those whose rest is over on the mode's clock.
+func (g *group) claimRested(pool engine.Pool) error {
+	l, block := g.store.pools.list(pool), g.store.pools.block
+	clock, err := g.clock(pool.Mode)
+	if err != nil {
+		return err
+	}
+	now := micros(clock.Shift(g.now))
+	got, err := g.claimBlock(pool, false, claimRestedInstruments, g.store.pools.claim, pool.Merchant, string(pool.Mode), string(pool.Family), now, block)
+	if err != nil {
+		return err
+	}
+	l.rested = append(l.rested, got...)
+	l.moreRested = len(got) == block
+	return nil
+}
+
+func (g *group) claimBlock(pool engine.Pool, fresh bool, query string, args ...any) ([]pooled, error) {
+	var got []pooled
+	err := scan(g.db, query, args, func(rows *sql.Rows) error {
+		in := pooled{pool: pool, fresh: fresh}
+		got = append(got, in)
+		last := &got[len(got)-1]
+		return rows.Scan(&last.value, &last.order)
+	})
+	if err != nil {
+		return nil, err
+	}
+	slices.SortFunc(got, func(a, b pooled) int {
+		return cmp.Or(cmp.Compare(a.order, b.order), cmp.Compare(a.value, b.value))
+	})
+	if len(got) > 0 {
+		g.dirty = true
+		g.claimed = append(g.claimed, got...)
+	}
+	return got, nil
+}

@@ -1,0 +1,160 @@
+package store
+
+// Every statement of the store, by noun, in the one dialect that SQLite and PostgreSQL share: numbered
+// placeholders, no JSON operators, no arrays. {any} stands for a condition that matchAny writes.
+
+// marks
+const (
+	selectMark = `SELECT value FROM marks WHERE name = $1`
+	upsertMark = `INSERT INTO marks (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value`
+	raiseMark  = `INSERT INTO marks (name, value) VALUES ($1, $2)
+		ON CONFLICT (name) DO UPDATE SET value = excluded.value WHERE marks.value = $3`
+)
+
+// merchants and keys
+const (
+	selectMerchants = `SELECT id, organisation, name, created_at FROM merchants ORDER BY id`
+	upsertMerchant  = `INSERT INTO merchants (id, organisation, name, created_at) VALUES ($1, $2, $3, $4)
+		ON CONFLICT (id) DO UPDATE SET organisation = excluded.organisation, name = excluded.name`
+	selectKey = `SELECT id, hash, prefix, merchant, mode, dialect, name, scopes, active, expires_at, created_at FROM keys WHERE hash = $1`
+	upsertKey = `INSERT INTO keys (id, hash, prefix, merchant, mode, dialect, name, scopes, active, expires_at, created_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+		ON CONFLICT (id) DO UPDATE SET hash = excluded.hash, prefix = excluded.prefix, merchant = excluded.merchant, mode = excluded.mode,
+		dialect = excluded.dialect, name = excluded.name, scopes = excluded.scopes, active = excluded.active, expires_at = excluded.expires_at`
+)
+
+// settings and clocks
+const (
+	selectSettings  = `SELECT merchant, mode, name, value FROM settings WHERE {any}`
+	upsertSetting   = `INSERT INTO settings (merchant, mode, name, value) VALUES ($1, $2, $3, $4) ON CONFLICT (merchant, mode, name) DO UPDATE SET value = excluded.value`
+	deleteSetting   = `DELETE FROM settings WHERE merchant = $1 AND mode = $2 AND name = $3`
+	selectClock     = `SELECT at, offset_ns FROM clock_moves WHERE mode = $1 ORDER BY n`
+	insertClockMove = `INSERT INTO clock_moves (mode, n, at, offset_ns) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`
+)
+
+// scopes
+const (
+	selectScope  = `SELECT id FROM scopes WHERE merchant = $1 AND mode = $2 AND dialect = $3`
+	insertScope  = `INSERT INTO scopes (merchant, mode, dialect, last_number) VALUES ($1, $2, $3, 0) ON CONFLICT DO NOTHING`
+	selectNumber = `SELECT id, last_number FROM scopes WHERE {any}`
+	updateNumber = `UPDATE scopes SET last_number = $1 WHERE id = $2 AND last_number = $3`
+	selectScopes = `SELECT id, merchant, mode, dialect FROM scopes WHERE {any}`
+)
+
+// orders
+const (
+	selectOrders         = `SELECT body, doc FROM orders WHERE {any}`
+	selectOrderByPublic  = `SELECT body, doc FROM orders WHERE public_id = $1 AND scope_id = $2`
+	selectOrdersByUnique = `SELECT scope_id, unique_key, id, public_id FROM orders WHERE {any}`
+	selectOrdersDue      = `SELECT id FROM orders WHERE mode = $1 AND rail = $2 AND next_deadline < $3 ORDER BY next_deadline LIMIT $4`
+	insertOrder          = `INSERT INTO orders (id, public_id, scope_id, number, unique_key, reference_lower, mode, rail, network, state, asset_code,
+		amount_key, next_deadline, created_at, updated_at, version, body, doc)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18) ON CONFLICT DO NOTHING`
+	updateOrder = `UPDATE orders SET reference_lower = $1, rail = $2, network = $3, state = $4, asset_code = $5, amount_key = $6,
+		next_deadline = $7, updated_at = $8, version = $9, body = $10, doc = $11 WHERE id = $12 AND version = $13`
+	addOrderCount = `INSERT INTO order_counts (scope_id, state, bucket, n) VALUES ($1, $2, $3, $4)
+		ON CONFLICT (scope_id, state, bucket) DO UPDATE SET n = order_counts.n + excluded.n`
+)
+
+// payments
+const (
+	selectPayments        = `SELECT order_id, body FROM payments WHERE {any}`
+	selectPaymentsOfOrder = `SELECT order_id, body FROM payments WHERE order_id <> '' AND {any} ORDER BY order_id, position`
+	selectPaymentsSince   = `SELECT body FROM payments WHERE rail = $1 AND block >= $2 AND rank IN (1, 3) ORDER BY block, external`
+	insertPayment         = `INSERT INTO payments (rail, external, order_id, position, epoch, rank, block, body)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING`
+	updatePayment = `UPDATE payments SET order_id = $1, position = $2, epoch = $3, rank = $4, block = $5, body = $6
+		WHERE rail = $7 AND external = $8 AND order_id = $9 AND epoch = $10 AND rank = $11`
+)
+
+// events
+const (
+	selectEvents = `SELECT e.id, e.order_id, s.merchant, s.mode, s.dialect, e.seq, e.type, e.state, e.overlay, e.row_name, e.at, e.facts
+		FROM events e JOIN scopes s ON s.id = e.scope_id `
+	selectEventsOfOrder = selectEvents + `WHERE e.order_id = $1 ORDER BY e.seq`
+	selectEventsUntold  = selectEvents + `WHERE e.told = 0 ORDER BY e.id LIMIT $1`
+	insertEvent         = `INSERT INTO events (id, order_id, scope_id, seq, type, state, overlay, row_name, at, facts, told)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0) ON CONFLICT DO NOTHING`
+	updateEventTold = `UPDATE events SET told = 1 WHERE id = $1`
+)
+
+// the ledger
+const (
+	selectEntries = `SELECT e.id, e.order_id, e.merchant, e.mode, e.at, p.from_account, p.to_account, p.amount, p.row_name
+		FROM entries e JOIN postings p ON p.entry_id = e.id WHERE e.order_id = $1 AND e.order_id <> '' ORDER BY e.id, p.n`
+	insertEntry    = `INSERT INTO entries (id, order_id, merchant, mode, at) VALUES ($1, $2, $3, $4, $5)`
+	insertPosting  = `INSERT INTO postings (entry_id, n, from_account, to_account, amount, row_name) VALUES ($1, $2, $3, $4, $5, $6)`
+	selectBalances = `SELECT mode, account, asset, amount, version FROM balances WHERE {any}`
+	selectBooks    = `SELECT account, amount FROM balances WHERE mode = $1 AND book IN ($2, $3) ORDER BY account, asset`
+	insertBalance  = `INSERT INTO balances (mode, book, account, asset, amount, version) VALUES ($1, $2, $3, $4, $5, 1) ON CONFLICT DO NOTHING`
+	updateBalance  = `UPDATE balances SET amount = $1, version = $2 WHERE mode = $3 AND book = $4 AND account = $5 AND asset = $6 AND version = $7`
+)
+
+// idempotency
+const (
+	selectAnswers = `SELECT scope, name, hash, order_id, status, body, at FROM answers WHERE {any}`
+	insertAnswer  = `INSERT INTO answers (scope, name, hash, order_id, status, body, at) VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING`
+	updateAnswer  = `UPDATE answers SET hash = $1, order_id = $2, status = $3, body = $4, at = $5 WHERE scope = $6 AND name = $7`
+	deleteAnswer  = `DELETE FROM answers WHERE scope = $1 AND name = $2`
+)
+
+// watchers
+const (
+	selectProgress = `SELECT state, horizon, head, fence FROM progress WHERE rail = $1`
+	upsertProgress = `INSERT INTO progress (rail, state, horizon, head, fence) VALUES ($1, $2, $3, $4, $5)
+		ON CONFLICT (rail) DO UPDATE SET state = excluded.state, horizon = excluded.horizon, head = excluded.head, fence = excluded.fence
+		WHERE progress.fence <= excluded.fence`
+)
+
+// instruments and holds
+const (
+	selectInstruments = `SELECT family, value, merchant, mode FROM instruments WHERE {any}`
+	insertInstrument  = `INSERT INTO instruments (number, family, value, merchant, mode, derivation_index, master_public_key, archived, claim, rest_since, rest_until, created_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, 0, '', 0, 0, $8) ON CONFLICT DO NOTHING`
+	restInstrument = `UPDATE instruments SET claim = '', rest_since = $1, rest_until = $2 WHERE family = $3 AND value = $4`
+
+	claimNewInstruments = `UPDATE instruments SET claim = $1 WHERE number IN (
+		SELECT number FROM instruments WHERE merchant = $2 AND mode = $3 AND family = $4 AND claim = '' AND archived = 0 AND rest_since = 0
+		ORDER BY number LIMIT $5) RETURNING value, number`
+	claimRestedInstruments = `UPDATE instruments SET claim = $1 WHERE number IN (
+		SELECT number FROM instruments WHERE merchant = $2 AND mode = $3 AND family = $4 AND claim = '' AND archived = 0 AND rest_since > 0
+		AND rest_until <= $5 ORDER BY rest_until LIMIT $6) RETURNING value, rest_since`
+	selectClaimed  = `SELECT number FROM instruments WHERE claim <> '' AND number > $1 ORDER BY number LIMIT $2`
+	freeDeadClaims = `UPDATE instruments SET claim = '' WHERE claim <> '' AND claim <> $1 AND number > $2 AND number <= $3
+		AND NOT EXISTS (SELECT 1 FROM holds h WHERE h.family = instruments.family AND h.value = instruments.value AND h.to_at = 0)`
+
+	selectInstrumentRows = `SELECT i.value, i.archived, i.rest_until, i.created_at, o.public_id
+		FROM instruments i LEFT JOIN holds h ON h.family = i.family AND h.value = i.value AND h.to_at = 0 LEFT JOIN orders o ON o.id = h.order_id
+		WHERE i.merchant = $1 AND i.mode = $2 AND i.family = $3 AND i.value > $4 ORDER BY i.value LIMIT $5`
+	countInstruments = `SELECT COUNT(*), COALESCE(SUM(CASE WHEN h.to_at IS NOT NULL THEN 1 ELSE 0 END), 0),
+		COALESCE(SUM(CASE WHEN h.to_at IS NULL AND i.archived = 1 THEN 1 ELSE 0 END), 0),
+		COALESCE(SUM(CASE WHEN h.to_at IS NULL AND i.archived = 0 AND i.rest_until > $1 THEN 1 ELSE 0 END), 0)
+		FROM instruments i LEFT JOIN holds h ON h.family = i.family AND h.value = i.value AND h.to_at = 0
+		WHERE i.merchant = $2 AND i.mode = $3 AND i.family = $4`
+	selectKnownInstruments = `SELECT value FROM instruments WHERE {any}`
+	selectSomeInstruments  = `SELECT value FROM instruments WHERE family = $1 ORDER BY value LIMIT $2`
+
+	selectHoldAt   = `SELECT order_id, from_at, to_at FROM holds WHERE family = $1 AND value = $2 AND from_at <= $3 ORDER BY from_at DESC, order_id DESC LIMIT 1`
+	selectHoldOpen = `SELECT order_id, from_at FROM holds WHERE family = $1 AND value = $2 AND to_at = 0`
+	insertHold     = `INSERT INTO holds (family, value, from_at, order_id, to_at) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING`
+	endHold        = `UPDATE holds SET to_at = $1 WHERE family = $2 AND value = $3 AND from_at = $4 AND order_id = $5 AND to_at = 0`
+)
+
+// webhooks
+const (
+	selectEndpoints        = `SELECT id, merchant, mode, dialect, name, url, secret, events, enabled, created_at FROM endpoints `
+	selectEndpointsOfScope = selectEndpoints + `WHERE merchant = $1 AND mode = $2 AND dialect = $3 ORDER BY id`
+	selectEndpoint         = selectEndpoints + `WHERE id = $1`
+	upsertEndpoint         = `INSERT INTO endpoints (id, merchant, mode, dialect, name, url, secret, events, enabled, created_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+		ON CONFLICT (id) DO UPDATE SET name = excluded.name, url = excluded.url, secret = excluded.secret, events = excluded.events, enabled = excluded.enabled`
+
+	selectMessages = `SELECT m.id, m.event_id, m.order_id, m.endpoint_id, s.merchant, s.mode, s.dialect, m.wire_id, m.type, m.body, m.state,
+		m.attempts, m.next_at, m.last_status, m.last_error, m.created_at, m.done_at FROM messages m JOIN scopes s ON s.id = m.scope_id `
+	selectMessagesOfOrder = selectMessages + `WHERE m.order_id = $1 ORDER BY m.id`
+	selectMessagesDue     = selectMessages + `WHERE m.state = 'pending' AND m.next_at <= $1 ORDER BY m.next_at LIMIT $2`
+	updateMessage         = `UPDATE messages SET state = $1, attempts = $2, next_at = $3, last_status = $4, last_error = $5, done_at = $6 WHERE id = $7`
+	insertMessage         = `INSERT INTO messages (id, event_id, order_id, endpoint_id, scope_id, wire_id, type, body, state, attempts, next_at,
+		last_status, last_error, created_at, done_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) ON CONFLICT DO NOTHING`
+)

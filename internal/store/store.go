@@ -1,0 +1,200 @@
+// Package store keeps everything on disk: it implements engine.Store on SQLite, with one set of queries
+// that PostgreSQL can run as well. It decides nothing about orders or money.
+//
+// A change goes this way: Update queues the call; the writer (group.go) takes all who wait, loads what they
+// named, runs their functions one after another on an overlay in memory (overlay.go, tx.go), and writes the
+// result of the whole group in one durable transaction (flush.go). Reads are in read.go and list.go, the
+// statements in queries.go, the schema in migrations/, free addresses in pool.go, and what is SQLite's own
+// in sqlite.go. storetest holds what every database must do.
+package store
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"errors"
+	"io"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"till/internal/engine"
+	"till/internal/fault"
+)
+
+// Limits of the writer's queue: how many calls share one commit, and how many may wait.
+const (
+	maxGroup = 256
+	maxQueue = 4096
+)
+
+// Options are what a store takes from outside. The zero value is ready for use.
+type Options struct {
+	Now    func() time.Time // true time; nil: time.Now
+	Random io.Reader        // for ids; nil: crypto/rand
+	Log    *slog.Logger     // nil: slog.Default
+	Block  int              // instruments claimed at a time; 0: 512
+}
+
+// Store implements engine.Store. Make it with OpenSQLite.
+type Store struct {
+	log     *slog.Logger
+	now     func() time.Time
+	readers *sql.DB
+	close   func() error // what the database itself needs at the end
+
+	scopes sync.Map // engine.Scope -> int64, committed ones only; a scope's id never changes
+
+	mu     sync.RWMutex // guards closed against sends on queue
+	closed bool
+	queue  chan *call
+	done   chan struct{} // the writer has ended
+
+	broken     atomic.Pointer[error]
+	brokenOnce sync.Once
+	brokenCh   chan struct{}
+	stats      stats
+
+	// The rest is the writer's alone.
+	writer  *writer
+	ids     ids
+	last    time.Time // the latest time given out
+	pools   pools
+	running []*call
+}
+
+var _ engine.Store = (*Store)(nil)
+
+// Stats is what the writer did since the start.
+type Stats struct {
+	Groups     int64 // committed transactions with callers
+	Calls      int64 // callers in them
+	Statements int64 // everything sent to the database by the writer
+	Conflicts  int64 // groups computed again because another process was faster
+}
+
+type stats struct{ groups, calls, statements, conflicts atomic.Int64 }
+
+// Stats may be called at any time.
+func (s *Store) Stats() Stats {
+	return Stats{Groups: s.stats.groups.Load(), Calls: s.stats.calls.Load(), Statements: s.stats.statements.Load(), Conflicts: s.stats.conflicts.Load()}
+}
+
+// Broken is closed once the disk failed in a way after which nothing may be written by this process any
+// more; Err says why. The program must end then: recovery at the next start finds out what is on disk.
+func (s *Store) Broken() <-chan struct{} { return s.brokenCh }
+
+// Err is why the store is broken, nil while it is not.
+func (s *Store) Err() error {
+	if err := s.broken.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
+func (s *Store) breakDown(err error) {
+	s.broken.CompareAndSwap(nil, &err)
+	s.brokenOnce.Do(func() {
+		s.log.Error("the database failed; nothing more will be written", "err", err)
+		close(s.brokenCh)
+	})
+}
+
+// newStore starts the writer.
+func newStore(w *writer, readers *sql.DB, claim string, o Options, closeDB func() error) *Store {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Random == nil {
+		o.Random = rand.Reader
+	}
+	if o.Log == nil {
+		o.Log = slog.Default()
+	}
+	if o.Block == 0 {
+		o.Block = 512
+	}
+	s := &Store{
+		log: o.Log, now: o.Now, readers: readers, close: closeDB,
+		queue: make(chan *call, maxQueue), done: make(chan struct{}), brokenCh: make(chan struct{}),
+		writer: w, ids: ids{random: o.Random}, pools: pools{claim: claim, block: o.Block, free: map[engine.Pool]*freeList{}},
+	}
+	w.statements = &s.stats.statements
+	return s
+}
+
+var errStopping = fault.New(fault.CodeOverloaded, "The server is stopping.").Retry(5 * time.Second)
+
+// Update implements engine.Store. It also fails with the caller's context, but only before fn was started:
+// a change that has begun is answered with its outcome.
+func (s *Store) Update(ctx context.Context, want engine.Keys, fn func(engine.Tx) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	c := &call{want: want, fn: fn, done: make(chan error, 1)}
+	if err := s.enqueue(c); err != nil {
+		return err
+	}
+	select {
+	case err := <-c.done:
+		return err
+	case <-ctx.Done():
+	}
+	if c.abandon() {
+		return ctx.Err()
+	}
+	return <-c.done
+}
+
+func (s *Store) enqueue(c *call) error {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if s.closed {
+		return errStopping
+	}
+	if err := s.Err(); err != nil {
+		return translate(err)
+	}
+	select {
+	case s.queue <- c:
+		return nil
+	default:
+		return fault.New(fault.CodeOverloaded, "Too many changes are waiting.").Retry(time.Second)
+	}
+}
+
+// View implements engine.Store.
+func (s *Store) View(ctx context.Context, fn func(engine.Reader) error) error {
+	tx, err := s.readers.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if errors.Is(err, sql.ErrConnDone) || err != nil && s.isClosed() {
+		return errStopping.Because(err)
+	}
+	if err != nil {
+		return translate(err)
+	}
+	defer tx.Rollback()
+	return translate(fn(&reader{store: s, ctx: ctx, tx: tx}))
+}
+
+func (s *Store) isClosed() bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.closed
+}
+
+// Close waits until every queued change is answered and frees the database. Later calls fail with
+// overloaded.
+func (s *Store) Close() error {
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		<-s.done
+		return nil
+	}
+	s.closed = true
+	close(s.queue)
+	s.mu.Unlock()
+	<-s.done
+	return s.close()
+}
