@@ -8,12 +8,16 @@ package app
 import (
 	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	mathrand "math/rand/v2"
 	"net"
 	"net/http"
+	"net/netip"
+	"sync"
 	"time"
 
 	"till/internal/auth"
@@ -25,13 +29,18 @@ import (
 	"till/internal/worker"
 )
 
-// Config is everything a server is made of.
+// Config is everything a server is made of. LoadConfig reads one from a file.
 type Config struct {
 	Addr     string    // host and port to listen on; port 0 takes a free one
 	Database string    // the SQLite file
 	Networks []Network // where orders are collected
 	Guard    webhook.Guard
 	Box      *secrets.Box // seals what must sign
+
+	TLS            *tls.Certificate // nil: plain http
+	PublicURL      string           // where clients reach the server, without a slash at the end; empty: not said
+	TrustedProxies []netip.Prefix   // whose X-Forwarded-For is believed
+	Dir            string           // of the config file; what belongs beside it is put here
 
 	Now    func() time.Time // nil: the system's clock
 	Random io.Reader        // nil: the system's
@@ -51,6 +60,9 @@ type App struct {
 	server   *http.Server
 	listener net.Listener
 	served   chan error
+	networks []Network
+	rails    []worker.Rail
+	random   io.Reader
 }
 
 // Start opens the database, listens and starts the workers. The caller must Stop it.
@@ -61,7 +73,7 @@ func Start(ctx context.Context, cfg Config) (*App, error) {
 	if cfg.Random == nil {
 		cfg.Random = rand.Reader
 	}
-	a := &App{log: cfg.Log, box: cfg.Box, served: make(chan error, 1)}
+	a := &App{log: cfg.Log, box: cfg.Box, served: make(chan error, 1), networks: cfg.Networks, random: cfg.Random}
 	var err error
 	if a.store, err = store.OpenSQLite(ctx, cfg.Database, store.Options{Now: cfg.Now, Log: cfg.Log}); err != nil {
 		return nil, err
@@ -73,32 +85,40 @@ func Start(ctx context.Context, cfg Config) (*App, error) {
 }
 
 func (a *App) start(cfg Config) error {
-	tell := worker.NewWake()
-	a.Engine = engine.New(a.store, networks(cfg.Networks), tell.Wake)
-	watchers, err := watchers(cfg.Networks, cfg)
-	if err != nil {
+	told := worker.NewBell()
+	a.Engine = engine.New(a.store, networks(cfg.Networks), told.Ring)
+	var err error
+	if a.rails, err = rails(cfg); err != nil {
 		return err
 	}
 	keys := auth.New(keys{a.store}, cfg.Now)
-	if a.dialects, err = dialects(a.Engine, keys, cfg); err != nil {
-		return err
-	}
+	a.dialects = dialects(a.Engine, keys, cfg)
 	if a.listener, err = net.Listen("tcp", cfg.Addr); err != nil {
 		return err
 	}
-	a.server = newServer(a, keys, cfg)
-	go func() { a.served <- a.server.Serve(a.listener) }()
-
 	a.client = webhook.NewClient(cfg.Guard, webhook.Options{Now: cfg.Now})
-	a.workers = worker.Start(worker.Config{
-		Engine: a.Engine, Watchers: watchers, Tellers: tellers(a.dialects), Client: a.client, Open: a.open,
-		Wake: tell, Now: cfg.Now, Random: cfg.Random, Log: cfg.Log,
+	a.workers = worker.New(worker.Config{
+		Engine: a.Engine, Rails: a.rails, Tellers: tellers(a.dialects), Open: a.open, Client: a.client,
+		Events: told, Now: cfg.Now, Chance: mathrand.Uint64, Log: cfg.Log,
 	})
+	a.workers.Start(context.Background())
+	a.server = newServer(a, keys, cfg)
+	go func() { a.served <- serve(a.server, a.listener) }()
 	return nil
 }
 
-// Stop ends the server: no new requests, those under way are finished, then the workers and the database.
+func serve(s *http.Server, l net.Listener) error {
+	if s.TLSConfig != nil {
+		return s.ServeTLS(l, "", "")
+	}
+	return s.Serve(l)
+}
+
+// Stop ends the server: no new requests, those under way are finished while the workers end, and then the
+// database is closed.
 func (a *App) Stop(ctx context.Context) error {
+	var workers sync.WaitGroup
+	workers.Go(a.workers.Stop)
 	err := a.server.Shutdown(ctx)
 	if err != nil {
 		err = errors.Join(err, a.server.Close())
@@ -106,7 +126,7 @@ func (a *App) Stop(ctx context.Context) error {
 	if served := <-a.served; !errors.Is(served, http.ErrServerClosed) {
 		err = errors.Join(err, served)
 	}
-	err = errors.Join(err, a.workers.Stop(ctx))
+	workers.Wait()
 	a.client.Close()
 	return errors.Join(err, a.store.Close())
 }
@@ -114,8 +134,21 @@ func (a *App) Stop(ctx context.Context) error {
 // Failed tells when the HTTP server stopped by itself.
 func (a *App) Failed() <-chan error { return a.served }
 
+// Broken is closed when the disk failed so that nothing may be written by this process any more. The
+// program must end then; the next start finds out what is on disk.
+func (a *App) Broken() <-chan struct{} { return a.store.Broken() }
+
 // URL is where the server listens, without a slash at the end.
-func (a *App) URL() string { return "http://" + a.listener.Addr().String() }
+func (a *App) URL() string {
+	scheme := "http"
+	if a.server.TLSConfig != nil {
+		scheme = "https"
+	}
+	return scheme + "://" + a.listener.Addr().String()
+}
+
+// Health is how every background loop is.
+func (a *App) Health() []worker.Status { return a.workers.Health() }
 
 // Seal encrypts an endpoint's secret for the database.
 func (a *App) Seal(endpointID string, secret webhook.Secret) (string, error) {

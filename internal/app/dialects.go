@@ -5,14 +5,15 @@ import (
 	"till/internal/dialect"
 	"till/internal/dialect/payin"
 	"till/internal/engine"
+	"till/internal/rail/evm"
 	"till/internal/worker"
 )
 
 // dialects lists the APIs that are served. A new one gets its line here.
-func dialects(e *engine.Engine, keys *auth.Auth, cfg Config) ([]dialect.Dialect, error) {
+func dialects(e *engine.Engine, keys *auth.Auth, cfg Config) []dialect.Dialect {
 	return []dialect.Dialect{
-		payin.New(payin.Config{Engine: e, Auth: keys, Now: cfg.Now, Random: cfg.Random, Log: cfg.Log}),
-	}, nil
+		payin.New(payin.Config{Engine: e, Auth: keys, ParseAddress: evm.ParseAddress, Random: cfg.Random, Log: cfg.Log}),
+	}
 }
 
 // tellers is the dialects as the webhook workers see them.

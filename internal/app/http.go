@@ -1,14 +1,27 @@
 package app
 
 import (
+	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"encoding/hex"
+	"errors"
 	"log/slog"
+	"maps"
+	"net"
 	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
 
 	"till/internal/auth"
+	"till/internal/engine"
 	"till/internal/operator"
+	"till/internal/rail"
+	"till/internal/rail/evm"
 	"till/internal/web"
+	"till/internal/worker"
 )
 
 // newServer mounts every face: each dialect under its name, the operator API, and the probes.
@@ -22,6 +35,10 @@ func newServer(a *App, keys *auth.Auth, cfg Config) *http.Server {
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		web.WriteJSON(w, http.StatusOK, map[string]string{"status": "ok"})
 	})
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
+		status, body := a.ready(r.Context())
+		web.WriteJSON(w, status, body)
+	})
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		web.WriteJSON(w, http.StatusNotFound, map[string]string{"error": "not found", "path": r.URL.Path})
 	})
@@ -29,8 +46,12 @@ func newServer(a *App, keys *auth.Auth, cfg Config) *http.Server {
 	var h http.Handler = mux
 	h = web.Recover(h, http.HandlerFunc(failed), cfg.Log)
 	h = web.AccessLog(h, cfg.Log, cfg.Now)
+	h = forwarded(h, cfg.TrustedProxies, cfg.Log)
 	h = web.RequestID(h, requestID)
 	s := web.NewServer("", h)
+	if cfg.TLS != nil {
+		s.TLSConfig = &tls.Config{Certificates: []tls.Certificate{*cfg.TLS}, MinVersion: tls.VersionTLS12}
+	}
 	s.ErrorLog = slog.NewLogLogger(cfg.Log.Handler(), slog.LevelDebug)
 	return s
 }
@@ -44,4 +65,174 @@ func requestID() string {
 	var b [12]byte
 	rand.Read(b[:])
 	return "req_" + hex.EncodeToString(b[:])
+}
+
+// readiness is the answer of /readyz. It is "ok", "degraded" (200: the server answers, but orders on some
+// networks would be refused or are not making progress) or "unavailable" (503: the database does not
+// answer).
+type readiness struct {
+	Status   string                   `json:"status"`
+	Networks map[string]networkHealth `json:"networks"`
+}
+
+// networkHealth is "ok" or "degraded", and then why.
+type networkHealth struct {
+	Status  string   `json:"status"`
+	Reasons []reason `json:"reasons"`
+}
+
+// reason is why a network is degraded. The details are in the log: what a node said is nothing for
+// strangers.
+type reason string
+
+const (
+	noRPC        reason = "no_rpc"        // no node is configured, so its orders are refused as not configured
+	notHeard     reason = "not_heard"     // its node has told nothing since the start
+	nodeTrouble  reason = "node_trouble"  // its node cannot be reached, or answers nonsense; it is tried again
+	watchTrouble reason = "watch_trouble" // what its node told could not be booked, or is another chain's
+	noAddresses  reason = "no_addresses"  // no merchant has an address in this mode
+)
+
+// readyWithin is how long /readyz waits for the database.
+const readyWithin = 2 * time.Second
+
+// ready looks at the database, the watchers and the address pools.
+func (a *App) ready(ctx context.Context) (int, readiness) {
+	ctx, cancel := context.WithTimeout(ctx, readyWithin)
+	defer cancel()
+	got := readiness{Status: "ok", Networks: map[string]networkHealth{}}
+	pools, err := a.stocked(ctx)
+	if err != nil || a.store.Err() != nil {
+		a.log.WarnContext(ctx, "not ready", "error", errors.Join(err, a.store.Err()))
+		return http.StatusServiceUnavailable, readiness{Status: "unavailable", Networks: got.Networks}
+	}
+	watches := map[rail.Name]worker.Status{}
+	for _, w := range a.workers.Watches {
+		status := w.Status()
+		watches[status.Rail] = status
+	}
+	for _, r := range a.rails {
+		n := networkHealth{Status: "ok", Reasons: watchReasons(r.Watcher, watches[r.Network.Rail])}
+		if !pools[engine.Pool{Mode: r.Network.Mode, Family: r.Network.Family}] {
+			n.Reasons = append(n.Reasons, noAddresses)
+		}
+		if len(n.Reasons) > 0 {
+			n.Status, got.Status = "degraded", "degraded"
+		}
+		got.Networks[r.Network.ID] = n
+	}
+	return http.StatusOK, got
+}
+
+func watchReasons(w rail.Watcher, s worker.Status) []reason {
+	if w == nil {
+		return []reason{noRPC}
+	}
+	reasons := []reason{}
+	if s.Err != nil {
+		reasons = append(reasons, watchTrouble)
+	}
+	if chain, ok := w.(*evm.Rail); ok && chain.Status().Err != nil {
+		reasons = append(reasons, nodeTrouble)
+	}
+	if s.Told.IsZero() {
+		reasons = append(reasons, notHeard)
+	}
+	return reasons
+}
+
+// stocked says of which modes and families any merchant has an instrument. A whole pool is never counted:
+// one row of it is enough to know.
+func (a *App) stocked(ctx context.Context) (map[engine.Pool]bool, error) {
+	has := map[engine.Pool]bool{}
+	err := a.store.View(ctx, func(rd engine.Reader) error {
+		merchants, err := rd.Merchants()
+		if err != nil {
+			return err
+		}
+		for _, r := range a.rails {
+			kind := engine.Pool{Mode: r.Network.Mode, Family: r.Network.Family}
+			if _, done := has[kind]; done {
+				continue
+			}
+			if has[kind], err = anyInstrument(rd, merchants, kind); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return has, err
+}
+
+func anyInstrument(rd engine.Reader, merchants []engine.Merchant, kind engine.Pool) (bool, error) {
+	for _, m := range merchants {
+		rows, err := rd.Instruments(engine.Pool{Merchant: m.ID, Mode: kind.Mode, Family: kind.Family}, "", 1)
+		if err != nil || len(rows) > 0 {
+			return len(rows) > 0, err
+		}
+	}
+	return false, nil
+}
+
+// forwarded makes the client that a trusted proxy names the request's RemoteAddr (its port is 0, for nobody
+// knows it), and takes what only a proxy may say away from everybody else, so that no handler believes it
+// by mistake. Proxies append to X-Forwarded-For: read from the right, the first address that is not a
+// trusted proxy is the client, and what stands left of it may be invented.
+func forwarded(next http.Handler, trusted []netip.Prefix, log *slog.Logger) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		peer := parseAddr(r.RemoteAddr)
+		if !isTrusted(peer, trusted) {
+			next.ServeHTTP(w, withoutForwarded(r))
+			return
+		}
+		if client := clientOf(peer, r.Header.Values("X-Forwarded-For"), trusted); client != peer {
+			r = r.WithContext(r.Context()) // a copy: the server's own request stays as it came
+			r.RemoteAddr = net.JoinHostPort(client.String(), "0")
+			log.DebugContext(r.Context(), "forwarded", "request", web.FromContext(r.Context()), "client", client, "proxy", peer)
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func clientOf(peer netip.Addr, values []string, trusted []netip.Prefix) netip.Addr {
+	client := peer
+	for _, hop := range slices.Backward(strings.Split(strings.Join(values, ","), ",")) {
+		addr := parseAddr(strings.TrimSpace(hop))
+		if !addr.IsValid() {
+			break
+		}
+		client = addr
+		if !isTrusted(addr, trusted) {
+			break
+		}
+	}
+	return client
+}
+
+func isTrusted(addr netip.Addr, trusted []netip.Prefix) bool {
+	return slices.ContainsFunc(trusted, func(p netip.Prefix) bool { return p.Contains(addr) })
+}
+
+func withoutForwarded(r *http.Request) *http.Request {
+	claims := func(name string, _ []string) bool {
+		return strings.HasPrefix(name, "X-Forwarded-") || name == "Forwarded" || name == "X-Real-Ip"
+	}
+	for name := range r.Header {
+		if claims(name, nil) {
+			r = r.WithContext(r.Context()) // a copy
+			r.Header = r.Header.Clone()
+			maps.DeleteFunc(r.Header, claims)
+			break
+		}
+	}
+	return r
+}
+
+// parseAddr reads an address with or without a port; the zero Addr is none.
+func parseAddr(text string) netip.Addr {
+	if port, err := netip.ParseAddrPort(text); err == nil {
+		return port.Addr().Unmap().WithZone("")
+	}
+	addr, _ := netip.ParseAddr(strings.Trim(text, "[]"))
+	return addr.Unmap().WithZone("")
 }

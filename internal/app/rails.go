@@ -6,7 +6,6 @@ import (
 	"github.com/ethereum/go-ethereum/common"
 
 	"till/internal/engine"
-	"till/internal/rail"
 	"till/internal/rail/evm"
 	"till/internal/worker"
 )
@@ -27,23 +26,20 @@ func networks(list []Network) []engine.Network {
 	return out
 }
 
-// watchers makes the rail of every network that can be reached. A new kind of rail gets its case here.
-func watchers(list []Network, cfg Config) ([]worker.Watched, error) {
-	var out []worker.Watched
-	for _, n := range list {
-		if len(n.RPC) == 0 {
-			continue
+// rails makes the rail of every network, with a watcher where it can be reached. A new kind of rail gets
+// its case here.
+func rails(cfg Config) ([]worker.Rail, error) {
+	var out []worker.Rail
+	for _, n := range cfg.Networks {
+		r := worker.Rail{Network: n.Network}
+		if len(n.RPC) > 0 && n.Family == engine.EVM {
+			w, err := evm.New(evmConfig(n), evm.Opts{Now: cfg.Now, Log: cfg.Log})
+			if err != nil {
+				return nil, err
+			}
+			r.Watcher = w
 		}
-		var w rail.Watcher
-		var err error
-		switch n.Family {
-		case engine.EVM:
-			w, err = evm.New(evmConfig(n), evm.Opts{Now: cfg.Now, Log: cfg.Log})
-		}
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, worker.Watched{Network: n.Network, Watcher: w})
+		out = append(out, r)
 	}
 	return out, nil
 }

@@ -18,6 +18,8 @@ import (
 var Version = "dev"
 
 type commands struct {
+	Serve   serveCommand   `cmd:"" help:"Run the server that a config file describes."`
+	Init    initCommand    `cmd:"" help:"Write a config file with every key, its default and what it means."`
 	Dev     devCommand     `cmd:"" help:"Run a server with a chain of its own, to write a client against."`
 	Demo    demoCommand    `cmd:"" help:"Show orders being paid on a real chain, and check every step."`
 	Version versionCommand `cmd:"" help:"Print the version."`
@@ -33,6 +35,11 @@ type terminal struct {
 func Run(args []string, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	return run(ctx, args, stdout, stderr)
+}
+
+// run is Run until ctx ends.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	t := &terminal{Context: ctx, out: stdout, err: stderr}
 
 	status := -1

@@ -114,9 +114,9 @@ func (e *Engine) observeStray(tx Tx, n Network, stray Stray, s rail.Observation)
 		PaymentKey: stray.PaymentKey, Epoch: s.Epoch, Amount: s.Amount, Value: clock.Shift(s.Value),
 		Source: payer(book, n.Rail), Evidence: s.Evidence, Final: s.Final,
 	}}
-	next, postings, _, changed, err := order.ApplyStray(stray.Payment, c, book)
-	if err != nil || !changed {
-		return err
+	next, postings, _, changed := order.ApplyStray(stray.Payment, c, book)
+	if !changed {
+		return nil
 	}
 	stray.Payment = next
 	if err := tx.SaveStray(&stray); err != nil {

@@ -55,7 +55,7 @@ type step struct {
 // state, then tidies its accounts.
 func (s *step) run(c Change) error {
 	if s.order.State == "" && c.Kind != Create {
-		return unfit(c) // there is no order
+		return refusal(c) // there is no order
 	}
 	if err := s.named(c); err != nil {
 		return err
@@ -89,7 +89,7 @@ func (s *step) named(c Change) error {
 
 	case PaySeen, PayFailed, PayConfirmed, PayReversed, AssignIt:
 		if fired, err := s.move(OfPayment, c); err != nil || !fired {
-			return orUnfit(c, err)
+			return orRefusal(c, err)
 		}
 		if s.payment.Rank != RankConfirmed || s.payment.Attempt == "" {
 			return nil
@@ -99,7 +99,7 @@ func (s *step) named(c Change) error {
 
 	case Choose:
 		if fired, err := s.move(OfAttempt, c); err != nil || !fired {
-			return orUnfit(c, err)
+			return orRefusal(c, err)
 		}
 		return s.leaveAttempts(c.Attempt.ID, c.At)
 
@@ -109,7 +109,7 @@ func (s *step) named(c Change) error {
 			return fmt.Errorf("order: no such change: %q", c.Kind)
 		}
 		if fired, err := s.move(entity, c); err != nil || !fired {
-			return orUnfit(c, err)
+			return orRefusal(c, err)
 		}
 		return nil
 	}
@@ -127,12 +127,12 @@ var entities = map[ChangeKind]Entity{
 // create moves the order, then each of its reviews, then the payment from the balance.
 func (s *step) create(c Change) error {
 	if fired, err := s.move(OfOrder, c); err != nil || !fired {
-		return orUnfit(c, err)
+		return orRefusal(c, err)
 	}
 	for _, review := range c.Reviews {
 		one := Change{Kind: Create, At: c.At, Review: review.Kind, Reviews: []Review{review}}
 		if fired, err := s.move(OfReview, one); err != nil || !fired {
-			return orUnfit(c, err)
+			return orRefusal(c, err)
 		}
 	}
 	if !s.order.Terms.FromBalance {
@@ -212,13 +212,13 @@ func (s *step) move(e Entity, c Change) (bool, error) {
 func (s *step) find(e Entity, from string) (*Row, error) {
 	for i := range s.table {
 		row := &s.table[i]
-		if row.Entity != e || !row.names(s.change.Kind) || !has(row.From, from) {
+		if row.Entity != e || !row.names(s.change.Kind) || !slices.Contains(row.From, from) {
 			continue
 		}
 		if e == OfFact && row.To == from { // a fact that is already so
 			continue
 		}
-		if len(row.While) > 0 && !has(row.While, string(s.order.State)) {
+		if len(row.While) > 0 && !slices.Contains(row.While, string(s.order.State)) {
 			continue
 		}
 		stopped := slices.IndexFunc(row.Guards, func(g Guard) bool { return !g.ok(s) })
@@ -234,7 +234,7 @@ func (s *step) find(e Entity, from string) (*Row, error) {
 
 // names says whether the row is about such a change; facts and books are about none.
 func (r *Row) names(k ChangeKind) bool {
-	return r.Entity == OfFact || r.Entity == OfBooks || has(r.Change, k)
+	return r.Entity == OfFact || r.Entity == OfBooks || slices.Contains(r.Change, k)
 }
 
 // fire moves the entity, does what the row does and tells of it.
@@ -442,18 +442,18 @@ func (o *Order) overlay() Overlay {
 	if !o.State.Terminal() {
 		return NoOverlay
 	}
-	back := false
+	back, returned := false, false
 	for _, t := range o.Transfers {
 		switch {
 		case t.Purpose == Refund && t.State.InFlight():
 			return Refunding
-		case t.Purpose == Refund && t.State == TransferConfirmed && has(countedPlaces, t.Source.Role()):
+		case t.Purpose == Refund && t.State == TransferConfirmed && slices.Contains(countedPlaces, t.Source.Role()):
 			back = true
 		case t.Purpose == Delivery && t.State == TransferReturned && o.State == Completed && o.Terms.FromBalance:
-			return Refunded
+			returned = true
 		}
 	}
-	if back && !o.keepsCounted() {
+	if returned || back && !o.keepsCounted() {
 		return Refunded
 	}
 	return NoOverlay
@@ -464,7 +464,7 @@ var countedPlaces = []ledger.Role{ledger.Merchant, ledger.Withheld, ledger.Extra
 
 func (o *Order) keepsCounted() bool {
 	for _, b := range o.Balances {
-		ours := b.Account.Book() == o.Terms.Book && (has(countedPlaces, b.Account.Role()) || b.Account.Role() == ledger.Out)
+		ours := b.Account.Book() == o.Terms.Book && (slices.Contains(countedPlaces, b.Account.Role()) || b.Account.Role() == ledger.Out)
 		if b.Amount.Sign() > 0 && (ours || b.Account == o.Terms.To) {
 			return true
 		}
@@ -489,7 +489,7 @@ func (o Order) clone() Order {
 func (o *Order) assets() []money.Asset {
 	var list []money.Asset
 	for _, b := range o.Balances {
-		if !has(list, b.Amount.Asset()) {
+		if !slices.Contains(list, b.Amount.Asset()) {
 			list = append(list, b.Amount.Asset())
 		}
 	}
@@ -502,17 +502,17 @@ func (s *step) fail(err error) {
 	}
 }
 
-// unfit is what a change that fits no row gets: a command is refused, an observation has no effect.
-func unfit(c Change) error {
+// refusal is what a change that fits no row gets: a command is refused, an observation has no effect.
+func refusal(c Change) error {
 	if !c.Kind.IsCommand() {
 		return nil
 	}
 	return fault.New(fault.CodeOrderStateConflict, "The order's state does not allow this.")
 }
 
-func orUnfit(c Change, err error) error {
+func orRefusal(c Change, err error) error {
 	if err != nil {
 		return err
 	}
-	return unfit(c)
+	return refusal(c)
 }

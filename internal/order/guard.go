@@ -1,6 +1,7 @@
 package order
 
 import (
+	"slices"
 	"time"
 
 	"till/internal/fault"
@@ -115,7 +116,7 @@ var (
 	refusedBeforePayment = Guard{Name: "refused before payment", Doc: "A screening or approval is refused.", ok: func(s *step) bool {
 		return s.order.anyReview(beforePayment, ReviewRefused)
 	}}
-	clear = Guard{Name: "clear", Doc: "No screening or approval is missing documents, open or refused.", ok: func(s *step) bool {
+	cleared = Guard{Name: "clear", Doc: "No screening or approval is missing documents, open or refused.", ok: func(s *step) bool {
 		return !s.order.anyReview(beforePayment, ReviewDocuments, ReviewOpen, ReviewRefused)
 	}}
 	documentsMissing = Guard{Name: "documents missing", Doc: "A screening or approval is missing documents.", ok: func(s *step) bool {
@@ -129,7 +130,7 @@ var (
 	enough = Guard{Name: "enough", Doc: "What is confirmed and counts is at least Due less the tolerance.", ok: func(s *step) bool {
 		return s.order.suffices(s.order.counted())
 	}}
-	notEnough    = not(enough, "not enough", "What is confirmed and counts is less than Due less the tolerance.")
+	notEnough     = not(enough, "not enough", "What is confirmed and counts is less than Due less the tolerance.")
 	somethingSeen = Guard{Name: "something seen", Doc: "Money that would count is seen and not confirmed.", ok: func(s *step) bool {
 		return !s.order.seen().IsZero()
 	}}
@@ -209,7 +210,7 @@ var (
 
 func (o *Order) anyReview(kinds []ReviewKind, states ...ReviewState) bool {
 	for _, r := range o.Reviews {
-		if has(kinds, r.Kind) && has(states, r.State) {
+		if slices.Contains(kinds, r.Kind) && slices.Contains(states, r.State) {
 			return true
 		}
 	}
@@ -338,13 +339,4 @@ func earlier(a, b time.Time) time.Time {
 		return b
 	}
 	return a
-}
-
-func has[T comparable](list []T, x T) bool {
-	for _, y := range list {
-		if y == x {
-			return true
-		}
-	}
-	return false
 }

@@ -44,10 +44,16 @@ const (
 // orders
 const (
 	selectOrders         = `SELECT body, doc FROM orders WHERE {any}`
-	selectOrderByPublic  = `SELECT body, doc FROM orders WHERE public_id = $1 AND scope_id = $2`
+	selectOrderByPublic  = `SELECT body, doc FROM orders WHERE public_id = $1`
 	selectOrdersByUnique = `SELECT scope_id, unique_key, id, public_id FROM orders WHERE {any}`
-	selectOrdersDue      = `SELECT id FROM orders WHERE mode = $1 AND rail = $2 AND next_deadline < $3 ORDER BY next_deadline LIMIT $4`
-	insertOrder          = `INSERT INTO orders (id, public_id, scope_id, number, unique_key, reference_lower, mode, rail, network, state, asset_code,
+	selectCreatedAt      = `SELECT created_at FROM orders WHERE scope_id = $1 AND number = $2`
+	selectOrderNumbers   = `SELECT number FROM orders WHERE scope_id = $1 AND state = $2 AND number >= $3 AND number <= $4 ORDER BY number {direction} LIMIT $5`
+	selectOrderCounts    = `SELECT bucket, CAST(SUM(n) AS BIGINT) FROM order_counts WHERE scope_id = $1 AND bucket >= $2 AND bucket <= $3 AND state IN ({states}) GROUP BY bucket ORDER BY bucket`
+	countOrders          = `SELECT COUNT(*) FROM orders`
+	searchOrders         = `SELECT number FROM orders`
+	selectOrdersDue      = `SELECT next_deadline, id FROM orders WHERE mode = $1 AND rail = $2 AND next_deadline < $3 AND (next_deadline, id) > ($4, $5)
+		ORDER BY next_deadline, id LIMIT $6`
+	insertOrder = `INSERT INTO orders (id, public_id, scope_id, number, unique_key, reference_lower, mode, rail, network, state, asset_code,
 		amount_key, next_deadline, created_at, updated_at, version, body, doc)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18) ON CONFLICT DO NOTHING`
 	updateOrder = `UPDATE orders SET reference_lower = $1, rail = $2, network = $3, state = $4, asset_code = $5, amount_key = $6,
@@ -58,9 +64,9 @@ const (
 
 // payments
 const (
-	selectPayments        = `SELECT order_id, body FROM payments WHERE {any}`
-	selectPaymentsOfOrder = `SELECT order_id, body FROM payments WHERE order_id <> '' AND {any} ORDER BY order_id, position`
-	selectPaymentsSince   = `SELECT body FROM payments WHERE rail = $1 AND block >= $2 AND rank IN (1, 3) ORDER BY block, external`
+	selectPayments        = `SELECT order_id, position, body FROM payments WHERE {any}`
+	selectPaymentsOfOrder = `SELECT order_id, position, body FROM payments WHERE order_id <> '' AND {any} ORDER BY order_id, position`
+	selectPaymentsSince   = `SELECT order_id, position, body FROM payments WHERE rail = $1 AND block >= $2 AND rank IN (1, 3) ORDER BY block, external`
 	insertPayment         = `INSERT INTO payments (rail, external, order_id, position, epoch, rank, block, body)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING`
 	updatePayment = `UPDATE payments SET order_id = $1, position = $2, epoch = $3, rank = $4, block = $5, body = $6
@@ -123,7 +129,7 @@ const (
 	freeDeadClaims = `UPDATE instruments SET claim = '' WHERE claim <> '' AND claim <> $1 AND number > $2 AND number <= $3
 		AND NOT EXISTS (SELECT 1 FROM holds h WHERE h.family = instruments.family AND h.value = instruments.value AND h.to_at = 0)`
 
-	selectInstrumentRows = `SELECT i.value, i.archived, i.rest_until, i.created_at, o.public_id
+	selectInstrumentRows = `SELECT i.value, i.archived, i.rest_until, i.created_at, h.order_id, o.public_id
 		FROM instruments i LEFT JOIN holds h ON h.family = i.family AND h.value = i.value AND h.to_at = 0 LEFT JOIN orders o ON o.id = h.order_id
 		WHERE i.merchant = $1 AND i.mode = $2 AND i.family = $3 AND i.value > $4 ORDER BY i.value LIMIT $5`
 	countInstruments = `SELECT COUNT(*), COALESCE(SUM(CASE WHEN h.to_at IS NOT NULL THEN 1 ELSE 0 END), 0),
@@ -134,8 +140,8 @@ const (
 	selectKnownInstruments = `SELECT value FROM instruments WHERE {any}`
 	selectSomeInstruments  = `SELECT value FROM instruments WHERE family = $1 ORDER BY value LIMIT $2`
 
-	selectHoldAt   = `SELECT order_id, from_at, to_at FROM holds WHERE family = $1 AND value = $2 AND from_at <= $3 ORDER BY from_at DESC, order_id DESC LIMIT 1`
-	selectHoldOpen = `SELECT order_id, from_at FROM holds WHERE family = $1 AND value = $2 AND to_at = 0`
+	selectHoldAt   = `SELECT order_id, from_at, to_at FROM holds WHERE family = $1 AND value = $2 AND from_at < $3 ORDER BY from_at DESC, order_id DESC LIMIT 1`
+	selectHoldOpen = `SELECT order_id, from_at, to_at FROM holds WHERE family = $1 AND value = $2 AND to_at = 0`
 	insertHold     = `INSERT INTO holds (family, value, from_at, order_id, to_at) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING`
 	endHold        = `UPDATE holds SET to_at = $1 WHERE family = $2 AND value = $3 AND from_at = $4 AND order_id = $5 AND to_at = 0`
 )
@@ -152,7 +158,8 @@ const (
 	selectMessages = `SELECT m.id, m.event_id, m.order_id, m.endpoint_id, s.merchant, s.mode, s.dialect, m.wire_id, m.type, m.body, m.state,
 		m.attempts, m.next_at, m.last_status, m.last_error, m.created_at, m.done_at FROM messages m JOIN scopes s ON s.id = m.scope_id `
 	selectMessagesOfOrder = selectMessages + `WHERE m.order_id = $1 ORDER BY m.id`
-	selectMessagesDue     = selectMessages + `WHERE m.state = 'pending' AND m.next_at <= $1 ORDER BY m.next_at LIMIT $2`
+	selectMessagesDue     = selectMessages + `WHERE m.state = 'pending' AND m.endpoint_id = $1 AND m.next_at <= $2 ORDER BY m.next_at, m.id LIMIT $3`
+	selectNextEndpoint    = `SELECT endpoint_id, next_at FROM messages WHERE state = 'pending' AND endpoint_id > $1 ORDER BY endpoint_id, next_at LIMIT 1`
 	updateMessage         = `UPDATE messages SET state = $1, attempts = $2, next_at = $3, last_status = $4, last_error = $5, done_at = $6 WHERE id = $7`
 	insertMessage         = `INSERT INTO messages (id, event_id, order_id, endpoint_id, scope_id, wire_id, type, body, state, attempts, next_at,
 		last_status, last_error, created_at, done_at)

@@ -416,7 +416,7 @@ func (t *tx) HoldAt(in engine.Instrument, at time.Time) (*engine.Hold, error) {
 	}
 	written, _ := g.holds.get(in)
 	for _, h := range written {
-		if h.From.After(at) {
+		if !h.From.Before(at) {
 			continue
 		}
 		if found == nil || !h.From.Before(found.From) {

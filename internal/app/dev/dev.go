@@ -33,7 +33,7 @@ const (
 	confirmations = 3
 	endpointID    = "ep_dev"
 	poll          = 100 * time.Millisecond
-	spare         = 2000 // free addresses that are kept in the pool
+	block         = 2000 // addresses that are added to the pool at a time
 	readyWithin   = 30 * time.Second
 )
 
@@ -223,15 +223,15 @@ func (s *Server) setUp(ctx context.Context, keys Keys) error {
 	return err
 }
 
-// fillPool adds addresses of the merchant's wallet until enough are free.
+// fillPool adds addresses of the merchant's wallet when few are free.
 func (s *Server) fillPool(ctx context.Context) (added int, err error) {
 	pool := engine.Pool{Merchant: merchant, Mode: engine.Sandbox, Family: engine.EVM}
 	counts, err := s.app.Engine.InstrumentCounts(ctx, pool)
-	if err != nil || counts.Free >= spare {
+	if err != nil || counts.Free >= block/2 {
 		return 0, err
 	}
 	var list []engine.Imported
-	for n := counts.Total; n < counts.Total+spare; n++ {
+	for n := counts.Total; n < counts.Total+block; n++ {
 		list = append(list, engine.Imported{Value: s.wallet.address(uint64(n)).Hex(), DerivationIndex: &n})
 	}
 	return s.app.Engine.ImportInstruments(ctx, pool, list)
@@ -259,11 +259,7 @@ func (s *Server) ready(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, readyWithin)
 	defer cancel()
 	for {
-		p, err := s.app.Engine.Progress(ctx, rail.Name("evm:"+network))
-		if err != nil {
-			return err
-		}
-		if p != nil && !p.Cursor.Horizon.IsZero() && s.app.Watching() && answers(ctx, s.Info.BaseURL+"/healthz") {
+		if s.watching() && answers(ctx, s.Info.BaseURL+"/healthz") {
 			return nil
 		}
 		select {
@@ -272,6 +268,16 @@ func (s *Server) ready(ctx context.Context) error {
 		case <-time.After(10 * time.Millisecond):
 		}
 	}
+}
+
+// watching says whether the chain was heard since the start.
+func (s *Server) watching() bool {
+	for _, h := range s.app.Health() {
+		if h.Rail == rail.Name("evm:"+network) && !h.Told.IsZero() {
+			return true
+		}
+	}
+	return false
 }
 
 func answers(ctx context.Context, url string) bool {

@@ -17,7 +17,7 @@ func (d *Dialect) caller(r *http.Request, permission string) (engine.Scope, erro
 	if err != nil {
 		return engine.Scope{}, err
 	}
-	p, err := d.auth.Check(r.Context(), key, name)
+	p, err := d.auth.Check(r.Context(), key, Name)
 	if fault.Is(err, fault.CodeUnauthorized) {
 		return engine.Scope{}, noKey()
 	}
@@ -27,7 +27,7 @@ func (d *Dialect) caller(r *http.Request, permission string) (engine.Scope, erro
 	if !p.May(permission) {
 		return engine.Scope{}, fault.New(fault.CodeForbidden, "This API key does not have the permission '"+permission+"'")
 	}
-	return engine.Scope{Merchant: p.Merchant, Mode: engine.Mode(p.Mode), Dialect: name}, nil
+	return engine.Scope{Merchant: p.Merchant, Mode: engine.Mode(p.Mode), Dialect: Name}, nil
 }
 
 // keyOf reads the key from X-API-Key (the Orders API page) or from Authorization: Bearer (PayIn's guides).

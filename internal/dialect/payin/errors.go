@@ -1,7 +1,6 @@
 package payin
 
 import (
-	"math"
 	"net/http"
 	"strconv"
 	"time"
@@ -93,7 +92,7 @@ func (d *Dialect) refuse(w http.ResponseWriter, r *http.Request, err error) {
 		if wait <= 0 {
 			wait = comeBack
 		}
-		seconds := int64(math.Ceil(wait.Seconds()))
+		seconds := int64((wait + time.Second - 1) / time.Second)
 		w.Header().Set("Retry-After", strconv.FormatInt(seconds, 10))
 		if row.status == http.StatusTooManyRequests {
 			body.RetryAfter = seconds
@@ -145,5 +144,8 @@ func detailsOf(f *fault.Error) map[string]string {
 // sentence begins a message with a capital, as the seed does.
 func sentence(message string) string {
 	first, size := utf8.DecodeRuneInString(message)
+	if size == 0 {
+		return ""
+	}
 	return string(unicode.ToUpper(first)) + message[size:]
 }

@@ -56,10 +56,11 @@ func New(c Config) *Dialect {
 
 var _ dialect.Dialect = (*Dialect)(nil)
 
-const name = "payin"
-
 // Name is the path the API is mounted under and the word in an order's scope.
-func (d *Dialect) Name() string { return name }
+const Name = "payin"
+
+// Name is the constant of that name.
+func (d *Dialect) Name() string { return Name }
 
 // Schedule is PayIn's own delays before each retry, and then ours.
 func (d *Dialect) Schedule() webhook.Schedule {

@@ -43,8 +43,8 @@ func (w *watch) judge(ctx context.Context, head header) error {
 	}
 	if !replaced && !otherChain {
 		w.doubted = false
-		if head.number > w.at.last().Number {
-			return errUnsteady // the last block told is there, yet the next one does not follow it
+		if head.number >= w.at.last().Number {
+			return errUnsteady // the last block told is there, yet the head does not agree
 		}
 		return nil // behind
 	}

@@ -217,6 +217,35 @@ func TestForeignLogs(t *testing.T) {
 	}
 }
 
+// The logs of an earlier block in answer to a question about a later one, near the head and far from it.
+func TestLogsOfAnEarlierBlock(t *testing.T) {
+	for _, behind := range []int{0, 200} {
+		t.Run(fmt.Sprint(behind, " behind"), func(t *testing.T) {
+			b := newBench(t, alice)
+			b.start()
+			var earlier string
+			b.node.lies(of("eth_getLogs", &answer{edit: func(result []byte) string {
+				earlier = string(result)
+				return earlier
+			}}))
+			b.pay("USDT", alice, 5)
+			b.chain.Mine(1)
+			b.settle()
+			b.stop()
+			b.node.lies(of("eth_getLogs", &answer{edit: func([]byte) string { return earlier }}))
+			b.node.forget()
+			b.chain.Mine(1 + behind)
+			b.launch()
+			b.eventually("three tries", func() bool { return b.node.asked("eth_getLogs") >= 3 })
+			if head := b.book.stored().Head; head != 1 || b.rail.Status().Err == nil {
+				t.Errorf("cursor at %d, status %+v", head, b.rail.Status())
+			}
+			b.node.lies(nil)
+			b.settle()
+		})
+	}
+}
+
 func TestNew(t *testing.T) {
 	token := Token{Asset: usdt, Contract: [20]byte{1}}
 	good := Config{Network: network, ChainID: 1337, RPC: []string{"http://127.0.0.1:1/v2/SECRETKEY"}, Confirmations: 1, Tokens: []Token{token}}

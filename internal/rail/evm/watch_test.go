@@ -293,9 +293,9 @@ func TestLogsTwiceAndOutOfOrder(t *testing.T) {
 					t.Error(err)
 				}
 				for i := len(logs) - 1; i >= 0; i-- {
-					changed = append(changed, logs[i], logs[i])
+					changed = append(changed, logs[i])
 				}
-				return encode(append([]json.RawMessage{}, changed...))
+				return encode(append(changed, logs...))
 			}}))
 			b.start()
 			b.stop()
@@ -371,7 +371,7 @@ func TestCatchUp(t *testing.T) {
 			if n := b.node.asked("eth_getLogs"); n > 90 {
 				t.Errorf("%d log calls for 3,100 blocks", n)
 			}
-			if at, err := decodeState(b.book.stored().State); err != nil || len(at.Tail) < nearHead || len(at.Tail) > maxTail {
+			if at, err := decodeState(b.book.stored().State); err != nil || len(at.Tail) < 2*nearHead || len(at.Tail) > maxTail {
 				t.Errorf("%d blocks remembered, %v", len(at.Tail), err)
 			}
 		})
@@ -395,20 +395,7 @@ func TestRefusedRanges(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t, alice)
 			b.node.lies(func(c call) *answer {
-				if c.Method != "eth_getLogs" {
-					return nil
-				}
-				var f struct {
-					FromBlock, ToBlock *hexutil.Uint64
-				}
-				if err := json.Unmarshal(c.Params[0], &f); err != nil {
-					t.Error(err)
-				}
-				blocks := uint64(1)
-				if f.FromBlock != nil {
-					blocks = uint64(*f.ToBlock-*f.FromBlock) + 1
-				}
-				if blocks > test.span {
+				if c.Method == "eth_getLogs" && spanOf(t, c) > test.span {
 					return &test.refusal
 				}
 				return nil
@@ -516,6 +503,170 @@ func TestReportFails(t *testing.T) {
 			t.Errorf("killed %d times only", kills)
 		}
 	})
+}
+
+// Other confirmations after a restart, more and fewer: what waited is confirmed at the new depth, and what
+// was confirmed stays so.
+func TestOtherConfirmations(t *testing.T) {
+	b := newBench(t, alice)
+	b.cfg.Confirmations = 50
+	b.start()
+	tx := b.pay("USDT", alice, 1)
+	b.chain.Mine(20)
+	b.settle()
+	b.stop()
+	b.cfg.Confirmations = 60
+	b.launch()
+	b.chain.Mine(35)
+	b.settle()
+	if told := b.book.told(tx); told != "seen@0" {
+		t.Errorf("at depth 55 of 60: told %q", told)
+	}
+	b.stop()
+	b.cfg.Confirmations = 4
+	b.launch()
+	b.chain.Mine(1)
+	b.settle()
+	if told := b.book.told(tx); told != "seen@0 confirmed@0" {
+		t.Errorf("told %q", told)
+	}
+}
+
+// One transaction may pay one address several times: each transfer has its ordinal, whatever the log index,
+// and keeps it when the transaction is mined again.
+func TestTransfersOfOneTransaction(t *testing.T) {
+	b := newBench(t, alice)
+	b.chain.Mine(3)
+	b.start()
+	shift := 0 // where the logs begin within their block
+	b.node.lies(of("eth_getLogs", &answer{edit: func(result []byte) string {
+		var logs []types.Log
+		if err := json.Unmarshal(result, &logs); err != nil {
+			t.Error(err)
+		}
+		var several []types.Log
+		for _, l := range logs {
+			for i := 2; i >= 0; i-- { // the last first
+				l.Index = uint(shift + i)
+				l.Data = common.BigToHash(big.NewInt(int64(10 + i))).Bytes()
+				several = append(several, l)
+			}
+		}
+		text, err := json.Marshal(append([]types.Log{}, several...))
+		if err != nil {
+			t.Error(err)
+		}
+		return string(text)
+	}}))
+	tx := b.pay("USDT", alice, 1)
+	for _, want := range []string{"seen@0 seen@0 seen@0", "seen@0 seen@0 seen@0 reversed@0 reversed@0 reversed@0 seen@1 seen@1 seen@1"} {
+		b.chain.Mine(1)
+		b.eventually(want, func() bool { return b.book.told(tx) == want })
+		if len(b.book.payments) != 3 {
+			t.Errorf("%d payments", len(b.book.payments))
+		}
+		key := strings.ToLower(tx + "/" + b.cfg.Tokens[0].Contract.Hex() + "/" + alice)
+		for i := range 3 {
+			if o := b.book.payments[fmt.Sprintf("%s/%d", key, i)]; o.Amount.Units() != fmt.Sprint(10+i) {
+				t.Errorf("ordinal %d: %s units", i, o.Amount.Units())
+			}
+		}
+		number, _ := b.head()
+		b.eventually("the head is told", func() bool { return b.book.stored().Head == number })
+		shift = 40
+		if want == "seen@0 seen@0 seen@0" {
+			b.reorg(1, true)
+		}
+	}
+}
+
+// cases 18 and 22: which logs are transfers that bring somebody money.
+func TestTransferOf(t *testing.T) {
+	token := common.HexToAddress("0x7e57c01A00000000000000000000000000000dA1")
+	r := &Rail{tokens: map[common.Address]money.Asset{token: usdt}}
+	from, to := common.HexToAddress(bob), common.HexToAddress(alice)
+	good := func() types.Log {
+		return types.Log{
+			Address: token,
+			Topics:  []common.Hash{transferTopic, common.BytesToHash(from[:]), common.BytesToHash(to[:])},
+			Data:    common.BigToHash(big.NewInt(77)).Bytes(),
+		}
+	}
+	if got, ok := r.transferOf(good()); !ok || got.asset != usdt || got.from != from || got.to != to || got.amount.Int64() != 77 {
+		t.Errorf("got %+v, %v", got, ok)
+	}
+	for name, change := range map[string]func(*types.Log){
+		"another contract":        func(l *types.Log) { l.Address[0]++ },
+		"another event":           func(l *types.Log) { l.Topics[0][0]++ },
+		"no topic":                func(l *types.Log) { l.Topics = nil },
+		"two topics":              func(l *types.Log) { l.Topics = l.Topics[:2] },
+		"four topics":             func(l *types.Log) { l.Topics = append(l.Topics, common.Hash{}) },
+		"no data":                 func(l *types.Log) { l.Data = nil },
+		"short data":              func(l *types.Log) { l.Data = l.Data[1:] },
+		"long data":               func(l *types.Log) { l.Data = append(l.Data, 0) },
+		"nothing":                 func(l *types.Log) { clear(l.Data) },
+		"a sender of 32 bytes":    func(l *types.Log) { l.Topics[1][0] = 1 },
+		"a recipient of 32 bytes": func(l *types.Log) { l.Topics[2][11] = 1 },
+		"to the sender":           func(l *types.Log) { l.Topics[1] = l.Topics[2] },
+		"taken back":              func(l *types.Log) { l.Removed = true },
+	} {
+		l := good()
+		change(&l)
+		if got, ok := r.transferOf(l); ok {
+			t.Errorf("%s: taken for %+v", name, got)
+		}
+	}
+}
+
+// Killed at two of three reports while it catches up in ranges, with a reorganisation below the cursor.
+func TestKilledWhileCatchingUp(t *testing.T) {
+	b := newBench(t, alice)
+	b.chain.Mine(5)
+	b.start()
+	b.pay("USDT", alice, 1)
+	b.chain.Mine(3)
+	b.settle()
+	b.stop()
+	b.reorg(2, true)
+	for i := range 12 {
+		b.pay("USDC", alice, int64(i+1))
+		b.chain.Mine(40)
+	}
+	reports := map[bool]int{}
+	b.book.fails = func(report int) (bool, error) {
+		if report%3 == 0 {
+			reports[true]++
+			return true, nil
+		}
+		reports[false]++
+		b.restart()
+		return report%3 == 1, context.Canceled
+	}
+	b.node.lies(func(c call) *answer {
+		if c.Method == "eth_getLogs" && spanOf(t, c) > 60 {
+			return &answer{fault: `{"code":-32005,"message":"limited to 60 blocks"}`}
+		}
+		return nil
+	})
+	b.start()
+	b.settle()
+	if reports[false] < 6 {
+		t.Errorf("killed %d times only", reports[false])
+	}
+}
+
+// spanOf is how many blocks a call of eth_getLogs asks for.
+func spanOf(t *testing.T, c call) uint64 {
+	var f struct {
+		FromBlock, ToBlock *hexutil.Uint64
+	}
+	if err := json.Unmarshal(c.Params[0], &f); err != nil {
+		t.Error(err)
+	}
+	if f.FromBlock == nil {
+		return 1
+	}
+	return uint64(*f.ToBlock-*f.FromBlock) + 1
 }
 
 // A stored cursor that cannot be read stops the watcher: to begin anew would skip payments.

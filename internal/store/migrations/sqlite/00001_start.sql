@@ -81,7 +81,7 @@ CREATE TABLE orders (
 CREATE UNIQUE INDEX orders_number ON orders (scope_id, number);
 CREATE UNIQUE INDEX orders_unique_key ON orders (scope_id, unique_key) WHERE unique_key IS NOT NULL;
 CREATE INDEX orders_state ON orders (scope_id, state, number);
-CREATE INDEX orders_due ON orders (mode, rail, next_deadline) WHERE next_deadline IS NOT NULL;
+CREATE INDEX orders_due ON orders (mode, rail, next_deadline, id) WHERE next_deadline IS NOT NULL;
 
 -- How many orders of a scope are in a state, by the upper bits of their numbers: what totals and pages
 -- are read from.
@@ -239,4 +239,4 @@ CREATE TABLE messages (
 );
 CREATE UNIQUE INDEX messages_event ON messages (event_id, endpoint_id);
 CREATE INDEX messages_order ON messages (order_id);
-CREATE INDEX messages_due ON messages (next_at) WHERE state = 'pending';
+CREATE INDEX messages_due ON messages (endpoint_id, next_at, id) WHERE state = 'pending';

@@ -1,0 +1,291 @@
+package payin
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"till/internal/auth"
+	"till/internal/engine"
+	"till/internal/money"
+	"till/internal/order"
+	"till/internal/rail"
+	"till/internal/rail/evm"
+	"till/internal/secrets"
+	"till/internal/store"
+)
+
+// kit is the API over the real engine on a database of its own, with a clock that stands still.
+type kit struct {
+	*testing.T
+	engine  *engine.Engine
+	dialect *Dialect
+	handler http.Handler
+	clock   *clock
+}
+
+const (
+	shopKey     = "pk_test_shop"     // merchant shop, sandbox, may do everything
+	otherKey    = "pk_test_other"    // merchant other, sandbox
+	liveKey     = "pk_live_shop"     // merchant shop, live
+	readerKey   = "pk_test_reader"   // merchant shop, may only read
+	expiredKey  = "pk_test_expired"  // ended a second ago
+	inactiveKey = "pk_test_inactive" // was revoked
+	foreignKey  = "sk_test_foreign"  // opens another API
+)
+
+var started = time.Date(2025, 1, 20, 10, 30, 0, 0, time.UTC)
+
+var (
+	sepoliaUSDT = money.MustAsset("USDT", "ethereum-sepolia", 6)
+	sepoliaUSDC = money.MustAsset("USDC", "ethereum-sepolia", 6)
+	sepoliaDAI  = money.MustAsset("DAI", "ethereum-sepolia", 18)
+	amoyUSDC    = money.MustAsset("USDC", "polygon-amoy", 6)
+	mainnetUSDT = money.MustAsset("USDT", "ethereum-mainnet", 6)
+
+	sepolia = engine.Network{ID: "ethereum-sepolia", Name: "Ethereum Sepolia", Family: engine.EVM, Mode: engine.Sandbox, Rail: "evm:ethereum-sepolia", ChainID: 11155111, Confirmations: 3,
+		Tokens: []engine.Token{{Asset: sepoliaUSDT}, {Asset: sepoliaUSDC}, {Asset: sepoliaDAI}}}
+	amoy = engine.Network{ID: "polygon-amoy", Name: "Polygon Amoy", Family: engine.EVM, Mode: engine.Sandbox, Rail: "evm:polygon-amoy", ChainID: 80002, Confirmations: 10,
+		Tokens: []engine.Token{{Asset: amoyUSDC}}}
+	mainnet = engine.Network{ID: "ethereum-mainnet", Name: "Ethereum", Family: engine.EVM, Mode: engine.Live, Rail: "evm:ethereum-mainnet", ChainID: 1, Confirmations: 12,
+		Tokens: []engine.Token{{Asset: mainnetUSDT}}}
+	unwatched = engine.Network{ID: "arbitrum-sepolia", Name: "Arbitrum Sepolia", Family: engine.EVM, Mode: engine.Sandbox, Rail: "evm:arbitrum-sepolia", ChainID: 421614, Confirmations: 3,
+		Tokens: []engine.Token{{Asset: money.MustAsset("USDC", "arbitrum-sepolia", 6)}}}
+)
+
+func newKit(t *testing.T) *kit {
+	t.Helper()
+	k := &kit{T: t, clock: &clock{at: started}}
+	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
+	opened, err := store.OpenSQLite(context.Background(), filepath.Join(t.TempDir(), "till.db"), store.Options{Now: k.clock.now, Random: &counter{}, Log: log})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := opened.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	k.engine = engine.New(opened, []engine.Network{sepolia, amoy, mainnet, unwatched}, nil)
+	for _, merchant := range []string{"shop", "other"} {
+		k.must(k.engine.SaveMerchant(context.Background(), engine.Merchant{ID: merchant, Name: merchant}))
+	}
+	all := auth.Key{Merchant: "shop", Mode: "sandbox", Dialect: Name, Active: true}
+	keys := keyring{}
+	keys.add(shopKey, all, func(*auth.Key) {})
+	keys.add(otherKey, all, func(k *auth.Key) { k.Merchant = "other" })
+	keys.add(liveKey, all, func(k *auth.Key) { k.Mode = "live" })
+	keys.add(readerKey, all, func(k *auth.Key) { k.Scopes = []string{"orders:read", "config:read"} })
+	keys.add(expiredKey, all, func(k *auth.Key) { k.ExpiresAt = started.Add(-time.Second) })
+	keys.add(inactiveKey, all, func(k *auth.Key) { k.Active = false })
+	keys.add(foreignKey, all, func(k *auth.Key) { k.Dialect = "other" })
+	k.dialect = New(Config{
+		Engine: k.engine, Auth: auth.New(keys, k.clock.now), ParseAddress: evm.ParseAddress, Random: &counter{}, Log: log,
+	})
+	k.handler = k.dialect.Handler()
+	for _, n := range []engine.Network{sepolia, amoy, mainnet} {
+		k.told(n, 1234000)
+	}
+	return k
+}
+
+func (k *kit) must(err error) {
+	k.Helper()
+	if err != nil {
+		k.Fatal(err)
+	}
+}
+
+// told is what a rail tells: everything up to now and to a block, and what it saw on the way.
+func (k *kit) told(n engine.Network, head uint64, seen ...rail.Observation) {
+	k.Helper()
+	k.must(k.engine.Observe(context.Background(), n, engine.Report{
+		Progress: engine.Progress{Rail: n.Rail, Cursor: rail.Cursor{Horizon: k.clock.now(), Head: head}, Fence: 1},
+		Seen:     seen,
+	}))
+}
+
+// payment is a transfer of a token to an address, mined now in a block.
+func (k *kit) payment(to, tx string, block uint64, rank order.Rank, amount money.Amount) rail.Observation {
+	return rail.Observation{
+		External: tx + ":0", Instrument: to, Epoch: 1, Rank: rank, Amount: amount, Value: k.clock.now(),
+		Evidence: order.Evidence{Tx: tx, Block: block, BlockHash: "0xb10c", From: "0x00000000000000000000000000000000000000aa", To: to},
+	}
+}
+
+// expire lets the time of a network's orders pass.
+func (k *kit) expire(n engine.Network, by time.Duration) {
+	k.Helper()
+	k.clock.move(by)
+	progress, err := k.engine.Progress(context.Background(), n.Rail)
+	k.must(err)
+	k.told(n, progress.Cursor.Head+1)
+	_, err = k.engine.Tick(context.Background(), n.Mode, n.Rail, k.clock.now())
+	k.must(err)
+}
+
+// pool gives a key's merchant addresses first to first+n-1.
+func (k *kit) pool(key string, first, n int) {
+	k.Helper()
+	var list []string
+	for i := range n {
+		list = append(list, fmt.Sprintf(`{"address":"0x%040x","protocol":"evm","derivationIndex":%d}`, first+i, i))
+	}
+	got := k.do(request{method: "POST", path: "/api/v1/address-pool/addresses", key: key, body: `{"addresses":[` + strings.Join(list, ",") + `]}`})
+	if got.status != 201 {
+		k.Fatalf("import: %d %s", got.status, got.body)
+	}
+}
+
+// request is one call. A body that is not empty is sent as JSON.
+type request struct {
+	method, path, key string
+	header            http.Header
+	body              string
+}
+
+// reply is its answer.
+type reply struct {
+	status int
+	header http.Header
+	body   string
+}
+
+func (k *kit) do(q request) reply {
+	r := httptest.NewRequest(q.method, q.path, strings.NewReader(q.body))
+	if q.body != "" {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	if q.key != "" {
+		r.Header.Set("X-API-Key", q.key)
+	}
+	for name, values := range q.header {
+		r.Header[name] = values
+	}
+	w := httptest.NewRecorder()
+	k.handler.ServeHTTP(w, r)
+	return reply{w.Code, w.Header(), w.Body.String()}
+}
+
+func (k *kit) get(key, path string) reply { return k.do(request{method: "GET", path: path, key: key}) }
+
+func (k *kit) post(key, path, body string) reply {
+	return k.do(request{method: "POST", path: path, key: key, body: body})
+}
+
+func (k *kit) put(key, path, body string) reply {
+	return k.do(request{method: "PUT", path: path, key: key, body: body})
+}
+
+// create makes an order of the seed's kind and returns it.
+func (k *kit) create(reference string, more ...string) orderBody {
+	k.Helper()
+	got := k.post(shopKey, "/api/v1/orders", newOrder(reference, more...))
+	if got.status != 201 {
+		k.Fatalf("create %s: %d %s", reference, got.status, got.body)
+	}
+	return parse[orderBody](k, got)
+}
+
+// newOrder is a body. more is pairs of a field and its JSON; an empty JSON leaves the field out.
+func newOrder(reference string, more ...string) string {
+	quoted, _ := json.Marshal(reference)
+	fields := []string{"orderReference", "amount", "currency", "chainId"}
+	values := map[string]string{"orderReference": string(quoted), "amount": `"100.00"`, "currency": `"USDT"`, "chainId": `"ethereum-sepolia"`}
+	for i := 0; i < len(more); i += 2 {
+		if _, known := values[more[i]]; !known {
+			fields = append(fields, more[i])
+		}
+		values[more[i]] = more[i+1]
+	}
+	var parts []string
+	for _, field := range fields {
+		if values[field] != "" {
+			parts = append(parts, fmt.Sprintf("%q:%s", field, values[field]))
+		}
+	}
+	return "{" + strings.Join(parts, ",") + "}"
+}
+
+func parse[T any](k *kit, r reply) T {
+	k.Helper()
+	var body T
+	if err := json.Unmarshal([]byte(r.body), &body); err != nil {
+		k.Fatalf("%d %s: %v", r.status, r.body, err)
+	}
+	return body
+}
+
+// refused checks a refusal and returns its body.
+func (k *kit) refused(what string, got reply, status int, code, field string) errorBody {
+	k.Helper()
+	body := parse[errorBody](k, got)
+	if got.status != status || body.StatusCode != status || body.Code != code || body.Details["field"] != field || body.Message == "" {
+		k.Errorf("%s: %d %s, want %d %s on %q", what, got.status, got.body, status, code, field)
+	}
+	return body
+}
+
+// clock stands still until it is moved.
+type clock struct {
+	mu sync.Mutex
+	at time.Time
+}
+
+func (c *clock) now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.at
+}
+
+func (c *clock) move(by time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.at = c.at.Add(by)
+}
+
+// counter is bytes that look random and are the same in every run.
+type counter struct {
+	mu sync.Mutex
+	n  uint64
+}
+
+func (c *counter) Read(p []byte) (int, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for done := 0; done < len(p); {
+		c.n++
+		sum := sha256.Sum256(binary.BigEndian.AppendUint64(nil, c.n))
+		done += copy(p[done:], sum[:])
+	}
+	return len(p), nil
+}
+
+var _ io.Reader = (*counter)(nil)
+
+// keyring is the keys on record, by hash.
+type keyring map[string]auth.Key
+
+func (k keyring) add(text string, like auth.Key, but func(*auth.Key)) {
+	like.ID, like.Hash = "key_"+text, secrets.Hash(text)
+	but(&like)
+	k[like.Hash] = like
+}
+
+func (k keyring) KeyByHash(_ context.Context, hash string) (*auth.Key, error) {
+	if key, ok := k[hash]; ok {
+		return &key, nil
+	}
+	return nil, nil
+}

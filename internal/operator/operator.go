@@ -1,0 +1,198 @@
+// Package operator is Till's own API: orders of every API with their whole story, instruments, balances and
+// the sandbox's clock, for whoever runs the server. Its document, OpenAPI 3.1, is at
+// /operator/v1/openapi.json.
+//
+// It reads and commands the engine and holds no rule of its own. The wire types are in package client, which
+// is also what the command line uses. One file per noun; errors.go says how a fault looks here. Only this
+// package uses huma, whose error hook is global.
+package operator
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"till/internal/auth"
+	"till/internal/engine"
+	"till/internal/fault"
+	"till/internal/operator/client"
+	"till/internal/web"
+)
+
+// maxBody bounds a request, in bytes.
+const maxBody = 64 << 10
+
+// Config is what the API is made of.
+type Config struct {
+	Engine *engine.Engine
+	Auth   *auth.Auth
+	Now    func() time.Time // true time
+	Log    *slog.Logger
+}
+
+// api serves the operations.
+type api struct {
+	Config
+	mux  *http.ServeMux
+	huma huma.API
+}
+
+// Handler serves the API at /operator/v1, full paths. Every operation needs an operator's token as a bearer
+// token, with the scope the document names for it.
+func Handler(cfg Config) http.Handler {
+	setHooks()
+	a := &api{Config: cfg, mux: http.NewServeMux()}
+	doc := huma.DefaultConfig("Till operator API", "1")
+	doc.Info.Description = "Money is an object of texts, never a number. Errors are problem documents (RFC 9457) with a stable code."
+	doc.Components.SecuritySchemes = map[string]*huma.SecurityScheme{bearer: {Type: "http", Scheme: "bearer"}}
+	doc.DocsPath, doc.SchemasPath, doc.CreateHooks = "", "", nil // no page that loads scripts from elsewhere, no $schema in answers
+	doc.RejectUnknownQueryParameters = true
+	a.huma = humago.NewWithPrefix(a.mux, client.Path, doc)
+	a.huma.UseMiddleware(a.guard)
+
+	a.orders()
+	a.instruments()
+	a.balances()
+	a.clock()
+	return a
+}
+
+// setHooks sets huma's globals, once, since a server may be running already.
+var setHooks = sync.OnceFunc(func() {
+	huma.NewError = newError
+	huma.ValidateStrictCasing = true
+})
+
+// ServeHTTP answers what no operation does with a problem, and leaves the rest to the operations.
+func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	refusal, pattern := a.mux.Handler(r)
+	if pattern != "" {
+		a.mux.ServeHTTP(w, r)
+		return
+	}
+	probe := unrouted{header: http.Header{}}
+	refusal.ServeHTTP(&probe, r)
+	if probe.status == http.StatusMethodNotAllowed {
+		w.Header().Set("Allow", probe.header.Get("Allow"))
+		write(w, problemOf(fault.New(fault.CodeMethodNotAllowed, "this path does not have the method "+r.Method)))
+		return
+	}
+	write(w, problemOf(fault.New(fault.CodeRouteNotFound, "there is no such path")))
+}
+
+// unrouted takes the mux's own refusal, to see which it is.
+type unrouted struct {
+	header http.Header
+	status int
+}
+
+func (u *unrouted) Header() http.Header         { return u.header }
+func (u *unrouted) WriteHeader(status int)      { u.status = status }
+func (u *unrouted) Write(p []byte) (int, error) { return len(p), nil }
+
+// bearer is the name of the security scheme in the document.
+const bearer = "token"
+
+// needs says which scope an operation asks for ("orders:read"); guard enforces what the document says.
+func needs(scope string) []map[string][]string { return []map[string][]string{{bearer: {scope}}} }
+
+// guard runs before every operation: who calls, whether they may, and whether the request can be read in
+// one way only.
+func (a *api) guard(ctx huma.Context, next func(huma.Context)) {
+	r, w := humago.Unwrap(ctx)
+	who, err := a.caller(r, ctx.Operation().Security[0][bearer][0])
+	if err == nil {
+		err = readable(r, ctx.Operation().RequestBody != nil)
+	}
+	if err != nil {
+		write(w, a.refuse(r.Context(), err))
+		return
+	}
+	next(huma.WithValue(ctx, callerKey{}, who))
+}
+
+type callerKey struct{}
+
+// caller finds the operator behind a request. Errors: unauthorized, forbidden.
+func (a *api) caller(r *http.Request, scope string) (auth.Principal, error) {
+	var token string
+	if scheme, given, found := strings.Cut(r.Header.Get("Authorization"), " "); found && strings.EqualFold(scheme, "Bearer") {
+		token = strings.TrimSpace(given)
+	}
+	who, err := a.Auth.Check(r.Context(), token, "")
+	if err != nil {
+		return auth.Principal{}, err
+	}
+	if who.Merchant != "" || !who.May(scope) {
+		return auth.Principal{}, fault.New(fault.CodeForbidden, "this token may not do that; it needs the scope "+scope)
+	}
+	return who, nil
+}
+
+// sees says whether the caller may see a mode: a token that was made for one sees only that.
+func sees(ctx context.Context, m engine.Mode) bool {
+	who, ok := ctx.Value(callerKey{}).(auth.Principal)
+	return ok && (who.Mode == "" || who.Mode == string(m))
+}
+
+// mustSee refuses a mode that the caller may not see.
+func mustSee(ctx context.Context, m engine.Mode) error {
+	if sees(ctx, m) {
+		return nil
+	}
+	return fault.New(fault.CodeForbidden, "this token is for the other mode").On("mode")
+}
+
+// readable refuses what two readers could take differently: a parameter given twice, and a body that is not
+// one strict JSON object.
+func readable(r *http.Request, hasBody bool) error {
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return fault.New(fault.CodeInvalidValue, "the query cannot be read")
+	}
+	for name, values := range query {
+		if len(values) > 1 {
+			return fault.New(fault.CodeInvalidValue, "the parameter is given twice").On(name)
+		}
+	}
+	if !hasBody {
+		return nil
+	}
+	if err := web.CheckMediaType(r); err != nil {
+		return err
+	}
+	body, err := web.ReadBody(r, maxBody)
+	if err != nil {
+		return err
+	}
+	if _, err := web.ParseObject(body); err != nil {
+		return err
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	return nil
+}
+
+// answer is an operation's output.
+type answer[T any] struct{ Body T }
+
+// serve registers an operation. Its handler returns faults as they come.
+func serve[I, T any](a *api, op huma.Operation, handle func(context.Context, *I) (T, error)) {
+	huma.Register(a.huma, op, func(ctx context.Context, in *I) (*answer[T], error) {
+		body, err := handle(ctx, in)
+		if err != nil {
+			return nil, a.refuse(ctx, err)
+		}
+		return &answer[T]{Body: body}, nil
+	})
+}

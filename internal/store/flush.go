@@ -1,0 +1,452 @@
+package store
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"till/internal/engine"
+	"till/internal/order"
+	"till/internal/rail"
+)
+
+// flush writes what the group's callers recorded: tables in a fixed order, rows in the order of their keys,
+// one statement for each row, balances and counts summed. A statement that finds the database other than
+// the group saw it is a conflict.
+func (g *group) flush() error {
+	steps := []func() error{
+		g.flushOrders, g.flushPayments, g.flushInstruments, g.flushHolds, g.flushLedger, g.flushEvents,
+		g.flushAnswers, g.flushSettings, g.flushProgress, g.flushAdministration, g.flushMessages, g.flushMarks,
+	}
+	for _, step := range steps {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// write runs one statement. Where what is not empty, the statement must change a row.
+func (g *group) write(what string, query string, args ...any) error {
+	n, err := g.db.exec(query, args...)
+	if err != nil {
+		return err
+	}
+	if what != "" && n == 0 {
+		return &conflict{what: what}
+	}
+	return nil
+}
+
+// inOrder calls row for everything the group wrote on a shelf, sorted by key, with what the database has.
+func inOrder[K comparable, V any](s *shelf[K, V], compare func(a, b K) int, row func(k K, was, now V) error) error {
+	keys := make([]K, 0, len(s.group))
+	for k := range s.group {
+		keys = append(keys, k)
+	}
+	slices.SortFunc(keys, compare)
+	for _, k := range keys {
+		if err := row(k, s.stored[k], s.group[k]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// bucketBits is how many orders share a row of order_counts: 1 << bucketBits numbers.
+const bucketBits = 12
+
+type countKey struct {
+	scope  int64
+	state  order.State
+	bucket int64
+}
+
+func (g *group) flushOrders() error {
+	err := inOrder(&g.numbers, cmp.Compare, func(scope, was, now int64) error {
+		return g.write("the last order number", updateNumber, now, scope, was)
+	})
+	if err != nil {
+		return err
+	}
+	counts := map[countKey]int64{}
+	err = inOrder(&g.orders, strings.Compare, func(id string, was, now *engine.Order) error {
+		scope, err := g.scope(now.Scope)
+		if err != nil {
+			return err
+		}
+		bucket := now.Number >> bucketBits
+		counts[countKey{scope, now.State, bucket}]++
+		if was != nil {
+			counts[countKey{scope, was.State, bucket}]--
+			return g.updateOrder(now, was.Version)
+		}
+		return g.insertOrder(now, scope)
+	})
+	if err != nil {
+		return err
+	}
+	keys := make([]countKey, 0, len(counts))
+	for k, n := range counts {
+		if n != 0 {
+			keys = append(keys, k)
+		}
+	}
+	slices.SortFunc(keys, func(a, b countKey) int {
+		return cmp.Or(cmp.Compare(a.scope, b.scope), cmp.Compare(a.state, b.state), cmp.Compare(a.bucket, b.bucket))
+	})
+	for _, k := range keys {
+		if err := g.write("", addOrderCount, k.scope, string(k.state), k.bucket, counts[k]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (g *group) insertOrder(o *engine.Order, scope int64) error {
+	body, err := orderBody(o)
+	if err != nil {
+		return err
+	}
+	var unique any
+	if o.UniqueKey != "" {
+		unique = o.UniqueKey
+	}
+	return g.write("order "+o.ID, insertOrder, o.ID, o.PublicID, scope, o.Number, unique, strings.ToLower(o.Reference), string(o.Scope.Mode),
+		string(o.Rail), o.Network, string(o.State), o.Terms.Due.Asset().Code(), amountKey(o), nextDeadline(o),
+		micros(o.CreatedAt), micros(o.UpdatedAt), o.Version, body, string(o.Doc))
+}
+
+func (g *group) updateOrder(o *engine.Order, was int64) error {
+	body, err := orderBody(o)
+	if err != nil {
+		return err
+	}
+	return g.write("order "+o.ID, updateOrder, strings.ToLower(o.Reference), string(o.Rail), o.Network, string(o.State), o.Terms.Due.Asset().Code(),
+		amountKey(o), nextDeadline(o), micros(o.UpdatedAt), o.Version, body, string(o.Doc), o.ID, was)
+}
+
+// orderBody is the record as JSON. The dialect's document is kept beside it, for its bytes must not change;
+// the rail's head belongs to the moment of reading.
+func orderBody(o *engine.Order) (string, error) {
+	c := *o
+	c.Doc, c.Head = nil, 0
+	return toJSON(&c)
+}
+
+func toJSON(v any) (string, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		return "", err
+	}
+	return strings.TrimSuffix(b.String(), "\n"), nil
+}
+
+func amountKey(o *engine.Order) string {
+	if o.Terms.Due.Sign() < 0 {
+		return ""
+	}
+	return o.Terms.Due.SortKey()
+}
+
+// nextDeadline is the time after which a tick can change the order: its deadline, and once that has been ticked
+// through the bound of waiting for seen money; nil for none.
+func nextDeadline(o *engine.Order) any {
+	if !o.State.Collecting() {
+		return nil
+	}
+	for _, t := range []time.Time{o.Terms.Deadline, o.Terms.ConfirmBy} {
+		if !t.IsZero() && !o.Through.After(t) {
+			return micros(t)
+		}
+	}
+	return nil
+}
+
+func (g *group) flushPayments() error {
+	byKey := func(a, b order.PaymentKey) int {
+		return cmp.Or(cmp.Compare(a.Rail, b.Rail), cmp.Compare(a.External, b.External))
+	}
+	return inOrder(&g.payments, byKey, func(k order.PaymentKey, was, now paymentRow) error {
+		body, err := toJSON(now.Stray)
+		if err != nil {
+			return err
+		}
+		what := "payment " + k.External
+		if !was.exists() {
+			return g.write(what, insertPayment, k.Rail, k.External, now.orderID, now.position, int64(now.Epoch), int64(now.Rank), int64(now.Evidence.Block), body)
+		}
+		return g.write(what, updatePayment, now.orderID, now.position, int64(now.Epoch), int64(now.Rank), int64(now.Evidence.Block), body,
+			k.Rail, k.External, was.orderID, int64(was.Epoch), int64(was.Rank))
+	})
+}
+
+// samePayment may say false for equal ones, which costs a write and nothing else.
+func samePayment(a, b order.Payment) bool { return reflect.DeepEqual(a, b) }
+
+func byInstrument(a, b engine.Instrument) int {
+	return cmp.Or(cmp.Compare(a.Family, b.Family), cmp.Compare(a.Value, b.Value))
+}
+
+func (g *group) flushInstruments() error {
+	var imported []instrumentRow
+	for _, row := range g.instruments.group {
+		if row.number > 0 {
+			imported = append(imported, row)
+		}
+	}
+	slices.SortFunc(imported, func(a, b instrumentRow) int { return cmp.Compare(a.number, b.number) })
+	for _, row := range imported {
+		var index any
+		if row.imported.DerivationIndex != nil {
+			index = *row.imported.DerivationIndex
+		}
+		err := g.write("instrument "+row.imported.Value, insertInstrument, row.number, string(row.pool.Family), row.imported.Value,
+			row.pool.Merchant, string(row.pool.Mode), index, row.imported.MasterPublicKey, micros(g.now))
+		if err != nil {
+			return err
+		}
+	}
+	return inOrder(&g.rests, byInstrument, func(in engine.Instrument, _, now rest) error {
+		return g.write("", restInstrument, micros(now.since), micros(now.until), string(in.Family), in.Value)
+	})
+}
+
+// flushHolds ends holds before it begins new ones: an instrument may change hands within a group.
+func (g *group) flushHolds() error {
+	err := inOrder(&g.holds, byInstrument, func(in engine.Instrument, _, written []holdRow) error {
+		for _, h := range written {
+			if !h.stored {
+				continue
+			}
+			if err := g.write("the hold of "+in.Value, endHold, micros(h.To), string(in.Family), in.Value, micros(h.From), h.OrderID); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return inOrder(&g.holds, byInstrument, func(in engine.Instrument, _, written []holdRow) error {
+		for _, h := range written {
+			if h.stored {
+				continue
+			}
+			n, err := g.db.exec(insertHold, string(in.Family), in.Value, micros(h.From), h.OrderID, micros(h.To))
+			if err != nil {
+				return err
+			}
+			if n == 0 {
+				return &conflict{what: "the hold of " + in.Value, instrument: in}
+			}
+		}
+		return nil
+	})
+}
+
+func (g *group) flushLedger() error {
+	for _, e := range g.entries.group {
+		if err := g.write("", insertEntry, e.ID, e.OrderID, e.Merchant, string(e.Mode), micros(e.At)); err != nil {
+			return err
+		}
+		for n, p := range e.Postings {
+			if err := g.write("", insertPosting, e.ID, n+1, string(p.From), string(p.To), formatAmount(p.Amount), p.Row); err != nil {
+				return err
+			}
+		}
+	}
+	keys := make([]balanceKey, 0, len(g.deltas.group))
+	for k, delta := range g.deltas.group {
+		if !delta.IsZero() {
+			keys = append(keys, k)
+		}
+	}
+	if err := g.loadBalances(keys); err != nil {
+		return err
+	}
+	slices.SortFunc(keys, func(a, b balanceKey) int {
+		return cmp.Or(cmp.Compare(a.mode, b.mode), cmp.Compare(a.account, b.account), cmp.Compare(a.asset.String(), b.asset.String()))
+	})
+	for _, k := range keys {
+		was := g.balances[k]
+		sum := formatAmount(was.amount.Add(g.deltas.group[k]))
+		mode, book, account, asset := string(k.mode), string(k.account.Book()), string(k.account), k.asset.String()
+		var err error
+		if was.version == 0 {
+			err = g.write("balance "+account, insertBalance, mode, book, account, asset, sum)
+		} else {
+			err = g.write("balance "+account, updateBalance, sum, was.version+1, mode, book, account, asset, was.version)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (g *group) flushEvents() error {
+	for _, e := range g.events.group {
+		facts, err := toJSON(e.Facts)
+		if err != nil {
+			return err
+		}
+		err = g.write(fmt.Sprintf("event %d of order %s", e.Seq, e.OrderID), insertEvent, e.ID, e.OrderID, e.scope, e.Seq, e.Type,
+			string(e.State), string(e.Overlay), e.Row, micros(e.At), facts)
+		if err != nil {
+			return err
+		}
+	}
+	for _, id := range g.told.group {
+		if err := g.write("", updateEventTold, id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (g *group) flushAnswers() error {
+	byKey := func(a, b engine.AnswerKey) int {
+		return cmp.Or(cmp.Compare(a.Scope, b.Scope), cmp.Compare(a.Key, b.Key))
+	}
+	return inOrder(&g.answers, byKey, func(k engine.AnswerKey, was, now *engine.Answer) error {
+		switch {
+		case now == nil && was == nil:
+			return nil
+		case now == nil:
+			return g.write("", deleteAnswer, k.Scope, k.Key)
+		case was == nil:
+			return g.write("answer "+k.Key, insertAnswer, k.Scope, k.Key, now.Hash, now.OrderID, now.Status, blob(now.Body), micros(now.At))
+		}
+		return g.write("answer "+k.Key, updateAnswer, now.Hash, now.OrderID, now.Status, blob(now.Body), micros(now.At), k.Scope, k.Key)
+	})
+}
+
+// blob is never NULL.
+func blob(b []byte) []byte {
+	if b == nil {
+		return []byte{}
+	}
+	return b
+}
+
+func (g *group) flushSettings() error {
+	byScope := func(a, b engine.SettingScope) int {
+		return cmp.Or(cmp.Compare(a.Merchant, b.Merchant), cmp.Compare(a.Mode, b.Mode))
+	}
+	err := inOrder(&g.settings, byScope, func(s engine.SettingScope, was, now map[string]json.RawMessage) error {
+		for _, name := range sortedKeys(was) {
+			if _, ok := now[name]; !ok {
+				if err := g.write("", deleteSetting, s.Merchant, string(s.Mode), name); err != nil {
+					return err
+				}
+			}
+		}
+		for _, name := range sortedKeys(now) {
+			if !bytes.Equal(was[name], now[name]) {
+				if err := g.write("", upsertSetting, s.Merchant, string(s.Mode), name, string(now[name])); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return inOrder(&g.clocks, cmp.Compare, func(m engine.Mode, was, now engine.Clock) error {
+		for n := len(was); n < len(now); n++ {
+			if err := g.write("the clock", insertClockMove, string(m), n+1, micros(now[n].At), int64(now[n].Offset)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func sortedKeys(m map[string]json.RawMessage) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+func (g *group) flushProgress() error {
+	return inOrder(&g.progress, cmp.Compare, func(r rail.Name, _, now *engine.Progress) error {
+		return g.write("the progress of "+string(r), upsertProgress, string(r), blob(now.Cursor.State), micros(now.Cursor.Horizon), int64(now.Cursor.Head), now.Fence)
+	})
+}
+
+func (g *group) flushAdministration() error {
+	for _, m := range g.merchants.group {
+		if err := g.write("", upsertMerchant, m.ID, m.Organisation, m.Name, micros(m.CreatedAt)); err != nil {
+			return err
+		}
+	}
+	for _, k := range g.keys.group {
+		scopes, err := toJSON(k.Scopes)
+		if err != nil {
+			return err
+		}
+		err = g.write("", upsertKey, k.ID, k.Hash, k.Prefix, k.Scope.Merchant, string(k.Scope.Mode), k.Scope.Dialect, k.Name, scopes,
+			flag(k.Active), micros(k.ExpiresAt), micros(k.CreatedAt))
+		if err != nil {
+			return err
+		}
+	}
+	for _, e := range g.endpoints.group {
+		events, err := toJSON(e.Events)
+		if err != nil {
+			return err
+		}
+		err = g.write("", upsertEndpoint, e.ID, e.Scope.Merchant, string(e.Scope.Mode), e.Scope.Dialect, e.Name, e.URL, e.Secret, events,
+			flag(e.Enabled), micros(e.CreatedAt))
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func flag(b bool) int64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// flushMessages updates by id, then inserts where neither the id nor the (event, endpoint) exists. An
+// update leaves the bytes alone.
+func (g *group) flushMessages() error {
+	for _, m := range g.messages.group {
+		err := g.write("", updateMessage, string(m.State), m.Attempts, micros(m.NextAt), m.LastStatus, m.LastError, micros(m.DoneAt), m.ID)
+		if err != nil {
+			return err
+		}
+		err = g.write("", insertMessage, m.ID, m.EventID, m.OrderID, m.EndpointID, m.scope, m.WireID, m.Type, blob(m.Body), string(m.State),
+			m.Attempts, micros(m.NextAt), m.LastStatus, m.LastError, micros(m.CreatedAt), micros(m.DoneAt))
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (g *group) flushMarks() error {
+	err := inOrder(&g.marks, strings.Compare, func(name string, was, now int64) error {
+		return g.write("mark "+name, raiseMark, name, now, was)
+	})
+	if err != nil {
+		return err
+	}
+	return g.write("", upsertMark, markNow, micros(g.now))
+}

@@ -1,0 +1,572 @@
+package store
+
+import (
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"math/big"
+	"strconv"
+	"strings"
+	"time"
+
+	"till/internal/engine"
+	"till/internal/money"
+	"till/internal/order"
+	"till/internal/rail"
+)
+
+// What the writer's groups and the readers ask alike. Functions that begin with "query" read the database
+// and nothing else; the group's methods below put its overlay before them.
+
+// queryer is a connection inside a transaction.
+type queryer interface {
+	query(query string, args ...any) (*sql.Rows, error)
+}
+
+// scan runs a query and calls row for each row.
+func scan(q queryer, query string, args []any, row func(*sql.Rows) error) error {
+	rows, err := q.query(query, args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := row(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// sizes are how many keys one statement asks for, so that few different statements exist; a smaller last chunk is
+// filled up with its last key.
+var sizes = []int{1, 4, 16, 64}
+
+// matchAny runs a query whose {any} is true where the columns equal any of the keys. A row may come only
+// once, in no order across chunks.
+func matchAny(q queryer, query string, columns []string, keys [][]any, row func(*sql.Rows) error) error {
+	for len(keys) > 0 {
+		chunk := keys[:min(len(keys), sizes[len(sizes)-1])]
+		keys = keys[len(chunk):]
+		size := 0
+		for _, size = range sizes {
+			if size >= len(chunk) {
+				break
+			}
+		}
+		args := make([]any, 0, size*len(columns))
+		for i := range size {
+			args = append(args, chunk[min(i, len(chunk)-1)]...)
+		}
+		if err := scan(q, strings.Replace(query, "{any}", anyOf(columns, size), 1), args, row); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// anyOf writes "c IN ($1, $2)" or "(a = $1 AND b = $2 OR a = $3 AND b = $4)".
+func anyOf(columns []string, n int) string {
+	var s strings.Builder
+	if len(columns) == 1 {
+		s.WriteString(columns[0] + " IN ($1")
+		for i := 2; i <= n; i++ {
+			s.WriteString(", $" + strconv.Itoa(i))
+		}
+		return s.String() + ")"
+	}
+	placeholder := 0
+	for i := range n {
+		s.WriteString([]string{"(", " OR "}[min(i, 1)])
+		for j, c := range columns {
+			placeholder++
+			s.WriteString([]string{"", " AND "}[min(j, 1)] + c + " = $" + strconv.Itoa(placeholder))
+		}
+	}
+	return s.String() + ")"
+}
+
+func single[T ~string | ~int64](keys []T) [][]any {
+	list := make([][]any, len(keys))
+	for i, k := range keys {
+		list[i] = []any{k}
+	}
+	return list
+}
+
+// Times are microseconds, 0 for none.
+
+func micros(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMicro()
+}
+
+func timeOf(us int64) time.Time {
+	if us == 0 {
+		return time.Time{}
+	}
+	return time.UnixMicro(us).UTC()
+}
+
+func micro(t time.Time) time.Time { return timeOf(micros(t)) }
+
+// parseAmount reads a stored amount of any length: a balance may have more digits than one payment can.
+func parseAmount(text string) (money.Amount, error) {
+	digits, name, _ := strings.Cut(text, " ")
+	asset, err := money.ParseAsset(name)
+	if err != nil {
+		return money.Amount{}, err
+	}
+	units, ok := new(big.Int).SetString(digits, 10)
+	if !ok {
+		return money.Amount{}, fmt.Errorf("%q is not an amount", text)
+	}
+	return money.New(asset, units), nil
+}
+
+func formatAmount(a money.Amount) string { return a.Units() + " " + a.Asset().String() }
+
+// Orders.
+
+func queryOrders(q queryer, column string, ids []string, row func(*engine.Order)) error {
+	orders := map[string]*engine.Order{}
+	err := matchAny(q, selectOrders, []string{column}, single(ids), func(rows *sql.Rows) error {
+		o, err := scanOrder(rows)
+		if err != nil {
+			return err
+		}
+		orders[o.ID] = o
+		return nil
+	})
+	if err != nil || len(orders) == 0 {
+		return err
+	}
+	if err := queryPaymentsOf(q, orders); err != nil {
+		return err
+	}
+	for _, o := range orders {
+		row(o)
+	}
+	return nil
+}
+
+func scanOrder(rows *sql.Rows) (*engine.Order, error) {
+	var body, doc sql.RawBytes
+	if err := rows.Scan(&body, &doc); err != nil {
+		return nil, err
+	}
+	o := &engine.Order{}
+	if err := json.Unmarshal(body, o); err != nil {
+		return nil, fmt.Errorf("an order on record cannot be read: %w", err)
+	}
+	o.Doc = nil
+	if len(doc) > 0 {
+		o.Doc = append(json.RawMessage(nil), doc...)
+	}
+	return o, nil
+}
+
+// queryPaymentsOf fills in the payments of orders.
+func queryPaymentsOf(q queryer, orders map[string]*engine.Order) error {
+	ids := make([]string, 0, len(orders))
+	for id := range orders {
+		ids = append(ids, id)
+	}
+	return matchAny(q, selectPaymentsOfOrder, []string{"order_id"}, single(ids), func(rows *sql.Rows) error {
+		row, err := scanPayment(rows)
+		if err == nil {
+			o := orders[row.orderID]
+			o.Payments = append(o.Payments, row.Payment)
+		}
+		return err
+	})
+}
+
+func scanPayment(rows *sql.Rows) (paymentRow, error) {
+	var row paymentRow
+	var body sql.RawBytes
+	if err := rows.Scan(&row.orderID, &row.position, &body); err != nil {
+		return row, err
+	}
+	if err := json.Unmarshal(body, &row.Stray); err != nil {
+		return row, fmt.Errorf("a payment on record cannot be read: %w", err)
+	}
+	return row, nil
+}
+
+// order is nil when there is none.
+func (g *group) order(id string) (*engine.Order, error) {
+	if err := g.loadOrders([]string{id}); err != nil {
+		return nil, err
+	}
+	o, _ := g.orders.get(id)
+	return o, nil
+}
+
+func (g *group) loadOrders(ids []string) error {
+	missing := g.orders.missing(ids)
+	if len(missing) == 0 {
+		return nil
+	}
+	for _, id := range missing {
+		g.orders.load(id, nil)
+	}
+	return queryOrders(g.db, "id", missing, func(o *engine.Order) {
+		g.orders.load(o.ID, o)
+		for i, p := range o.Payments {
+			if _, ok := g.payments.stored[p.PaymentKey]; !ok {
+				g.payments.load(p.PaymentKey, paymentRow{Stray: engine.Stray{Payment: p}, orderID: o.ID, position: i})
+			}
+		}
+	})
+}
+
+// owner is whose a unique key is, the zero owner for nobody.
+func (g *group) owner(k engine.UniqueKey) (owner, error) {
+	if err := g.loadUnique([]engine.UniqueKey{k}); err != nil {
+		return owner{}, err
+	}
+	o, _ := g.unique.get(k)
+	return o, nil
+}
+
+func (g *group) loadUnique(keys []engine.UniqueKey) error {
+	missing := g.unique.missing(keys)
+	if len(missing) == 0 {
+		return nil
+	}
+	var args [][]any
+	scopes := map[int64]engine.Scope{}
+	for _, k := range missing {
+		g.unique.load(k, owner{})
+		scope, err := g.findScope(k.Scope)
+		if err != nil {
+			return err
+		}
+		if scope > 0 {
+			scopes[scope] = k.Scope
+			args = append(args, []any{scope, k.Key})
+		}
+	}
+	if err := g.loadNumbers(scopes); err != nil {
+		return err
+	}
+	return matchAny(g.db, selectOrdersByUnique, []string{"scope_id", "unique_key"}, args, func(rows *sql.Rows) error {
+		var scope int64
+		var key string
+		var o owner
+		if err := rows.Scan(&scope, &key, &o.id, &o.publicID); err != nil {
+			return err
+		}
+		g.unique.load(engine.UniqueKey{Scope: scopes[scope], Key: key}, o)
+		return nil
+	})
+}
+
+// payment is the zero row when there is none.
+func (g *group) payment(k order.PaymentKey) (paymentRow, error) {
+	if err := g.loadPayments([]order.PaymentKey{k}); err != nil {
+		return paymentRow{}, err
+	}
+	row, _ := g.payments.get(k)
+	return row, nil
+}
+
+func (g *group) loadPayments(keys []order.PaymentKey) error {
+	missing := g.payments.missing(keys)
+	if len(missing) == 0 {
+		return nil
+	}
+	var args [][]any
+	for _, k := range missing {
+		g.payments.load(k, paymentRow{})
+		args = append(args, []any{k.Rail, k.External})
+	}
+	return matchAny(g.db, selectPayments, []string{"rail", "external"}, args, func(rows *sql.Rows) error {
+		row, err := scanPayment(rows)
+		if err == nil {
+			g.payments.load(row.PaymentKey, row)
+		}
+		return err
+	})
+}
+
+// Scopes.
+
+// findScope is the id of a scope on record, 0 when it has none.
+func (g *group) findScope(s engine.Scope) (int64, error) {
+	if id, ok := g.newScopes[s]; ok {
+		return id, nil
+	}
+	id, err := queryScope(g.store, g.db, s)
+	if id > 0 {
+		g.newScopes[s] = id
+	}
+	return id, err
+}
+
+func queryScope(store *Store, q queryer, s engine.Scope) (int64, error) {
+	if id, ok := store.scopes.Load(s); ok {
+		return id.(int64), nil
+	}
+	var id int64
+	err := scan(q, selectScope, []any{s.Merchant, string(s.Mode), s.Dialect}, func(rows *sql.Rows) error { return rows.Scan(&id) })
+	return id, err
+}
+
+// scope is the id of a scope, which it gets when it has none. An id without orders does no harm, so it
+// stays when the caller fails.
+func (g *group) scope(s engine.Scope) (int64, error) {
+	id, err := g.findScope(s)
+	if err != nil || id > 0 {
+		return id, err
+	}
+	if _, err := g.db.exec(insertScope, s.Merchant, string(s.Mode), s.Dialect); err != nil {
+		return 0, err
+	}
+	g.dirty = true
+	return g.findScope(s)
+}
+
+// number is the last order number of a scope.
+func (g *group) number(scope int64) (int64, error) {
+	if n, ok := g.numbers.get(scope); ok {
+		return n, nil
+	}
+	err := g.loadNumbers(map[int64]engine.Scope{scope: {}})
+	n, _ := g.numbers.get(scope)
+	return n, err
+}
+
+func (g *group) loadNumbers(scopes map[int64]engine.Scope) error {
+	var ids []int64
+	for id := range scopes {
+		if _, ok := g.numbers.get(id); !ok {
+			ids = append(ids, id)
+		}
+	}
+	return matchAny(g.db, selectNumber, []string{"id"}, single(ids), func(rows *sql.Rows) error {
+		var id, n int64
+		if err := rows.Scan(&id, &n); err != nil {
+			return err
+		}
+		g.numbers.load(id, n)
+		return nil
+	})
+}
+
+// markInstrument is the number of the last instrument imported; markNow the latest time given out.
+const (
+	markInstrument = "instrument"
+	markNow        = "now"
+)
+
+func (g *group) mark(name string) (int64, error) {
+	if v, ok := g.marks.get(name); ok {
+		return v, nil
+	}
+	v, err := queryMark(g.db, name)
+	if err == nil {
+		g.marks.load(name, v)
+	}
+	return v, err
+}
+
+func queryMark(q queryer, name string) (v int64, err error) {
+	err = scan(q, selectMark, []any{name}, func(rows *sql.Rows) error { return rows.Scan(&v) })
+	return v, err
+}
+
+// Balances.
+
+func (g *group) balance(k balanceKey) (balanceRow, error) {
+	if err := g.loadBalances([]balanceKey{k}); err != nil {
+		return balanceRow{}, err
+	}
+	return g.balances[k], nil
+}
+
+func (g *group) loadBalances(keys []balanceKey) error {
+	var args [][]any
+	for _, k := range keys {
+		if _, ok := g.balances[k]; !ok {
+			set(&g.balances, k, balanceRow{amount: money.Zero(k.asset)})
+			args = append(args, []any{string(k.mode), string(k.account.Book()), string(k.account), k.asset.String()})
+		}
+	}
+	return matchAny(g.db, selectBalances, []string{"mode", "book", "account", "asset"}, args, func(rows *sql.Rows) error {
+		var k balanceKey
+		var asset, amount string
+		var row balanceRow
+		err := rows.Scan(&k.mode, &k.account, &asset, &amount, &row.version)
+		if err != nil {
+			return err
+		}
+		if row.amount, err = parseAmount(amount); err != nil {
+			return err
+		}
+		k.asset = row.amount.Asset()
+		g.balances[k] = row
+		return nil
+	})
+}
+
+// Answers, settings, clocks, progress.
+
+func (g *group) answer(k engine.AnswerKey) (*engine.Answer, error) {
+	if err := g.loadAnswers([]engine.AnswerKey{k}); err != nil {
+		return nil, err
+	}
+	a, _ := g.answers.get(k)
+	return a, nil
+}
+
+func (g *group) loadAnswers(keys []engine.AnswerKey) error {
+	var args [][]any
+	for _, k := range g.answers.missing(keys) {
+		g.answers.load(k, nil)
+		args = append(args, []any{k.Scope, k.Key})
+	}
+	return matchAny(g.db, selectAnswers, []string{"scope", "name"}, args, func(rows *sql.Rows) error {
+		a := &engine.Answer{}
+		var at int64
+		if err := rows.Scan(&a.Scope, &a.Key, &a.Hash, &a.OrderID, &a.Status, &a.Body, &at); err != nil {
+			return err
+		}
+		a.At = timeOf(at)
+		g.answers.load(engine.AnswerKey{Scope: a.Scope, Key: a.Key}, a)
+		return nil
+	})
+}
+
+func (g *group) setting(s engine.SettingScope) (map[string]json.RawMessage, error) {
+	if err := g.loadSettings([]engine.SettingScope{s}); err != nil {
+		return nil, err
+	}
+	values, _ := g.settings.get(s)
+	return values, nil
+}
+
+func (g *group) loadSettings(scopes []engine.SettingScope) error {
+	missing := g.settings.missing(scopes)
+	return querySettings(g.db, missing, func(s engine.SettingScope, values map[string]json.RawMessage) {
+		g.settings.load(s, values)
+	})
+}
+
+// querySettings gives every scope a map, an empty one where nothing is set.
+func querySettings(q queryer, scopes []engine.SettingScope, each func(engine.SettingScope, map[string]json.RawMessage)) error {
+	all := map[engine.SettingScope]map[string]json.RawMessage{}
+	var args [][]any
+	for _, s := range scopes {
+		all[s] = map[string]json.RawMessage{}
+		args = append(args, []any{s.Merchant, string(s.Mode)})
+	}
+	err := matchAny(q, selectSettings, []string{"merchant", "mode"}, args, func(rows *sql.Rows) error {
+		var s engine.SettingScope
+		var name string
+		var value []byte
+		if err := rows.Scan(&s.Merchant, &s.Mode, &name, &value); err != nil {
+			return err
+		}
+		all[s][name] = value
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for s, values := range all {
+		each(s, values)
+	}
+	return nil
+}
+
+func (g *group) clock(m engine.Mode) (engine.Clock, error) {
+	if c, ok := g.clocks.get(m); ok {
+		return c, nil
+	}
+	c, err := queryClock(g.db, m)
+	if err == nil {
+		g.clocks.load(m, c)
+	}
+	return c, err
+}
+
+func queryClock(q queryer, m engine.Mode) (engine.Clock, error) {
+	var c engine.Clock
+	err := scan(q, selectClock, []any{string(m)}, func(rows *sql.Rows) error {
+		var at, offset int64
+		err := rows.Scan(&at, &offset)
+		c = append(c, engine.ClockMove{At: timeOf(at), Offset: time.Duration(offset)})
+		return err
+	})
+	return c, err
+}
+
+// watched is how far a rail's watcher is, nil when it never told anything.
+func (g *group) watched(r rail.Name) (*engine.Progress, error) {
+	if p, ok := g.progress.get(r); ok {
+		return p, nil
+	}
+	p, err := queryProgress(g.db, r)
+	if err == nil {
+		g.progress.load(r, p)
+	}
+	return p, err
+}
+
+func queryProgress(q queryer, r rail.Name) (*engine.Progress, error) {
+	var found *engine.Progress
+	err := scan(q, selectProgress, []any{string(r)}, func(rows *sql.Rows) error {
+		found = &engine.Progress{Rail: r}
+		var horizon, head int64
+		err := rows.Scan(&found.Cursor.State, &horizon, &head, &found.Fence)
+		found.Cursor.Horizon, found.Cursor.Head = timeOf(horizon), uint64(head)
+		if len(found.Cursor.State) == 0 {
+			found.Cursor.State = nil
+		}
+		return err
+	})
+	return found, err
+}
+
+// Instruments.
+
+func (g *group) loadInstruments(list []engine.Instrument) error {
+	var args [][]any
+	for _, in := range g.instruments.missing(list) {
+		g.instruments.load(in, instrumentRow{})
+		args = append(args, []any{string(in.Family), in.Value})
+	}
+	return matchAny(g.db, selectInstruments, []string{"family", "value"}, args, func(rows *sql.Rows) error {
+		var value string
+		var p engine.Pool
+		if err := rows.Scan(&p.Family, &value, &p.Merchant, &p.Mode); err != nil {
+			return err
+		}
+		g.instruments.load(engine.Instrument{Family: p.Family, Value: value}, instrumentRow{pool: p})
+		return nil
+	})
+}
+
+func (g *group) holdAt(in engine.Instrument, at time.Time) (*engine.Hold, error) {
+	return queryHold(g.db, in, selectHoldAt, string(in.Family), in.Value, micros(at))
+}
+
+func (g *group) openHold(in engine.Instrument) (*engine.Hold, error) {
+	return queryHold(g.db, in, selectHoldOpen, string(in.Family), in.Value)
+}
+
+func queryHold(q queryer, in engine.Instrument, query string, args ...any) (*engine.Hold, error) {
+	var found *engine.Hold
+	err := scan(q, query, args, func(rows *sql.Rows) error {
+		found = &engine.Hold{Instrument: in}
+		var from, to int64
+		err := rows.Scan(&found.OrderID, &from, &to)
+		found.From, found.To = timeOf(from), timeOf(to)
+		return err
+	})
+	return found, err
+}

@@ -1,0 +1,94 @@
+package worker
+
+import (
+	"cmp"
+	"context"
+	"slices"
+
+	"till/internal/engine"
+	"till/internal/killpoint"
+)
+
+// tellBatch is how many events are told in one transaction.
+const tellBatch = 200
+
+// tellEngine is what telling needs of the engine.
+type tellEngine interface {
+	Untold(ctx context.Context, limit int) ([]engine.Untold, error)
+	Told(ctx context.Context, eventIDs []string, messages []engine.Message) error
+}
+
+// Tell turns events into messages. An event is rendered once; every endpoint that wants it gets the
+// same bytes.
+type Tell struct {
+	*loop
+	engine  tellEngine
+	tellers map[string]Teller
+	due     *Bell           // rung when there are messages to send
+	strange map[string]bool // dialects nobody serves, complained about already
+}
+
+// Run tells until ctx ends.
+func (t *Tell) Run(ctx context.Context) { t.run(ctx, t.RunOnce) }
+
+// RunOnce tells every event that has no messages yet, oldest first, and returns how many. A crash
+// before the messages are stored leaves the events untold; afterwards a repeat makes no second message.
+func (t *Tell) RunOnce(ctx context.Context) (n int, err error) {
+	for {
+		list, err := t.engine.Untold(ctx, tellBatch)
+		if err != nil || len(list) == 0 {
+			return n, err
+		}
+		// Messages are sent in the order in which they are stored. Ids of events sort by time, and a clock
+		// that was set back would turn the events of an order around.
+		slices.SortStableFunc(list, func(a, b engine.Untold) int {
+			return cmp.Or(cmp.Compare(a.Event.OrderID, b.Event.OrderID), cmp.Compare(a.Event.Seq, b.Event.Seq))
+		})
+		var ids []string
+		var messages []engine.Message
+		for _, u := range list {
+			ids = append(ids, u.Event.ID)
+			messages = append(messages, t.messages(u)...)
+		}
+		killpoint.Here("tell.rendered")
+		if err := t.engine.Told(ctx, ids, messages); err != nil {
+			return n, err
+		}
+		killpoint.Here("tell.stored")
+		n += len(list)
+		if len(messages) > 0 {
+			t.due.Ring()
+		}
+	}
+}
+
+// messages renders an event for the endpoints that want it; none when nobody serves its dialect.
+func (t *Tell) messages(u engine.Untold) []engine.Message {
+	dialect := u.Event.Scope.Dialect
+	teller, served := t.tellers[dialect]
+	if !served {
+		if !t.strange[dialect] {
+			t.strange[dialect] = true
+			t.log.Error("events of a dialect that this server does not serve are not told", "dialect", dialect, "event", u.Event.ID)
+		}
+		return nil
+	}
+	if len(u.Endpoints) == 0 {
+		return nil
+	}
+	id, kind, body, ok := teller.Tell(u.Event, u.Order)
+	if !ok {
+		return nil
+	}
+	var list []engine.Message
+	for _, ep := range u.Endpoints {
+		if len(ep.Events) > 0 && !slices.Contains(ep.Events, kind) {
+			continue
+		}
+		list = append(list, engine.Message{
+			EventID: u.Event.ID, OrderID: u.Event.OrderID, EndpointID: ep.ID, Scope: u.Event.Scope,
+			WireID: id, Type: kind, Body: body, State: engine.MessagePending,
+		})
+	}
+	return list
+}

@@ -1,0 +1,185 @@
+package worker
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"till/internal/engine"
+	"till/internal/rail"
+)
+
+// journal is the part of the engine that telling needs, in memory.
+type journal struct {
+	mu       sync.Mutex
+	untold   []engine.Untold
+	messages []engine.Message
+	commits  int
+	fails    error
+}
+
+func (j *journal) Untold(_ context.Context, limit int) ([]engine.Untold, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return slices.Clone(j.untold[:min(limit, len(j.untold))]), nil
+}
+
+func (j *journal) Told(_ context.Context, ids []string, messages []engine.Message) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.fails != nil {
+		return j.fails
+	}
+	j.untold = slices.DeleteFunc(j.untold, func(u engine.Untold) bool { return slices.Contains(ids, u.Event.ID) })
+	j.messages = append(j.messages, messages...)
+	j.commits++
+	return nil
+}
+
+func (j *journal) told() int {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return len(j.messages)
+}
+
+func (j *journal) happens(dialect, kind string, endpoints ...engine.Endpoint) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	id := fmt.Sprintf("%03d", len(j.untold)+len(j.messages))
+	u := engine.Untold{Event: engine.Event{ID: id, OrderID: "o", Type: kind, Scope: engine.Scope{Merchant: "m", Dialect: dialect}}, Endpoints: endpoints}
+	if len(endpoints) > 0 {
+		u.Order = &engine.Order{ID: "o", PublicID: "public"}
+	}
+	j.untold = append(j.untold, u)
+}
+
+func newTell(j *journal, now func() time.Time) *Tell {
+	return &Tell{loop: newLoop("tell", NewBell(), quiet(now)), engine: j, tellers: map[string]Teller{"plain": plainTeller{}}, due: NewBell(), strange: map[string]bool{}}
+}
+
+func TestTell(t *testing.T) {
+	all := engine.Endpoint{ID: "all"}
+	paid := engine.Endpoint{ID: "paid", Events: []string{"order.created", "order.paid"}}
+	j := &journal{}
+	j.happens("plain", "order.paid", all, paid)
+	j.happens("plain", "order.completed", all, paid)
+	j.happens("plain", "payment.seen", all, paid) // the API has no such event
+	j.happens("plain", "order.paid")              // nobody listens
+	j.happens("gone", "order.paid", all)          // nobody serves the dialect
+	tell := newTell(j, (&clock{at: start}).now)
+	if n := once(t, tell.RunOnce); n != 5 {
+		t.Errorf("%d events told, want 5", n)
+	}
+	if len(j.untold) != 0 {
+		t.Errorf("still untold: %+v", j.untold)
+	}
+	var got []string
+	for _, m := range j.messages {
+		got = append(got, m.EndpointID+" "+m.Type+" "+m.WireID)
+		if m.OrderID != "o" || m.Scope.Merchant != "m" || m.State != engine.MessagePending || m.EventID == "" {
+			t.Errorf("message %+v", m)
+		}
+	}
+	want := []string{"all order.paid evt_000", "paid order.paid evt_000", "all order.completed evt_001"}
+	if !slices.Equal(got, want) {
+		t.Errorf("messages %v, want %v", got, want)
+	}
+	if string(j.messages[0].Body) != string(j.messages[1].Body) || len(j.messages[0].Body) == 0 {
+		t.Error("two endpoints are told different bytes")
+	}
+	select {
+	case <-tell.due.rung:
+	default:
+		t.Error("the sender was not woken")
+	}
+}
+
+func TestTellInBatches(t *testing.T) {
+	j := &journal{}
+	for range 2*tellBatch + 1 {
+		j.happens("plain", "order.paid", engine.Endpoint{ID: "e"})
+	}
+	if n := once(t, newTell(j, (&clock{at: start}).now).RunOnce); n != 2*tellBatch+1 || j.commits != 3 {
+		t.Errorf("%d events in %d commits", n, j.commits)
+	}
+	if !slices.IsSortedFunc(j.messages, func(a, b engine.Message) int { return cmp.Compare(a.EventID, b.EventID) }) {
+		t.Error("messages are not in the order of events")
+	}
+}
+
+// A loop works at the bell, looks every second without it, and after a failure pauses for longer and longer.
+func TestLoop(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		j := &journal{}
+		tell := newTell(j, time.Now)
+		stop := running(t, tell.Run)
+		defer stop()
+		synctest.Wait()
+
+		j.happens("plain", "order.paid", engine.Endpoint{ID: "e"})
+		tell.bell.Ring()
+		synctest.Wait()
+		if j.told() != 1 {
+			t.Error("the bell did not wake the loop")
+		}
+		j.happens("plain", "order.paid", engine.Endpoint{ID: "e"})
+		time.Sleep(look)
+		synctest.Wait()
+		if j.told() != 2 {
+			t.Error("without the bell nothing happened within a second")
+		}
+
+		broken := errors.New("disk full")
+		j.mu.Lock()
+		j.fails = broken
+		j.mu.Unlock()
+		j.happens("plain", "order.paid", engine.Endpoint{ID: "e"})
+		tell.bell.Ring()
+		synctest.Wait()
+		since := time.Now()
+		time.Sleep(10 * time.Second)
+		synctest.Wait()
+		if s := tell.Status(); s.Name != "tell" || !errors.Is(s.Err, broken) || !s.Since.Equal(since) {
+			t.Errorf("status %+v", s)
+		}
+		j.mu.Lock()
+		j.fails = nil
+		j.mu.Unlock()
+		time.Sleep(maxPause)
+		synctest.Wait()
+		if j.told() != 3 || tell.Status().Err != nil {
+			t.Errorf("told %d, status %+v", j.told(), tell.Status())
+		}
+	})
+}
+
+// tickFunc is an engine that only ticks.
+type tickFunc func() (int, error)
+
+func (f tickFunc) Tick(context.Context, engine.Mode, rail.Name, time.Time) (int, error) { return f() }
+
+// An order that stays due is looked at once a second, not in a spin.
+func TestTickDoesNotSpin(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ticks := 0
+		tick := &Tick{loop: newLoop("tick", NewBell(), quiet(time.Now)), engine: tickFunc(func() (int, error) { ticks++; return 1, nil })}
+		stop := running(t, tick.Run)
+		time.Sleep(9*time.Second + 500*time.Millisecond)
+		synctest.Wait()
+		if ticks != 10 {
+			t.Errorf("%d ticks in 9.5 s, want 10", ticks)
+		}
+		tick.bell.Ring()
+		synctest.Wait()
+		if ticks != 11 {
+			t.Errorf("%d ticks after the bell, want 11", ticks)
+		}
+		stop()
+	})
+}

@@ -1,0 +1,140 @@
+// Package worker runs everything that goes on without being asked: each kind of background work is one
+// loop in one file.
+//
+//   - watch.go listens to the far side of a rail and books what it tells
+//   - tick.go lets time pass, so that orders expire
+//   - tell.go turns events into messages, one for each endpoint that wants them
+//   - send.go delivers messages; lane.go is the queue that each endpoint has for itself
+//
+// A loop decides nothing about money and holds no state that a restart would miss: what is left to do
+// stands in the database, so that a crash at any point leaves rows which the next start picks up. The
+// package knows no API; what an event looks like comes through [Teller].
+//
+// Workers below puts the loops together; loop.go is what they have in common.
+package worker
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"till/internal/engine"
+	"till/internal/rail"
+	"till/internal/webhook"
+)
+
+// Teller is what the workers need of an API.
+type Teller interface {
+	// Tell renders an event for the API's endpoints: the id the receiver sees, the API's name of the event
+	// and the body. ok is false when the API has no such event. The same event always gives the same id.
+	Tell(ev engine.Event, o *engine.Order) (id, kind string, body []byte, ok bool)
+	// Sign makes the headers of one attempt.
+	Sign(m engine.Message, keys []webhook.Secret, at time.Time) http.Header
+	// Schedule is the delay before each retry.
+	Schedule() webhook.Schedule
+}
+
+// Poster sends one attempt; *webhook.Client is one.
+type Poster interface {
+	Post(ctx context.Context, url string, header http.Header, body []byte) (webhook.Answer, error)
+}
+
+// Rail is a network orders are collected on, with what listens to it. Watcher is nil when nothing does:
+// time passes for its orders all the same.
+type Rail struct {
+	Network engine.Network
+	Watcher rail.Watcher
+}
+
+// Config is what the workers are made of. All of it is needed unless it says otherwise.
+type Config struct {
+	Engine  *engine.Engine
+	Rails   []Rail
+	Tellers map[string]Teller                                  // by the word in Scope.Dialect
+	Open    func(ep engine.Endpoint) ([]webhook.Secret, error) // an endpoint's secrets, the newest first
+	Client  Poster
+	Events  *Bell            // the one whose Ring the engine was given
+	Now     func() time.Time // true time
+	Chance  func() uint64    // 64 random bits, to spread retries; nil spreads nothing
+	Log     *slog.Logger
+
+	PerEndpoint int // attempts at one endpoint at a time; 0 is 8
+	InAll       int // attempts at all endpoints at a time; 0 is 256
+}
+
+// Workers are all loops of one process. The loops are exported for tests and tools that run one of them
+// once, before Start or without it.
+type Workers struct {
+	Watches []*Watch
+	Ticks   []*Tick
+	Tell    *Tell
+	Send    *Send
+
+	cancel  context.CancelFunc
+	running sync.WaitGroup
+}
+
+// New makes the workers of a config. Nothing runs before Start.
+func New(c Config) *Workers {
+	w := &Workers{}
+	for _, r := range c.Rails {
+		passed := NewBell()
+		w.Ticks = append(w.Ticks, &Tick{
+			loop: newLoop("tick "+string(r.Network.Rail), passed, c), engine: c.Engine, network: r.Network,
+		})
+		if r.Watcher != nil {
+			w.Watches = append(w.Watches, &Watch{
+				loop: newLoop("watch "+string(r.Network.Rail), nil, c), engine: c.Engine, network: r.Network, watcher: r.Watcher, told: passed,
+			})
+		}
+	}
+	due := NewBell()
+	w.Tell = &Tell{loop: newLoop("tell", c.Events, c), engine: c.Engine, tellers: c.Tellers, due: due, strange: map[string]bool{}}
+	w.Send = &Send{
+		loop: newLoop("send", due, c), engine: c.Engine, tellers: c.Tellers, open: c.Open, client: c.Client, chance: c.Chance,
+		perEndpoint: c.PerEndpoint, inAll: c.InAll, lanes: map[string]*lane{},
+	}
+	if w.Send.perEndpoint == 0 {
+		w.Send.perEndpoint = 8
+	}
+	if w.Send.inAll == 0 {
+		w.Send.inAll = 256
+	}
+	return w
+}
+
+// Start runs every loop until ctx ends or Stop is called. Call it once.
+func (w *Workers) Start(ctx context.Context) {
+	ctx, w.cancel = context.WithCancel(ctx)
+	for _, watch := range w.Watches {
+		w.running.Go(func() { watch.Run(ctx) })
+	}
+	for _, tick := range w.Ticks {
+		w.running.Go(func() { tick.Run(ctx) })
+	}
+	w.running.Go(func() { w.Tell.Run(ctx) })
+	w.running.Go(func() { w.Send.Run(ctx) })
+}
+
+// Stop ends every loop and waits for them, less than 10 s: attempts in flight get a few seconds to be
+// answered and recorded, and what has not begun stays in the database. Close the store after it.
+func (w *Workers) Stop() {
+	if w.cancel != nil {
+		w.cancel()
+	}
+	w.running.Wait()
+}
+
+// Health is how every loop is at this moment, in the order of the config.
+func (w *Workers) Health() []Status {
+	var all []Status
+	for _, watch := range w.Watches {
+		all = append(all, watch.Status())
+	}
+	for _, tick := range w.Ticks {
+		all = append(all, tick.Status())
+	}
+	return append(all, w.Tell.Status(), w.Send.Status())
+}
