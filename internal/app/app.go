@@ -60,9 +60,9 @@ type App struct {
 	server   *http.Server
 	listener net.Listener
 	served   chan error
-	networks []Network
 	rails    []worker.Rail
 	random   io.Reader
+	secure   bool // it speaks https
 }
 
 // Start opens the database, listens and starts the workers. The caller must Stop it.
@@ -73,7 +73,7 @@ func Start(ctx context.Context, cfg Config) (*App, error) {
 	if cfg.Random == nil {
 		cfg.Random = rand.Reader
 	}
-	a := &App{log: cfg.Log, box: cfg.Box, served: make(chan error, 1), networks: cfg.Networks, random: cfg.Random}
+	a := &App{log: cfg.Log, box: cfg.Box, served: make(chan error, 1), random: cfg.Random, secure: cfg.TLS != nil}
 	var err error
 	if a.store, err = store.OpenSQLite(ctx, cfg.Database, store.Options{Now: cfg.Now, Log: cfg.Log}); err != nil {
 		return nil, err
@@ -103,15 +103,15 @@ func (a *App) start(cfg Config) error {
 	})
 	a.workers.Start(context.Background())
 	a.server = newServer(a, keys, cfg)
-	go func() { a.served <- serve(a.server, a.listener) }()
+	go func() { a.served <- a.serve() }()
 	return nil
 }
 
-func serve(s *http.Server, l net.Listener) error {
-	if s.TLSConfig != nil {
-		return s.ServeTLS(l, "", "")
+func (a *App) serve() error {
+	if a.secure {
+		return a.server.ServeTLS(a.listener, "", "") // the certificate is in its TLSConfig
 	}
-	return s.Serve(l)
+	return a.server.Serve(a.listener)
 }
 
 // Stop ends the server: no new requests, those under way are finished while the workers end, and then the
@@ -141,7 +141,7 @@ func (a *App) Broken() <-chan struct{} { return a.store.Broken() }
 // URL is where the server listens, without a slash at the end.
 func (a *App) URL() string {
 	scheme := "http"
-	if a.server.TLSConfig != nil {
+	if a.secure {
 		scheme = "https"
 	}
 	return scheme + "://" + a.listener.Addr().String()

@@ -19,10 +19,10 @@ type NewOrder struct {
 	Reference string
 	UniqueKey string
 	Network   Network // where it is collected
-	Doc       json.RawMessage
 
-	// Terms is called in the transaction, with what only the transaction knows.
-	Terms func(p Plan) (order.Terms, error)
+	// Terms is called in the transaction, with what only the transaction knows. doc is what the dialect
+	// must remember of the order and echo.
+	Terms func(p Plan) (t order.Terms, doc json.RawMessage, err error)
 
 	// Once, when set, makes a repeat of the same request give the first answer again. Answer renders what
 	// is remembered.
@@ -113,7 +113,7 @@ func (e *Engine) create(tx Tx, n NewOrder) (*Order, error) {
 		return nil, err
 	}
 	now := clock.Shift(tx.Now())
-	terms, err := n.Terms(Plan{Now: now, Settings: settings})
+	terms, doc, err := n.Terms(Plan{Now: now, Settings: settings})
 	if err != nil {
 		return nil, err
 	}
@@ -121,7 +121,7 @@ func (e *Engine) create(tx Tx, n NewOrder) (*Order, error) {
 	o := &Order{
 		Order: order.Order{Terms: terms},
 		ID:    tx.NewID(), PublicID: n.PublicID, Scope: n.Scope, Reference: n.Reference, UniqueKey: n.UniqueKey,
-		Network: n.Network.ID, Rail: n.Network.Rail, Doc: n.Doc,
+		Network: n.Network.ID, Rail: n.Network.Rail, Doc: doc,
 		CreatedAt: now, UpdatedAt: now, Head: told.Cursor.Head,
 	}
 	if ahead := told.Cursor.Horizon.Sub(tx.Now()); ahead > 0 {

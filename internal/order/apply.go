@@ -138,6 +138,9 @@ func (s *step) create(c Change) error {
 	if !s.order.Terms.FromBalance {
 		return nil
 	}
+	if c.Payment.External == "" {
+		return errors.New("order: collecting from the balance needs the id of its payment")
+	}
 	collected := Change{Kind: PayConfirmed, At: c.At, Payment: Payment{
 		PaymentKey: PaymentKey{Rail: BalanceRail, External: c.Payment.External},
 		Amount:     s.order.Terms.Due,

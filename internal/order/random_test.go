@@ -82,8 +82,42 @@ type randomResult struct {
 }
 
 // randomRun is one sequence; the same seed and number give the same one.
-func randomRun(t table, seed, number uint64) (run randomResult) {
-	r := rand.New(rand.NewPCG(seed, number))
+func randomRun(t table, seed, number uint64) randomResult {
+	return runWith(t, rand.New(rand.NewPCG(seed, number)))
+}
+
+// FuzzApply is TestRandom with choices taken from the fuzzer's bytes.
+func FuzzApply(f *testing.F) {
+	for i := range uint64(8) {
+		r, choices := rand.New(rand.NewPCG(*seed, i)), make([]byte, 4096)
+		for j := range choices {
+			choices[j] = byte(r.Uint32())
+		}
+		f.Add(choices)
+	}
+	f.Fuzz(func(t *testing.T, choices []byte) {
+		run := runWith(rows, rand.New(&tape{choices}))
+		if len(run.problems) > 0 {
+			t.Fatalf("%s:\n%s\n%s", run.kind, strings.Join(run.changes, "\n"), strings.Join(run.problems, "\n"))
+		}
+	})
+}
+
+// tape is a source of chance that reads given bytes, and zeros after their end.
+type tape struct{ bytes []byte }
+
+func (t *tape) Uint64() (n uint64) {
+	for range 8 {
+		n <<= 8
+		if len(t.bytes) > 0 {
+			n |= uint64(t.bytes[0])
+			t.bytes = t.bytes[1:]
+		}
+	}
+	return n
+}
+
+func runWith(t table, r *rand.Rand) (run randomResult) {
 	names := slices.Sorted(maps.Keys(kinds))
 	run = randomResult{kind: names[r.IntN(len(names))], fired: map[string]bool{}, cells: map[string]bool{}}
 	defer func() {

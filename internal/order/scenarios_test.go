@@ -698,6 +698,7 @@ var scenarios = []scenario{
 		create                     | O1            | waiting    | order.created
 		confirmed a 500            | P1            | waiting    | payment.confirmed payment.aside
 		= suspense/unfit 500, outside/payer:rail -500
+		confirmed a 500 e1         | P8            | waiting    | payment.confirmed payment.aside
 		refund r 500 from suspense/unfit | ! order_state_conflict
 		confirmed b 1000           | P1 O11 O24    | completed  | payment.confirmed order.paid order.completed
 		= merchant 950, fee 50, suspense/unfit 500, outside/payer:rail -1500
@@ -952,6 +953,13 @@ var scenarios = []scenario{
 		seen a 1000                | P2 O16        | seen       | payment.seen order.seen
 		confirmed a 700            | P1 O11 O24    | completed  | payment.confirmed order.paid order.completed
 		= merchant 700, outside/payer:rail -700`},
+
+	{name: "an arrival and other money beside it", kind: "standing instruction", script: `
+		create                     | O1            | waiting    | order.created
+		seen a 1200                | P2 O16        | seen       | payment.seen order.seen
+		confirmed b 1000           | P1            | seen       | payment.confirmed
+		confirmed a 1200           | P1 O11 O24 B4 | completed  | payment.confirmed order.paid order.completed
+		= merchant 1200, suspense/extra 1000, outside/payer:rail -2200`},
 
 	{name: "an arrival reversed before it is final", kind: "standing instruction", script: `
 		create                     | O1            | waiting    | order.created

@@ -158,6 +158,16 @@ func TestStartRefusesBadConfig(t *testing.T) {
 	}
 }
 
+// Two chains on one clock with one payer are two chains.
+func TestEveryStartIsAnotherChain(t *testing.T) {
+	frozen := newClock().now
+	_, first := start(t, Config{Now: frozen, PayerKey: testKey})
+	_, second := start(t, Config{Now: frozen, PayerKey: testKey})
+	if one, other := headerAt(t, first, 0), headerAt(t, second, 0); one.Hash() == other.Hash() {
+		t.Errorf("both have block 0 %s", one.Hash())
+	}
+}
+
 func TestGenesis(t *testing.T) {
 	clk := newClock()
 	c, client := start(t, Config{Now: clk.now, PayerKey: "0x" + testKey})

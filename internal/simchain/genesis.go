@@ -1,6 +1,7 @@
 package simchain
 
 import (
+	"crypto/rand"
 	_ "embed"
 	"math/big"
 	"strings"
@@ -63,7 +64,9 @@ func rules() *params.ChainConfig {
 }
 
 // genesis describes block 0: the payer's ether and the four token contracts
-// with their code, texts and the payer's balances.
+// with their code, texts and the payer's balances. Random bytes make it another
+// block at every start, also within a second and with the same payer: whoever
+// watches tells one chain from the next by the hash of block 0.
 func genesis(payer common.Address, gasLimit uint64, at time.Time) *core.Genesis {
 	alloc := types.GenesisAlloc{payer: {Balance: units(payerEther, 18)}}
 	code := common.FromHex(strings.TrimSpace(tokenRuntimeHex))
@@ -81,8 +84,11 @@ func genesis(payer common.Address, gasLimit uint64, at time.Time) *core.Genesis 
 			},
 		}
 	}
+	var one [32]byte
+	rand.Read(one[:])
 	return &core.Genesis{
 		Config:    rules(),
+		ExtraData: one[:],
 		Timestamp: uint64(at.Unix()),
 		GasLimit:  gasLimit,
 		Alloc:     alloc,

@@ -42,7 +42,7 @@ func (s *Store) write() {
 			return
 		}
 		// A function ended its goroutine (runtime.Goexit), which is this one: answer and go on in another.
-		s.writer.rollback()
+		s.current.undo(nil)
 		s.answer(s.running, fmt.Errorf("a transaction's function ended its goroutine"))
 		go s.write()
 	}()
@@ -89,7 +89,11 @@ func (s *Store) commit(calls []*call) {
 	if len(calls) == 0 {
 		return
 	}
-	var err error
+	err := s.Err()
+	if err != nil {
+		s.answer(calls, translate(err))
+		return
+	}
 	for run := 1; run <= maxRuns; run++ {
 		if err = s.run(calls); err == nil || !isConflict(err) {
 			break
@@ -116,10 +120,13 @@ func (s *Store) commit(calls []*call) {
 // answer tells every caller its own outcome, or the group's error when there is one.
 func (s *Store) answer(calls []*call, err error) {
 	for _, c := range calls {
-		if err != nil {
-			c.done <- err
-		} else {
-			c.done <- c.err
+		outcome := err
+		if err == nil {
+			outcome = c.err
+		}
+		select {
+		case c.done <- outcome:
+		default: // answered before its group was interrupted
 		}
 	}
 }
@@ -165,7 +172,8 @@ func (s *Store) begin() (*group, error) {
 	if now.Before(s.last) {
 		now = s.last
 	}
-	return &group{store: s, db: s.writer, now: now, newScopes: map[engine.Scope]int64{}}, nil
+	s.current = &group{store: s, db: s.writer, now: now, newScopes: map[engine.Scope]int64{}}
+	return s.current, nil
 }
 
 // call runs one caller's function. When it fails or panics, what it wrote is dropped.

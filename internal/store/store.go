@@ -61,7 +61,8 @@ type Store struct {
 	ids     ids
 	last    time.Time // the latest time given out
 	pools   pools
-	running []*call
+	running []*call // being answered
+	current *group  // being computed
 }
 
 var _ engine.Store = (*Store)(nil)

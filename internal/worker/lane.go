@@ -26,11 +26,11 @@ func newLane() *lane {
 	return &lane{claimed: map[string]bool{}, orders: map[string]bool{}}
 }
 
-// claim queues messages that are not claimed now and were not when the database was asked: what was
-// claimed then may be recorded by now, and the copy read is old.
+// claim queues messages that were not claimed when the database was asked. One that was may be recorded
+// by now, and the copy read is old.
 func (l *lane) claim(list []engine.Message, before map[string]bool) (n int) {
 	for _, m := range list {
-		if l.claimed[m.ID] || before[m.ID] {
+		if before[m.ID] {
 			continue
 		}
 		l.claimed[m.ID] = true

@@ -409,7 +409,7 @@ func TestDeadEndpointOnDisk(t *testing.T) {
 	s.must(s.engine.SaveEndpoint(t.Context(), engine.Endpoint{ID: "well", Scope: scope, URL: well.URL, Secret: "sealed", Enabled: true, Events: []string{"order.created"}}))
 	s.listen(1)
 	o := s.order("one", start.Add(window))
-	backlog := make([]engine.Message, 5000)
+	backlog := make([]engine.Message, 1000)
 	for i := range backlog {
 		backlog[i] = engine.Message{EventID: fmt.Sprint("old", i), OrderID: o.ID, EndpointID: "e", Scope: scope,
 			WireID: fmt.Sprint("old", i), Type: "order.old", Body: []byte("{}"), State: engine.MessagePending}

@@ -90,7 +90,7 @@ func (s *Send) RunOnce(ctx context.Context) (int, error) {
 }
 
 // dispatch gives every endpoint with due messages something to do and returns how many messages it
-// claimed. It does not wait for them.
+// claimed. It does not wait for them. Only one dispatch may run at a time.
 func (s *Send) dispatch(ctx, posting context.Context) (n int, err error) {
 	if err := s.prune(); err != nil {
 		return 0, err

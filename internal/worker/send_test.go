@@ -317,15 +317,23 @@ func TestSendManyDeadEndpoints(t *testing.T) {
 		b := newOutbox(t)
 		b.endpoint("well", "well")
 		for e := range 40 {
-			b.endpoint(fmt.Sprint("dead", e), "dead")
+			b.endpoint(fmt.Sprint("dead", e), fmt.Sprint("dead", e))
 			for i := range 50 {
 				b.queue(fmt.Sprint("dead", e), fmt.Sprint(e, ".", i))
 			}
 		}
-		var flying, most atomic.Int64
+		var mu sync.Mutex
+		flying, most, each := 0, 0, map[string]int{}
+		count := func(url string, n int) {
+			mu.Lock()
+			defer mu.Unlock()
+			flying += n
+			each[url] += n
+			most = max(most, flying)
+		}
 		s := b.send(posterFunc(func(ctx context.Context, url string, _ http.Header, _ []byte) (webhook.Answer, error) {
-			most.Store(max(most.Load(), flying.Add(1)))
-			defer flying.Add(-1)
+			count(url, 1)
+			defer count(url, -1)
 			if url == "well" {
 				return webhook.Answer{Status: 200}, nil
 			}
@@ -349,11 +357,53 @@ func TestSendManyDeadEndpoints(t *testing.T) {
 		if n := b.count("well", engine.MessageDelivered); n != 10 {
 			t.Errorf("%d of 10 delivered while the dead ones hang", n)
 		}
-		if n := flying.Load(); n != 10 {
-			t.Errorf("%d attempts hang, want half of 20", n)
+		mu.Lock()
+		defer mu.Unlock()
+		if flying != 10 || most != 20 {
+			t.Errorf("%d attempts hang, want half of 20; there were %d at a time, want 20", flying, most)
 		}
-		if n := most.Load(); n != 20 {
-			t.Errorf("%d attempts at a time, want 20", n)
+		for url, n := range each {
+			if n > 1 {
+				t.Errorf("%d attempts at %s at a time, which is known as dead", n, url)
+			}
+		}
+	})
+}
+
+// An endpoint whose last attempt failed is probed by one attempt at a time, until one succeeds.
+func TestSendProbes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newOutbox(t)
+		b.endpoint("e", "somewhere")
+		for i := range 60 {
+			b.queue("e", fmt.Sprint(i))
+		}
+		var flying atomic.Int64
+		var mended atomic.Bool
+		s := b.send(posterFunc(func(context.Context, string, http.Header, []byte) (webhook.Answer, error) {
+			flying.Add(1)
+			defer flying.Add(-1)
+			time.Sleep(10 * time.Second)
+			if mended.Load() {
+				return webhook.Answer{Status: 200}, nil
+			}
+			return webhook.Answer{}, webhook.ErrTimeout
+		}), func() time.Time { return start }, short)
+		stop := running(t, s.Run)
+		defer stop()
+		for _, step := range []struct {
+			after  time.Duration
+			mended bool
+			flying int64
+		}{
+			{time.Second, false, 8}, {10 * time.Second, false, 1}, {10 * time.Second, true, 1}, {10 * time.Second, true, 8},
+		} {
+			time.Sleep(step.after)
+			synctest.Wait()
+			mended.Store(step.mended)
+			if n := flying.Load(); n != step.flying {
+				t.Errorf("%d attempts at a time, want %d", n, step.flying)
+			}
 		}
 	})
 }
@@ -629,4 +679,23 @@ func TestSendIgnoresOldCopies(t *testing.T) {
 	if m := b.message(id); m.State != engine.MessageDelivered {
 		t.Errorf("recorded %+v", m)
 	}
+}
+
+// case 89: an answer that comes when the grace is over already is recorded all the same.
+func TestSendRecordsTheLastAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newOutbox(t)
+		b.endpoint("e", "somewhere")
+		id := b.queue("e", "o")
+		s := b.send(posterFunc(func(ctx context.Context, _ string, _ http.Header, _ []byte) (webhook.Answer, error) {
+			<-ctx.Done()
+			return webhook.Answer{Status: 200}, nil
+		}), func() time.Time { return start }, short)
+		stop := running(t, s.Run)
+		synctest.Wait()
+		stop()
+		if m := b.message(id); m.State != engine.MessageDelivered {
+			t.Errorf("recorded %+v", m)
+		}
+	})
 }

@@ -136,9 +136,12 @@ func TestLoop(t *testing.T) {
 		}
 
 		broken := errors.New("disk full")
-		j.mu.Lock()
-		j.fails = broken
-		j.mu.Unlock()
+		fail := func(err error) {
+			j.mu.Lock()
+			defer j.mu.Unlock()
+			j.fails = err
+		}
+		fail(broken)
 		j.happens("plain", "order.paid", engine.Endpoint{ID: "e"})
 		tell.bell.Ring()
 		synctest.Wait()
@@ -148,13 +151,23 @@ func TestLoop(t *testing.T) {
 		if s := tell.Status(); s.Name != "tell" || !errors.Is(s.Err, broken) || !s.Since.Equal(since) {
 			t.Errorf("status %+v", s)
 		}
-		j.mu.Lock()
-		j.fails = nil
-		j.mu.Unlock()
+		fail(nil)
 		time.Sleep(maxPause)
 		synctest.Wait()
 		if j.told() != 3 || tell.Status().Err != nil {
 			t.Errorf("told %d, status %+v", j.told(), tell.Status())
+		}
+
+		// The next failure is a first one again.
+		fail(broken)
+		j.happens("plain", "order.paid", engine.Endpoint{ID: "e"})
+		tell.bell.Ring()
+		synctest.Wait()
+		fail(nil)
+		time.Sleep(firstPause)
+		synctest.Wait()
+		if j.told() != 4 {
+			t.Errorf("told %d a second after the failure", j.told())
 		}
 	})
 }

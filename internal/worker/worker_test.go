@@ -276,6 +276,9 @@ func (b *outbox) Attempted(ctx context.Context, messages []engine.Message) error
 			return err
 		}
 	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, m := range messages {
@@ -288,7 +291,7 @@ func (b *outbox) Attempted(ctx context.Context, messages []engine.Message) error
 		}
 	}
 	b.saves++
-	return ctx.Err()
+	return nil
 }
 
 // send makes a sender over an outbox.

@@ -3,6 +3,8 @@ package payin
 import (
 	"fmt"
 	"testing"
+
+	"till/internal/engine"
 )
 
 func putOK(k *kit, key, setting, value string) error {
@@ -46,6 +48,10 @@ func TestConfig(t *testing.T) {
 		if got := value(key); got != want {
 			t.Errorf("%s is %s, want %s", key, got, want)
 		}
+	}
+	kept, err := k.engine.Settings(t.Context(), engine.SettingScope{Merchant: "shop", Mode: engine.Sandbox})
+	if err != nil || len(kept) != 4 || string(kept["payin.orders.payment_window_minutes"]) != "15" {
+		t.Errorf("on record %s, %v", kept, err) // the name in front keeps the APIs' settings apart
 	}
 	k.must(putOK(k, shopKey, "redirect.default_order_success_url", "null"))
 	if got := value("default_order_success_url"); got != "null" {

@@ -265,6 +265,7 @@ func TestFieldsOfTheServerAreIgnored(t *testing.T) {
 	}
 }
 
+// Metadata is in responses and webhooks, to the last character.
 func TestMetadataIsEchoed(t *testing.T) {
 	k := newKit(t)
 	k.pool(shopKey, 1, 2)
@@ -273,6 +274,13 @@ func TestMetadataIsEchoed(t *testing.T) {
 	again := parse[orderBody](k, k.get(shopKey, "/api/v1/orders/"+o.OrderID))
 	if string(o.Metadata) != sent || string(again.Metadata) != sent {
 		t.Errorf("sent\n%s\ngot\n%s\nand\n%s", sent, o.Metadata, again.Metadata)
+	}
+	kept, err := k.engine.OrderByUnique(t.Context(), engine.UniqueKey{Scope: engine.Scope{Merchant: "shop", Mode: engine.Sandbox, Dialect: Name}, Key: "R-1"})
+	k.must(err)
+	for _, kind := range []string{"order.completed", "order.expired"} {
+		if _, _, body, ok := k.dialect.Tell(engine.Event{Type: kind}, kept); !ok || !strings.Contains(string(body), `"metadata":`+sent) {
+			t.Errorf("%s: %s", kind, body)
+		}
 	}
 	if got := k.get(shopKey, "/api/v1/orders"); strings.Contains(got.body, "deep") {
 		t.Error("a list shows metadata")
@@ -295,6 +303,7 @@ func TestRedirectURLs(t *testing.T) {
 		"https://shop.example/?a=%0d%0a&b=é",
 		"https://shop.example/#/spa/route",
 		"https://[2001:db8::1]/x",
+		"HTTPS://Shop.Example/X",
 		"",
 	}
 	bad := []string{
@@ -454,6 +463,11 @@ func TestIdempotencyKey(t *testing.T) {
 		t.Errorf("of another merchant: %d %s", got.status, got.body)
 	}
 
+	k.pool(liveKey, 201, 1)
+	if got := post(liveKey, "once", newOrder("R-2", "chainId", `"ethereum-mainnet"`)); got.status != 201 {
+		t.Errorf("of the live mode: %d %s", got.status, got.body)
+	}
+
 	// A refused call does not use up its key.
 	k.refused("invalid", post(shopKey, "retry", newOrder("R-3", "amount", `"0"`)), 400, "INVALID_AMOUNT", "amount")
 	k.refused("duplicate", post(shopKey, "retry", newOrder("R-1")), 409, "DUPLICATE_ORDER_REFERENCE", "")
@@ -466,6 +480,15 @@ func TestIdempotencyKey(t *testing.T) {
 	k.refused("a day later", post(shopKey, "once", newOrder("R-1", "metadata", `{"b":"<&>","a":1.0}`)), 409, "DUPLICATE_ORDER_REFERENCE", "")
 	if got := post(shopKey, "once", newOrder("R-4")); got.status != 201 {
 		t.Errorf("a day later: %d %s", got.status, got.body)
+	}
+
+	// What was agreed once is answered again, also when it would not be agreed on now.
+	long := newOrder("R-long", "paymentWindowMinutes", "50")
+	agreed := post(shopKey, "long", long)
+	k.must(putOK(k, shopKey, "grace_period_minutes", "15"))
+	k.refused("now too long", post(shopKey, "other", newOrder("R-longer", "paymentWindowMinutes", "50")), 400, "VALIDATION_ERROR", "paymentWindowMinutes")
+	if got := post(shopKey, "long", long); got.status != 201 || got.body != agreed.body {
+		t.Errorf("%d %s", got.status, got.body)
 	}
 
 	for _, key := range []string{"", " ", "a b", "schlüssel", "a\x00", strings.Repeat("x", 256)} {

@@ -7,9 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -48,7 +46,7 @@ const confirmTime = 30 * time.Minute
 // decodeOrder reads POST /orders. What is wrong is told in this order: the body, the fields as they stand in
 // the seed, the amount, the chain, the currency. The engine then looks for a duplicate, the length of the
 // window and a free address.
-func (d *Dialect) decodeOrder(r *http.Request, s engine.Scope, w windows) (engine.NewOrder, error) {
+func (d *Dialect) decodeOrder(r *http.Request, s engine.Scope) (engine.NewOrder, error) {
 	body, err := web.Decode(r, maxOrderBody)
 	if err != nil {
 		return engine.NewOrder{}, err
@@ -77,16 +75,13 @@ func (d *Dialect) decodeOrder(r *http.Request, s engine.Scope, w windows) (engin
 		return engine.NewOrder{}, err
 	}
 
-	w.replace(asked)
-	asked.record.Window = w.window
 	return engine.NewOrder{
 		Scope:     s,
 		PublicID:  d.newOrderID(),
 		Reference: asked.reference,
 		UniqueKey: asked.reference,
 		Network:   network,
-		Doc:       encode(asked.record),
-		Terms:     func(p engine.Plan) (order.Terms, error) { return terms(s.Merchant, due, w, p.Now) },
+		Terms:     func(p engine.Plan) (order.Terms, json.RawMessage, error) { return terms(s.Merchant, due, asked, p) },
 		Once:      once,
 		Answer:    func(o *engine.Order) (int, []byte) { return http.StatusCreated, encode(d.encodeOrder(o)) },
 	}, nil
@@ -95,17 +90,20 @@ func (d *Dialect) decodeOrder(r *http.Request, s engine.Scope, w windows) (engin
 // terms are what an order of this API agrees on: parts of the money add up, what is too much is set aside,
 // and money that was sent in time is waited for. The money lies in the merchant's own wallet, so that the
 // delivery is a record.
-func terms(merchant string, due money.Amount, w windows, now time.Time) (order.Terms, error) {
+func terms(merchant string, due money.Amount, a asked, p engine.Plan) (order.Terms, json.RawMessage, error) {
+	w := windowsOf(p.Settings)
+	w.replace(a)
 	if w.window+w.grace > w.max {
-		return order.Terms{}, fault.New(fault.CodeWindowTooLong, w.tooLong()).On("paymentWindowMinutes")
+		return order.Terms{}, nil, fault.New(fault.CodeWindowTooLong, w.tooLong()).On("paymentWindowMinutes")
 	}
 	book := ledger.Wallet(merchant)
-	deadline := now.Add(minutes(w.window + w.grace))
+	deadline := p.Now.Add(minutes(w.window + w.grace))
+	a.record.Window = w.window
 	return order.Terms{
 		Book: book, Due: due, To: book.Account(ledger.Merchant), OverAny: true,
 		Deadline: deadline, SeenWaits: true, ConfirmBy: deadline.Add(confirmTime),
 		Instant: true,
-	}, nil
+	}, encode(a.record), nil
 }
 
 // asked is the fields of a request for an order.
@@ -249,17 +247,13 @@ var redirects = webhook.Guard{AllowPrivate: true, AllowHTTP: true}
 func checkRedirect(text, field string) error {
 	sample := strings.Replace(placeholder.ReplaceAllString(text, "word"), "#", "?", 1)
 	parsed, err := redirects.CheckURL(sample)
-	if err == nil && strings.Contains(text[:len(parsed.Scheme)+len("://")+len(parsed.Host)], "{{") {
-		err = fault.New(fault.CodeInvalidURL, "The URL has an invalid host name.")
+	if err == nil && len(text) <= maxRedirect {
+		leads := parsed.Scheme + "://" + parsed.Host
+		if len(text) >= len(leads) && strings.EqualFold(text[:len(leads)], leads) {
+			return nil
+		}
 	}
-	if err == nil && len(text) > maxRedirect {
-		err = fault.New(fault.CodeInvalidURL, "The URL is too long.")
-	}
-	f, ok := fault.As(err)
-	if !ok {
-		return err
-	}
-	return f.On(field)
+	return fault.New(fault.CodeInvalidURL, "The field '"+field+"' must be an absolute http or https URL").On(field).Because(err)
 }
 
 // maxRedirect is the longest redirect URL in bytes, placeholders as they are written.
@@ -317,228 +311,6 @@ func decodeOnce(r *http.Request, s engine.Scope, body []byte) (*engine.Once, err
 		Key:  engine.AnswerKey{Scope: strings.Join([]string{s.Dialect, s.Merchant, string(s.Mode), "POST /orders"}, " "), Key: keys[0]},
 		Hash: hex.EncodeToString(sum[:]),
 	}, nil
-}
-
-// decodeFilter reads the query of GET /orders. What it does not know it ignores; what it knows must be right
-// and stand there once. An empty value is as good as none.
-func decodeFilter(rawQuery string, s engine.Scope) (engine.Filter, error) {
-	parsed, err := url.ParseQuery(rawQuery)
-	if err != nil {
-		return engine.Filter{}, fault.New(fault.CodeInvalidPage, "The query cannot be read")
-	}
-	q := query{values: parsed}
-	f := engine.Filter{
-		Scope:         s,
-		Page:          q.number("page", 1, maxPage, 1),
-		Limit:         q.number("limit", 1, 100, 20),
-		States:        q.states("status"),
-		AssetCode:     q.text("currency", "token"),
-		Network:       q.text("chainId", "chain"),
-		Reference:     q.text("orderReference"),
-		CreatedAfter:  q.time("createdAfter", 0),
-		CreatedBefore: q.time("createdBefore", shownTime-1),
-		Sort:          sortKeys[q.word("sortBy", "createdAt", "updatedAt", "amount", "created_at", "updated_at")],
-		Descending:    !strings.EqualFold(q.word("sortOrder", "desc", "asc", "DESC", "ASC"), "asc"),
-	}
-	return f, q.err
-}
-
-// maxPage keeps page times limit far from the end of an int.
-const maxPage = 1_000_000_000
-
-var sortKeys = map[string]engine.SortKey{
-	"": engine.ByCreation, "createdAt": engine.ByCreation, "created_at": engine.ByCreation,
-	"updatedAt": engine.ByUpdate, "updated_at": engine.ByUpdate,
-	"amount": engine.ByAmount,
-}
-
-// query reads parameters and remembers the first that is wrong.
-type query struct {
-	values url.Values
-	err    error
-}
-
-func (q *query) refuse(param, message string) {
-	if q.err == nil {
-		q.err = fault.New(fault.CodeInvalidPage, message).On(param)
-	}
-}
-
-// text is the value of a parameter, under any of its names.
-func (q *query) text(names ...string) string {
-	found := ""
-	for _, param := range names {
-		given := q.values[param]
-		switch {
-		case len(given) == 0 || len(given) == 1 && given[0] == "":
-			continue
-		case len(given) > 1 || found != "" && found != given[0]:
-			q.refuse(param, "The parameter '"+param+"' is given twice")
-		case !utf8.ValidString(given[0]) || strings.ContainsFunc(given[0], unicode.IsControl):
-			q.refuse(param, "The parameter '"+param+"' holds characters that are not allowed")
-		case utf8.RuneCountInString(given[0]) > maxReference:
-			q.refuse(param, "The parameter '"+param+"' is longer than 255 characters")
-		default:
-			found = given[0]
-		}
-	}
-	return found
-}
-
-func (q *query) number(param string, low, high, otherwise int) int {
-	text := q.text(param)
-	if text == "" {
-		return otherwise
-	}
-	n, err := strconv.Atoi(text)
-	if err != nil || n < low || n > high || strconv.Itoa(n) != text {
-		q.refuse(param, fmt.Sprintf("The parameter '%s' must be a whole number from %d to %d", param, low, high))
-	}
-	return n
-}
-
-// word is one of the allowed words, whatever the case of its letters, as the list spells it.
-func (q *query) word(param string, allowed ...string) string {
-	text := q.text(param)
-	if text == "" {
-		return ""
-	}
-	i := slices.IndexFunc(allowed, func(a string) bool { return strings.EqualFold(a, text) })
-	if i < 0 {
-		q.refuse(param, "The parameter '"+param+"' must be one of "+strings.Join(allowed, ", "))
-		return ""
-	}
-	return allowed[i]
-}
-
-// states turns wire statuses into every state of the machine that looks like one of them.
-func (q *query) states(param string) []order.State {
-	text := q.text(param)
-	if text == "" {
-		return nil
-	}
-	var states []order.State
-	wanted := strings.Split(text, ",")
-	for i, status := range wanted {
-		wanted[i] = strings.TrimSpace(status)
-		if !slices.Contains(statuses, wanted[i]) {
-			q.refuse(param, "The parameter '"+param+"' must be one of "+strings.Join(statuses, ", "))
-			return nil
-		}
-	}
-	for _, state := range order.States() {
-		if slices.Contains(wanted, statusOf(state)) {
-			states = append(states, state)
-		}
-	}
-	return states
-}
-
-// time reads a moment as ISO 8601 writes it, or a day, which begins at midnight UTC. Within is added, so that
-// an order is found by the time it shows: shown times are cut to milliseconds.
-func (q *query) time(param string, within time.Duration) time.Time {
-	text := q.text(param)
-	if text == "" {
-		return time.Time{}
-	}
-	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999", time.DateOnly} {
-		if t, err := time.Parse(layout, text); err == nil && t.Year() >= 1970 {
-			return t.UTC().Add(within)
-		}
-	}
-	q.refuse(param, "The parameter '"+param+"' must be a date as ISO 8601 writes it")
-	return time.Time{}
-}
-
-// imported is a request to add addresses to the pool.
-type imported struct {
-	addresses []engine.Imported // each once, in canonical spelling
-	positions []int             // of each in the request
-	given     int               // how many the request has
-	warnings  []importWarning
-}
-
-// decodeImport reads POST /address-pool/addresses.
-func (d *Dialect) decodeImport(r *http.Request) (imported, error) {
-	body, err := web.Decode(r, maxImportBody)
-	if err != nil {
-		return imported{}, err
-	}
-	list, present, err := body.Array("addresses", maxAddresses)
-	if err != nil {
-		return imported{}, err
-	}
-	if !present || len(list) == 0 {
-		return imported{}, fault.New(fault.CodeMissingField, "The field 'addresses' is required and must not be empty").On("addresses")
-	}
-	all := imported{given: len(list)}
-	seen := map[string]bool{}
-	for i, value := range list {
-		row, err := value.Object()
-		if err != nil {
-			return imported{}, err
-		}
-		one, checksumOK, err := d.decodeAddress(row)
-		if err != nil {
-			return imported{}, err
-		}
-		if !checksumOK {
-			all.warnings = append(all.warnings, importWarning{row.Param("address"), "The checksum of the address is wrong; it was imported as " + one.Value})
-		}
-		if seen[one.Value] {
-			continue
-		}
-		seen[one.Value] = true
-		all.addresses = append(all.addresses, one)
-		all.positions = append(all.positions, i)
-	}
-	return all, nil
-}
-
-func (d *Dialect) decodeAddress(row web.Object) (one engine.Imported, checksumOK bool, err error) {
-	text, err := required(row, "address", maxReference)
-	if err != nil {
-		return one, false, err
-	}
-	protocol, err := required(row, "protocol", maxName)
-	if err != nil {
-		return one, false, err
-	}
-	if protocol != string(engine.EVM) {
-		return one, false, fault.New(fault.CodeInvalidValue, "The protocol '"+protocol+"' is not supported").On(row.Param("protocol"))
-	}
-	if !slices.Contains(row.Names(), "derivationIndex") {
-		return one, false, fault.New(fault.CodeMissingField, "The field 'derivationIndex' is required; it may be null").On(row.Param("derivationIndex"))
-	}
-	index, present, err := row.Int("derivationIndex", 0, maxIndex)
-	if err != nil {
-		return one, false, err
-	}
-	if present {
-		one.DerivationIndex = &index
-	}
-	if one.MasterPublicKey, _, err = row.String("masterPublicKey", maxReference); err != nil {
-		return one, false, err
-	}
-	one.Value, checksumOK, err = d.parseAddress(text)
-	if err != nil {
-		return one, false, fault.New(fault.CodeInvalidAddress, "The address is not a valid evm address").On(row.Param("address")).Because(err)
-	}
-	return one, checksumOK, nil
-}
-
-// explain names the address that the pool refused as the request names it.
-func (i imported) explain(err error) error {
-	f, ok := fault.As(err)
-	if !ok || f.Code != fault.CodeInvalidAddress {
-		return err
-	}
-	at, convErr := strconv.Atoi(f.Param)
-	if convErr != nil || at < 0 || at >= len(i.positions) {
-		return err
-	}
-	// Whose address it is stays untold.
-	return fault.New(fault.CodeInvalidAddress, "The address cannot be imported").On(fmt.Sprintf("addresses[%d].address", i.positions[at])).Because(err)
 }
 
 func minutes(n int64) time.Duration { return time.Duration(n) * time.Minute }

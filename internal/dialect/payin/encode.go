@@ -110,9 +110,10 @@ func encodePage(f engine.Filter, page engine.Page) listBody {
 		Data:       make([]listItem, 0, len(page.Orders)),
 		Pagination: paginationBody{Page: f.Page, Limit: f.Limit, Total: page.Total, TotalPages: pages, HasMore: int64(f.Page) < pages},
 	}
-	for _, o := range page.Orders {
+	for i := range page.Orders {
+		o := &page.Orders[i]
 		item := listItem{
-			OrderID: o.PublicID, OrderReference: o.Reference, Amount: recordOf(&o).Amount, Currency: o.Terms.Due.Asset().Code(),
+			OrderID: o.PublicID, OrderReference: o.Reference, Amount: recordOf(o).Amount, Currency: o.Terms.Due.Asset().Code(),
 			ChainID: o.Network, Address: o.Instrument.Value, Status: statusOf(o.State), CreatedAt: wireTime(o.CreatedAt),
 		}
 		if o.State == order.Completed {
@@ -125,8 +126,8 @@ func encodePage(f engine.Filter, page engine.Page) listBody {
 
 func encodeImported(asked imported, added int) answer {
 	return answer{http.StatusCreated, importBody{
-		Success: true, Message: fmt.Sprintf("Imported %d of %d addresses", added, asked.given),
-		Imported: added, Skipped: asked.given - added, Warnings: asked.warnings,
+		Success: true, Message: fmt.Sprintf("Imported %d of %d addresses", added, len(asked.addresses)),
+		Imported: added, Skipped: len(asked.addresses) - added, Warnings: asked.warnings,
 	}}
 }
 

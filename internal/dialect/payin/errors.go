@@ -3,6 +3,7 @@ package payin
 import (
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -141,8 +142,9 @@ func detailsOf(f *fault.Error) map[string]string {
 	return details
 }
 
-// sentence begins a message with a capital, as the seed does.
+// sentence writes a message as the seed does: a capital first, no full stop last.
 func sentence(message string) string {
+	message = strings.TrimSuffix(message, ".")
 	first, size := utf8.DecodeRuneInString(message)
 	if size == 0 {
 		return ""

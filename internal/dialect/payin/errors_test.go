@@ -77,6 +77,19 @@ func TestInternalErrorsSayNothing(t *testing.T) {
 	}
 }
 
+// A panic is answered in this API's own error body.
+func TestPanicsSayNothing(t *testing.T) {
+	k := newKit(t)
+	k.pool(shopKey, 1, 1)
+	k.dialect.random = strings.NewReader("short")
+	k.dialect.log = slog.New(slog.DiscardHandler)
+	k.handler = k.dialect.Handler()
+	body := k.refused("no randomness", k.post(shopKey, "/api/v1/orders", newOrder("R-1")), 500, "INTERNAL_ERROR", "")
+	if body.Error != "Internal Server Error" || strings.Contains(body.Message, "random") {
+		t.Errorf("%+v", body)
+	}
+}
+
 func TestUnavailableSaysWhenToComeBack(t *testing.T) {
 	tests := []struct {
 		err    error
@@ -114,7 +127,7 @@ func TestSeedsOwnWords(t *testing.T) {
 }
 
 func TestDetailsNameTheField(t *testing.T) {
-	_, body, _ := refuse(t, fault.New(fault.CodeInvalidURL, "the URL is wrong").On("successUrl").With("limit", "3"))
+	_, body, _ := refuse(t, fault.New(fault.CodeInvalidURL, "the URL is wrong.").On("successUrl").With("limit", "3"))
 	if body.Message != "The URL is wrong" || body.Details["field"] != "successUrl" || body.Details["limit"] != "3" {
 		t.Errorf("%+v", body)
 	}

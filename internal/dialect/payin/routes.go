@@ -125,11 +125,7 @@ func (d *Dialect) serve(rt route) http.Handler {
 }
 
 func (d *Dialect) createOrder(r *http.Request, s engine.Scope) (answer, error) {
-	settings, err := d.engine.Settings(r.Context(), settingScope(s))
-	if err != nil {
-		return answer{}, err
-	}
-	asked, err := d.decodeOrder(r, s, windowsOf(settings))
+	asked, err := d.decodeOrder(r, s)
 	if err != nil {
 		return answer{}, err
 	}
@@ -184,7 +180,7 @@ func (d *Dialect) importAddresses(r *http.Request, s engine.Scope) (answer, erro
 	pool := engine.Pool{Merchant: s.Merchant, Mode: s.Mode, Family: engine.EVM}
 	added, err := d.engine.ImportInstruments(r.Context(), pool, asked.addresses)
 	if err != nil {
-		return answer{}, asked.explain(err)
+		return answer{}, explainImport(err)
 	}
 	return encodeImported(asked, added), nil
 }

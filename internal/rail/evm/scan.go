@@ -80,10 +80,7 @@ func (w *watch) readRange(ctx context.Context, to uint64, known addresses) (scan
 		}
 		if err == nil {
 			w.span = min(maxSpan, w.span+w.span/8+1)
-			if last == to { // near the head at last
-				s.blocks, err = w.ancestry(ctx, s.last, first)
-			}
-			return s, err
+			return s, nil
 		}
 		refusal := refused(err)
 		if last > first && (refusal || errors.Is(err, context.DeadlineExceeded)) {
@@ -128,11 +125,10 @@ func (w *watch) readSpan(ctx context.Context, first, last uint64, known addresse
 	return scan{last: end, blocks: []told{{end.number, end.hash}}, found: found}, err
 }
 
-// ancestry is block h and the blocks before it, down to number first and at most nearHead of them,
-// oldest first.
-func (w *watch) ancestry(ctx context.Context, h header, first uint64) ([]told, error) {
+// ancestry is block h and the blocks before it, nearHead of them, oldest first.
+func (w *watch) ancestry(ctx context.Context, h header) ([]told, error) {
 	blocks := []told{{h.number, h.hash}}
-	for h.number > first && len(blocks) < nearHead {
+	for h.number > 0 && len(blocks) < nearHead {
 		var err error
 		if h, err = w.node.byHash(ctx, h.parent); err != nil {
 			return nil, err

@@ -16,7 +16,7 @@ type state struct {
 	ChainID uint64      `json:"chainId"`
 	Reorgs  uint64      `json:"reorgs"` // reorganisations so far; the epoch of what is told from here on
 	Base    uint64      `json:"base"`   // the first epoch of this genesis; what was told before lies on another chain
-	Tail    []told      `json:"tail"`   // the newest blocks told, oldest first; never empty; gaps where ranges were read
+	Tail    []told      `json:"tail"`   // the newest blocks told, oldest first; never empty; of a range only its end
 }
 
 // told is one block that was told.

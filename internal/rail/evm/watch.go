@@ -137,7 +137,7 @@ func (w *watch) beginAtHead(ctx context.Context, epoch uint64) error {
 	if err != nil {
 		return err
 	}
-	tail, err := w.ancestry(ctx, head, 0)
+	tail, err := w.ancestry(ctx, head)
 	if err != nil {
 		return err
 	}

@@ -238,5 +238,5 @@ CREATE TABLE messages (
 	done_at BIGINT NOT NULL
 );
 CREATE UNIQUE INDEX messages_event ON messages (event_id, endpoint_id);
-CREATE INDEX messages_order ON messages (order_id);
+CREATE INDEX messages_order ON messages (order_id, id);
 CREATE INDEX messages_due ON messages (endpoint_id, next_at, id) WHERE state = 'pending';

@@ -1,0 +1,584 @@
+package app
+
+import (
+	"cmp"
+	"crypto/rand"
+	"crypto/tls"
+	_ "embed"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"maps"
+	"net"
+	"net/netip"
+	"net/url"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/BurntSushi/toml" // MIT
+
+	"till/internal/engine"
+	"till/internal/money"
+	"till/internal/rail/evm"
+	"till/internal/secrets"
+	"till/internal/webhook"
+)
+
+// Template is a config file with every key, its default and what it means: what `till init` writes.
+//
+//go:embed till.toml
+var Template string
+
+// The environment variables that go before the config file.
+const (
+	envMasterKey = "TILL_MASTER_KEY"   // the master keys themselves, as in the file
+	envDatabase  = "TILL_DATABASE_URL" // database.url
+)
+
+// File is what a config file says. till.toml explains every key.
+type File struct {
+	Server   ServerSection             `toml:"server"`
+	Database DatabaseSection           `toml:"database"`
+	Secrets  SecretsSection            `toml:"secrets"`
+	Webhooks WebhooksSection           `toml:"webhooks"`
+	Log      LogSection                `toml:"log"`
+	Networks map[string]NetworkSection `toml:"networks"` // by the id merchants name
+}
+
+// ServerSection is where the server listens and what stands in front of it.
+type ServerSection struct {
+	Addr             string   `toml:"addr"`
+	PublicURL        string   `toml:"public_url"`
+	TrustedProxies   []string `toml:"trusted_proxies"`
+	TLSCert          string   `toml:"tls_cert"`
+	TLSKey           string   `toml:"tls_key"`
+	AllowNonLoopback bool     `toml:"allow_non_loopback"`
+}
+
+// DatabaseSection says where everything is kept.
+type DatabaseSection struct {
+	URL secrets.Text `toml:"url"` // of a server it holds a password
+}
+
+// SecretsSection says where the master key is.
+type SecretsSection struct {
+	MasterKeyFile string `toml:"master_key_file"`
+}
+
+// WebhooksSection loosens whom the server may call.
+type WebhooksSection struct {
+	AllowPrivate bool `toml:"allow_private"`
+	AllowHTTP    bool `toml:"allow_http"`
+}
+
+// LogSection says what is logged.
+type LogSection struct {
+	Level  string `toml:"level"`
+	Format string `toml:"format"`
+}
+
+// NetworkSection is one network. Name, ChainID, Mode and Tokens describe one of the operator's own; for one
+// of the catalogue they may be repeated, but not contradicted, and Tokens are added to those it has.
+type NetworkSection struct {
+	Enabled       bool           `toml:"enabled"`
+	RPC           []secrets.Text `toml:"rpc"` // URLs, which often hold an access key
+	Confirmations int            `toml:"confirmations"`
+	Poll          Duration       `toml:"poll"`
+	Name          string         `toml:"name"`
+	ChainID       uint64         `toml:"chain_id"`
+	Mode          engine.Mode    `toml:"mode"`
+	Tokens        []TokenSection `toml:"tokens"`
+}
+
+// TokenSection is one token contract.
+type TokenSection struct {
+	Code     string `toml:"code"`
+	Decimals *int   `toml:"decimals"` // nil: not said, which is refused: a wrong guess is off by a power of ten
+	Contract string `toml:"contract"`
+}
+
+// Duration is a time.Duration that is written with its unit ("4s") and never as a bare number.
+type Duration time.Duration
+
+// UnmarshalText reads what time.ParseDuration reads.
+func (d *Duration) UnmarshalText(text []byte) error {
+	parsed, err := time.ParseDuration(string(text))
+	if err != nil {
+		return errors.New(`want a number with a unit, like "4s"`)
+	}
+	*d = Duration(parsed)
+	return nil
+}
+
+const (
+	defaultPoll                 = Duration(4 * time.Second)
+	minPoll                     = Duration(100 * time.Millisecond)
+	maxPoll                     = Duration(10 * time.Minute)
+	defaultConfirmations        = 12  // of a network the catalogue does not know
+	maxConfirmations            = 256 // the watcher remembers the hashes of as many blocks
+	maxChainID           uint64 = 1<<53 - 1
+)
+
+// Defaults is what an empty config file says.
+func Defaults() File {
+	f := File{
+		Server:   ServerSection{Addr: "127.0.0.1:4488", TrustedProxies: []string{}},
+		Database: DatabaseSection{URL: "till.db"},
+		Secrets:  SecretsSection{MasterKeyFile: "master.key"},
+		Log:      LogSection{Level: "info", Format: "text"},
+		Networks: map[string]NetworkSection{},
+	}
+	for _, n := range Catalogue() {
+		f.Networks[n.ID] = defaultNetwork(&n)
+	}
+	return f
+}
+
+// defaultNetwork is a network's section before the file is read; nil is a network of the operator's own.
+func defaultNetwork(known *engine.Network) NetworkSection {
+	s := NetworkSection{Enabled: true, RPC: []secrets.Text{}, Confirmations: defaultConfirmations, Poll: defaultPoll}
+	if known != nil {
+		s.Confirmations, s.Name, s.ChainID, s.Mode = known.Confirmations, known.Name, known.ChainID, known.Mode
+	}
+	return s
+}
+
+// LoadConfig reads a config file, checks every value of it and makes what [Start] needs. An empty path is
+// the file till.toml of the working directory, or the defaults when there is none; paths in it are relative
+// to its folder. env is os.Getenv. The log goes to logTo. The master key's file is made when there is
+// neither such a file nor a database yet.
+//
+// Errors name the file, the line and the key, and never repeat a value that may be a secret.
+func LoadConfig(path string, env func(string) string, logTo io.Writer) (Config, error) {
+	text, path, err := readConfig(path)
+	if err != nil {
+		return Config{}, err
+	}
+	f, err := decode(text)
+	if err != nil {
+		return Config{}, fmt.Errorf("%s: %w", path, err)
+	}
+	if from := env(envDatabase); from != "" {
+		f.Database.URL = secrets.Text(from)
+		if _, err := f.Database.path(""); err != nil {
+			return Config{}, fmt.Errorf("%s: %w", envDatabase, err)
+		}
+	}
+	cfg, err := f.config(filepath.Dir(path), logTo)
+	if wrong, ok := errors.AsType[*valueError](err); ok {
+		return Config{}, fmt.Errorf("%s: %s", path, wrong.in(text))
+	}
+	if err != nil {
+		return Config{}, err
+	}
+	cfg.Box, err = f.box(cfg, env)
+	return cfg, err
+}
+
+// readConfig returns the text of the file and its absolute path, where it is or would be.
+func readConfig(path string) (text, at string, err error) {
+	optional := path == ""
+	if optional {
+		path = "till.toml"
+	}
+	if at, err = filepath.Abs(path); err != nil {
+		return "", "", err
+	}
+	raw, err := os.ReadFile(at)
+	if optional && errors.Is(err, fs.ErrNotExist) {
+		return "", at, nil
+	}
+	return string(raw), at, err
+}
+
+// decode reads a config file over the defaults. It refuses every key that has no meaning, also one that
+// differs from a known one by its case only.
+func decode(text string) (File, error) {
+	f := Defaults()
+	var raw struct {
+		File
+		Networks map[string]toml.Primitive `toml:"networks"`
+	}
+	raw.File = f
+	md, err := toml.Decode(text, &raw)
+	if err != nil {
+		return File{}, readable(err)
+	}
+	for _, key := range md.Keys() {
+		if !knownKeys[keyPattern(key)] {
+			return File{}, errors.New((&valueError{key, "unknown key"}).in(text))
+		}
+	}
+	f = raw.File
+	f.Networks = Defaults().Networks
+	for id, section := range raw.Networks {
+		s, known := f.Networks[id]
+		if !known {
+			s = defaultNetwork(nil)
+		}
+		if err := md.PrimitiveDecode(section, &s); err != nil {
+			return File{}, readable(err)
+		}
+		f.Networks[id] = s
+	}
+	return f, nil
+}
+
+// readable takes the library's name off its errors, which say line and key.
+func readable(err error) error {
+	return errors.New(strings.TrimPrefix(err.Error(), "toml: "))
+}
+
+// knownKeys is every key that a file may have, with the word of anyID for a network's id.
+var knownKeys = keysOf(reflect.TypeFor[File](), nil, map[string]bool{})
+
+const anyID = "ID"
+
+func keysOf(t reflect.Type, prefix toml.Key, into map[string]bool) map[string]bool {
+	for t.Kind() == reflect.Slice || t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	into[prefix.String()] = true
+	switch t.Kind() {
+	case reflect.Map:
+		keysOf(t.Elem(), append(slices.Clone(prefix), anyID), into)
+	case reflect.Struct:
+		for field := range t.Fields() {
+			keysOf(field.Type, append(slices.Clone(prefix), field.Tag.Get("toml")), into)
+		}
+	}
+	return into
+}
+
+func keyPattern(key toml.Key) string {
+	if len(key) < 2 || key[0] != "networks" {
+		return key.String()
+	}
+	return append(toml.Key{"networks", anyID}, key[2:]...).String()
+}
+
+// valueError is a value that has the right type and cannot be right.
+type valueError struct {
+	key     toml.Key
+	problem string
+}
+
+func (e *valueError) Error() string { return e.key.String() + ": " + e.problem }
+
+// in is the error with the line of a file's text that it is about. A value from elsewhere has no line.
+func (e *valueError) in(text string) string {
+	if line := lineOf(text, e.key); line > 0 {
+		return fmt.Sprintf("line %d: %v", line, e)
+	}
+	return e.Error()
+}
+
+func wrong(key toml.Key, format string, args ...any) error {
+	return &valueError{key, fmt.Sprintf(format, args...)}
+}
+
+// lineOf finds the line of a key, or else of the key it is part of; 0 when the text has neither. The
+// library tells positions in its errors only, so it is made to give one.
+func lineOf(text string, key toml.Key) int {
+	var at map[string]toml.Primitive
+	md, err := toml.Decode(text, &at)
+	if err != nil {
+		return 0
+	}
+	line := 0
+	for _, part := range key {
+		value, found := at[part]
+		if !found {
+			return line
+		}
+		if here, ok := errors.AsType[toml.ParseError](md.PrimitiveDecode(value, &refusal{})); ok && here.Position.Line > 0 {
+			line = here.Position.Line
+		}
+		at = nil
+		if md.PrimitiveDecode(value, &at) != nil {
+			return line
+		}
+	}
+	return line
+}
+
+type refusal struct{}
+
+func (*refusal) UnmarshalTOML(any) error { return errors.New("refused") }
+
+// config checks the values and makes of them what Start needs, all but the box.
+func (f File) config(dir string, logTo io.Writer) (cfg Config, err error) {
+	cfg.Dir = dir
+	cfg.Guard = webhook.Guard{AllowPrivate: f.Webhooks.AllowPrivate, AllowHTTP: f.Webhooks.AllowHTTP}
+	if cfg.Log, err = f.Log.logger(logTo); err != nil {
+		return cfg, err
+	}
+	if err = f.Server.check(&cfg); err != nil {
+		return cfg, err
+	}
+	if cfg.Database, err = f.Database.path(dir); err != nil {
+		return cfg, err
+	}
+	cfg.Networks, err = networkList(f.Networks)
+	return cfg, err
+}
+
+func (s LogSection) logger(to io.Writer) (*slog.Logger, error) {
+	levels := map[string]slog.Level{"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError}
+	level, known := levels[s.Level]
+	if !known {
+		return nil, wrong(toml.Key{"log", "level"}, "want debug, info, warn or error")
+	}
+	options := &slog.HandlerOptions{Level: level}
+	switch s.Format {
+	case "text":
+		return slog.New(slog.NewTextHandler(to, options)), nil
+	case "json":
+		return slog.New(slog.NewJSONHandler(to, options)), nil
+	}
+	return nil, wrong(toml.Key{"log", "format"}, "want text or json")
+}
+
+// check fills what the server listens with. Passwords and keys cross the connection, so that anything but
+// loopback needs TLS, or the operator's word that something in front has it.
+func (s ServerSection) check(cfg *Config) error {
+	host, port, err := net.SplitHostPort(s.Addr)
+	if err != nil {
+		return wrong(toml.Key{"server", "addr"}, "want HOST:PORT")
+	}
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return wrong(toml.Key{"server", "addr"}, "the port is a number from 0 to 65535")
+	}
+	cfg.Addr = s.Addr
+	if cfg.PublicURL, err = publicURL(s.PublicURL); err != nil {
+		return wrong(toml.Key{"server", "public_url"}, "%v", err)
+	}
+	for _, text := range s.TrustedProxies {
+		proxy, err := parsePrefix(text)
+		if err != nil {
+			return wrong(toml.Key{"server", "trusted_proxies"}, "%q: %v", text, err)
+		}
+		cfg.TrustedProxies = append(cfg.TrustedProxies, proxy)
+	}
+	switch {
+	case s.TLSCert != "" && s.TLSKey != "":
+		pair, err := tls.LoadX509KeyPair(under(cfg.Dir, s.TLSCert), under(cfg.Dir, s.TLSKey))
+		if err != nil {
+			return wrong(toml.Key{"server", "tls_cert"}, "with server.tls_key: %v", err)
+		}
+		cfg.TLS = &pair
+	case s.TLSCert != "":
+		return wrong(toml.Key{"server", "tls_key"}, "is missing beside server.tls_cert")
+	case s.TLSKey != "":
+		return wrong(toml.Key{"server", "tls_cert"}, "is missing beside server.tls_key")
+	}
+	if !loopback(host) && cfg.TLS == nil && !s.AllowNonLoopback {
+		return wrong(toml.Key{"server", "addr"}, "%q is reachable from other machines, and keys would cross the network in the clear: "+
+			"give server.tls_cert and server.tls_key, or set server.allow_non_loopback where a proxy in front speaks TLS", s.Addr)
+	}
+	return nil
+}
+
+func loopback(host string) bool {
+	if host == "localhost" {
+		return true
+	}
+	addr, err := netip.ParseAddr(host)
+	return err == nil && addr.Unmap().IsLoopback()
+}
+
+// publicURL checks an address that paths are put behind.
+func publicURL(text string) (string, error) {
+	if text == "" {
+		return "", nil
+	}
+	u, err := url.Parse(text)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
+		return "", errors.New("want an http or https URL")
+	}
+	if u.User != nil || u.RawQuery != "" || u.ForceQuery || strings.Contains(text, "#") {
+		return "", errors.New("want scheme, host and perhaps a path, and nothing else")
+	}
+	return strings.TrimRight(text, "/"), nil
+}
+
+func parsePrefix(text string) (netip.Prefix, error) {
+	if addr, err := netip.ParseAddr(text); err == nil && addr.Zone() == "" {
+		return netip.PrefixFrom(addr.Unmap(), addr.Unmap().BitLen()), nil
+	}
+	prefix, err := netip.ParsePrefix(text)
+	if err != nil {
+		return netip.Prefix{}, errors.New("want an address, or a network like 10.0.0.0/8")
+	}
+	if prefix.Bits() == 0 {
+		return netip.Prefix{}, errors.New("everybody would be believed")
+	}
+	return prefix.Masked(), nil
+}
+
+// path is the database's file.
+func (s DatabaseSection) path(dir string) (string, error) {
+	key, text := toml.Key{"database", "url"}, s.URL.Reveal()
+	switch {
+	case text == "":
+		return "", wrong(key, "is empty")
+	case strings.HasPrefix(text, "postgres://"), strings.HasPrefix(text, "postgresql://"):
+		return "", wrong(key, "PostgreSQL is not supported by this version: want the path of a SQLite file")
+	case strings.Contains(text, "://"):
+		return "", wrong(key, "want the path of a SQLite file")
+	case strings.HasSuffix(text, "/"):
+		return "", wrong(key, "want a file, not a folder")
+	}
+	return under(dir, text), nil
+}
+
+func under(dir, path string) string {
+	if filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(dir, path)
+}
+
+// networkList checks every network, and returns those that are enabled by id.
+func networkList(sections map[string]NetworkSection) ([]Network, error) {
+	known := map[string]engine.Network{}
+	chains := map[uint64]string{} // whose chain id it is
+	for _, n := range Catalogue() {
+		known[n.ID], chains[n.ChainID] = n, n.ID
+	}
+	var list []Network
+	for _, id := range slices.Sorted(maps.Keys(sections)) {
+		s := sections[id]
+		n, found := known[id]
+		if !found {
+			n = engine.Network{ID: id, Family: engine.EVM, Rail: evmRail(id)}
+		}
+		if err := s.describe(&n, found, chains); err != nil {
+			return nil, err
+		}
+		rpc, err := s.urls(id)
+		if err != nil {
+			return nil, err
+		}
+		if s.Enabled {
+			list = append(list, Network{Network: n, RPC: rpc, Poll: time.Duration(s.Poll)})
+		}
+	}
+	return list, nil
+}
+
+// describe checks what a section says of its network and fills it in. A chain has one network: under a
+// second name its payments could be taken for those of another mode.
+func (s NetworkSection) describe(n *engine.Network, known bool, chains map[uint64]string) error {
+	key := func(name string) toml.Key { return toml.Key{"networks", n.ID, name} }
+	if _, err := money.NewAsset("X", n.ID, 0); err != nil || n.ID == "" {
+		return wrong(toml.Key{"networks", n.ID}, "a network's name is 1 to 40 of a-z, 0-9 and -")
+	}
+	switch {
+	case known && s.ChainID != n.ChainID:
+		return wrong(key("chain_id"), "this network has chain id %d", n.ChainID)
+	case known && s.Mode != n.Mode:
+		return wrong(key("mode"), "this network is %s", n.Mode)
+	case s.ChainID == 0:
+		return wrong(key("chain_id"), "a network that Till does not know needs its chain id")
+	case s.ChainID > maxChainID:
+		return wrong(key("chain_id"), "want 1 to %d", maxChainID)
+	case chains[s.ChainID] != "" && chains[s.ChainID] != n.ID:
+		return wrong(key("chain_id"), "chain %d is the network %s", s.ChainID, chains[s.ChainID])
+	case s.Mode != engine.Live && s.Mode != engine.Sandbox:
+		return wrong(key("mode"), "want live or sandbox")
+	case s.Confirmations < 1 || s.Confirmations > maxConfirmations:
+		return wrong(key("confirmations"), "want 1 to %d", maxConfirmations)
+	case s.Poll < minPoll || s.Poll > maxPoll:
+		return wrong(key("poll"), "want %s to %s", time.Duration(minPoll), time.Duration(maxPoll))
+	case len(s.Name) > 64:
+		return wrong(key("name"), "is longer than 64 bytes")
+	}
+	chains[s.ChainID] = n.ID
+	n.Name, n.ChainID, n.Mode, n.Confirmations = cmp.Or(s.Name, n.ID), s.ChainID, s.Mode, s.Confirmations
+	for i, t := range s.Tokens {
+		if err := t.add(n); err != nil {
+			return wrong(key("tokens"), "token %d: %v", i+1, err)
+		}
+	}
+	if len(n.Tokens) == 0 {
+		return wrong(key("tokens"), "a network that Till does not know needs at least one token")
+	}
+	return nil
+}
+
+// add puts a token beside those that a network has. The same token again is fine; another contract under
+// its code, or another code for its contract, is not.
+func (s TokenSection) add(n *engine.Network) error {
+	if s.Decimals == nil {
+		return errors.New("decimals is missing")
+	}
+	if *s.Decimals < 0 || *s.Decimals > money.MaxScale {
+		return fmt.Errorf("decimals: want 0 to %d", money.MaxScale)
+	}
+	asset, err := money.NewAsset(s.Code, n.ID, uint8(*s.Decimals))
+	if err != nil {
+		return errors.New("code: want 1 to 16 of A-Z and 0-9")
+	}
+	address, checksumOK, err := evm.ParseAddress(s.Contract)
+	if err != nil {
+		return fmt.Errorf("contract: %w", err)
+	}
+	if !checksumOK {
+		return fmt.Errorf("contract: the upper and lower case of %s do not fit (EIP-55); it is probably mistyped", s.Contract)
+	}
+	added := engine.Token{Asset: asset, Contract: address}
+	for _, t := range n.Tokens {
+		if t == added {
+			return nil
+		}
+		if t.Asset.Code() == s.Code || t.Contract == address {
+			return fmt.Errorf("%s with %d decimals at %s is on this network already", t.Asset.Code(), t.Asset.Scale(), t.Contract)
+		}
+	}
+	n.Tokens = append(n.Tokens, added)
+	return nil
+}
+
+// urls are the nodes of a network.
+func (s NetworkSection) urls(id string) ([]string, error) {
+	var list []string
+	for i, text := range s.RPC {
+		u, err := url.Parse(text.Reveal())
+		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
+			return nil, wrong(toml.Key{"networks", id, "rpc"}, "URL %d: want an http or https URL", i+1)
+		}
+		list = append(list, text.Reveal())
+	}
+	return list, nil
+}
+
+// box opens the master key. A new one is made only together with a new database: where there is a database
+// already, it could open nothing that is in it.
+func (f File) box(cfg Config, env func(string) string) (*secrets.Box, error) {
+	if text := env(envMasterKey); text != "" {
+		box, err := secrets.FromText(text)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", envMasterKey, err)
+		}
+		return box, nil
+	}
+	path := under(cfg.Dir, f.Secrets.MasterKeyFile)
+	_, err := os.Stat(cfg.Database)
+	fresh := errors.Is(err, fs.ErrNotExist)
+	box, err := secrets.Open(path, rand.Reader, fresh)
+	if !fresh && errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("secrets.master_key_file: %s is missing, and %s holds what only that key can open: put the file back", path, cfg.Database)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("secrets.master_key_file: %w", err)
+	}
+	return box, nil
+}

@@ -1,0 +1,319 @@
+package app
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"io"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"till/internal/engine"
+	"till/internal/secrets"
+)
+
+func TestFirstStart(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, FirstKeysFile)
+	var log locked
+	a := startIn(t, dir, "[log]\nlevel = \"debug\"", &log)
+	keys, err := a.FirstStart(t.Context(), path)
+	if err != nil || keys == nil {
+		t.Fatalf("%v %v", keys, err)
+	}
+	if len(keys.APIKeys) != len(a.dialects) {
+		t.Errorf("%d pairs of keys for %d dialects", len(keys.APIKeys), len(a.dialects))
+	}
+	for _, d := range a.dialects {
+		pair := keys.APIKeys[d.Name()]
+		for _, key := range []secrets.Text{pair.Live, pair.Test} {
+			if _, err := authOf(a).Check(t.Context(), key.Reveal(), d.Name()); err != nil {
+				t.Errorf("%s: %v", d.Name(), err)
+			}
+			if _, err := authOf(a).Check(t.Context(), key.Reveal(), ""); err == nil {
+				t.Errorf("%s: a merchant's key opens the operator API", d.Name())
+			}
+		}
+		live, _ := authOf(a).Check(t.Context(), pair.Live.Reveal(), d.Name())
+		test, _ := authOf(a).Check(t.Context(), pair.Test.Reveal(), d.Name())
+		if live.Mode != "live" || test.Mode != "sandbox" || live.Merchant != "default" || test.Merchant != "default" {
+			t.Errorf("%+v, %+v", live, test)
+		}
+	}
+	if got := status(t, a, "/payin/api/v1/orders", keys.APIKeys["payin"].Live); got != http.StatusOK {
+		t.Errorf("the live key gives %d", got)
+	}
+	if p, err := authOf(a).Check(t.Context(), keys.OperatorToken.Reveal(), ""); err != nil || p.Merchant != "" {
+		t.Errorf("%+v %v", p, err)
+	}
+	checkFile(t, path, keys)
+
+	// case 92
+	a.log.Info("first start", "keys", keys, "pairs", keys.APIKeys)
+	for _, key := range all(keys) {
+		if strings.Contains(log.String(), key[10:]) {
+			t.Errorf("the log holds a key:\n%s", log.String())
+		}
+	}
+	if !strings.Contains(log.String(), "/payin/api/v1/orders") {
+		t.Error("the log does not hold what happened, so nothing was proved")
+	}
+	noKeyOnDisk(t, dir, keys)
+}
+
+func TestSecondStartMakesNothing(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, FirstKeysFile)
+	a := startIn(t, dir, "", io.Discard)
+	first, err := a.FirstStart(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	if again, err := a.FirstStart(t.Context(), path); err != nil || again != nil {
+		t.Errorf("in the same process: %v %v", again, err)
+	}
+	stop(t, a)
+
+	a = startIn(t, dir, "", io.Discard)
+	if again, err := a.FirstStart(t.Context(), path); err != nil || again != nil {
+		t.Errorf("in the next process: %v %v", again, err)
+	}
+	if _, err := os.Stat(path); !os.IsNotExist(err) {
+		t.Errorf("the file is there again: %v", err)
+	}
+	if _, err := authOf(a).Check(t.Context(), first.OperatorToken.Reveal(), ""); err != nil {
+		t.Error(err)
+	}
+}
+
+// A crash after the file and before the database: the keys of the file are the ones.
+func TestFirstStartGoesOn(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, FirstKeysFile)
+	before, made, err := firstKeys(path, rand.Reader)
+	if err != nil || !made {
+		t.Fatal(made, err)
+	}
+	a := startIn(t, dir, "", io.Discard)
+	keys, err := a.FirstStart(t.Context(), path)
+	if err != nil || strings.Join(all(keys), " ") != strings.Join(all(before), " ") {
+		t.Fatalf("other keys, or %v", err)
+	}
+	for _, key := range []secrets.Text{keys.APIKeys["payin"].Live, keys.APIKeys["payin"].Test} {
+		if _, err := authOf(a).Check(t.Context(), key.Reveal(), "payin"); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestFirstStartRefusesAForeignFile(t *testing.T) {
+	good, err := newFirstKeys(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, spoil := range map[string]func(path string) error{
+		"torn":            func(path string) error { return os.Truncate(path, 40) },
+		"empty":           func(path string) error { return os.Truncate(path, 0) },
+		"others can read": func(path string) error { return os.Chmod(path, 0o644) },
+		"a short key": func(path string) error {
+			text, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			key := good.APIKeys["payin"].Live.Reveal()
+			return os.WriteFile(path, bytes.Replace(text, []byte(key), []byte(key[:20]), 1), 0o600)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			path := filepath.Join(dir, FirstKeysFile)
+			if err := good.write(path); err != nil {
+				t.Fatal(err)
+			}
+			if err := spoil(path); err != nil {
+				t.Fatal(err)
+			}
+			a := startIn(t, dir, "", io.Discard)
+			if keys, err := a.FirstStart(t.Context(), path); err == nil || !strings.Contains(err.Error(), path) || keys != nil {
+				t.Errorf("%v %v", keys, err)
+			}
+			if got := merchants(t, a); got != 0 {
+				t.Errorf("%d merchants were made", got)
+			}
+		})
+	}
+}
+
+// Several processes on one database: one makes the keys, and no other leaves a file of keys that open
+// nothing.
+func TestFirstStartByMany(t *testing.T) {
+	dir := t.TempDir()
+	a := startIn(t, dir, "", io.Discard)
+	const processes = 8
+	var group sync.WaitGroup
+	var mu sync.Mutex
+	var won []*FirstKeys
+	for n := range processes {
+		folder := filepath.Join(dir, string(rune('a'+n)))
+		if err := os.Mkdir(folder, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		group.Go(func() {
+			keys, err := a.FirstStart(context.Background(), filepath.Join(folder, FirstKeysFile))
+			mu.Lock()
+			defer mu.Unlock()
+			if err != nil {
+				t.Error(err)
+			}
+			if keys != nil {
+				won = append(won, keys)
+			}
+		})
+	}
+	group.Wait()
+	files, err := filepath.Glob(filepath.Join(dir, "*", FirstKeysFile))
+	if err != nil || len(won) != 1 || len(files) != 1 || merchants(t, a) != 1 {
+		t.Fatalf("%d won, files %v, %d merchants, %v", len(won), files, merchants(t, a), err)
+	}
+	checkFile(t, files[0], won[0])
+}
+
+func TestFirstStartWithoutAFolder(t *testing.T) {
+	a := startIn(t, t.TempDir(), "", io.Discard)
+	if keys, err := a.FirstStart(t.Context(), filepath.Join(t.TempDir(), "none", FirstKeysFile)); err == nil || keys != nil {
+		t.Errorf("%v %v", keys, err)
+	}
+	if merchants(t, a) != 0 {
+		t.Error("keys that nobody can read were recorded")
+	}
+}
+
+// startIn starts a server with a config file of that folder.
+func startIn(t *testing.T, dir, text string, logTo io.Writer) *App {
+	t.Helper()
+	if !strings.Contains(text, "[server]") {
+		text += "\n[server]\naddr = \"127.0.0.1:0\"\n"
+	}
+	cfg, err := LoadConfig(write(t, dir, "till.toml", text), noEnv, logTo)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return startWith(t, cfg)
+}
+
+func startWith(t *testing.T, cfg Config) *App {
+	t.Helper()
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	a, err := Start(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { stop(t, a) })
+	return a
+}
+
+var stopped sync.Map
+
+// stop stops a server once.
+func stop(t *testing.T, a *App) {
+	if _, before := stopped.LoadOrStore(a, true); before {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), deadline)
+	defer cancel()
+	if err := a.Stop(ctx); err != nil {
+		t.Error(err)
+	}
+}
+
+func all(keys *FirstKeys) []string {
+	list := []string{keys.OperatorToken.Reveal()}
+	for _, pair := range keys.APIKeys {
+		list = append(list, pair.Live.Reveal(), pair.Test.Reveal())
+	}
+	return list
+}
+
+func merchants(t *testing.T, a *App) (n int) {
+	t.Helper()
+	err := a.store.View(t.Context(), func(rd engine.Reader) error {
+		list, err := rd.Merchants()
+		n = len(list)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func checkFile(t *testing.T, path string, keys *FirstKeys) {
+	t.Helper()
+	info, err := os.Stat(path)
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("%v %v", info, err)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range all(keys) {
+		if !bytes.Contains(text, []byte(key)) {
+			t.Errorf("%s lacks a key", path)
+		}
+	}
+}
+
+// noKeyOnDisk holds every other file of a folder against the keys.
+func noKeyOnDisk(t *testing.T, dir string, keys *FirstKeys) {
+	t.Helper()
+	read := 0
+	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || entry.Name() == FirstKeysFile {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		read++
+		for _, key := range all(keys) {
+			if bytes.Contains(text, []byte(key)) {
+				t.Errorf("%s holds a key", path)
+			}
+		}
+		return nil
+	})
+	if err != nil || read < 3 {
+		t.Errorf("%d files read, %v", read, err)
+	}
+}
+
+// locked is a log that many write.
+type locked struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *locked) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *locked) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}

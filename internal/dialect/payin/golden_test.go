@@ -1,0 +1,266 @@
+package payin
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"till/internal/engine"
+	"till/internal/order"
+	"till/internal/webhook"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// golden is one file of testdata: what is asked of one endpoint, and every kind of answer.
+type golden struct {
+	*kit
+	file string
+	text strings.Builder
+}
+
+// ask makes a request and writes it down with its answer.
+func (g *golden) ask(title string, q request) reply {
+	g.Helper()
+	got := g.do(q)
+	fmt.Fprintf(&g.text, "# %s\n\n%s %s\n", title, q.method, q.path)
+	if q.key != "" {
+		fmt.Fprintf(&g.text, "X-API-Key: %s\n", q.key)
+	}
+	for _, name := range sortedNames(q.header) {
+		fmt.Fprintf(&g.text, "%s: %s\n", name, strings.Join(q.header[name], ", "))
+	}
+	if q.body != "" {
+		fmt.Fprintf(&g.text, "Content-Type: application/json\n\n%s\n", pretty(q.body))
+	}
+	fmt.Fprintf(&g.text, "\n%d %s\n", got.status, http.StatusText(got.status))
+	for _, name := range sortedNames(got.header) {
+		fmt.Fprintf(&g.text, "%s: %s\n", name, strings.Join(got.header[name], ", "))
+	}
+	fmt.Fprintf(&g.text, "\n%s\n\n\n", pretty(got.body))
+	return got
+}
+
+func (g *golden) check() {
+	g.Helper()
+	path := filepath.Join("testdata", g.file)
+	text := strings.TrimRight(g.text.String(), "\n") + "\n"
+	if *update {
+		g.must(os.WriteFile(path, []byte(text), 0o644))
+		return
+	}
+	want, err := os.ReadFile(path)
+	g.must(err)
+	if text != string(want) {
+		g.Errorf("%s differs; run make golden and read the diff. Now it is:\n%s", path, text)
+	}
+}
+
+func sortedNames(h http.Header) []string {
+	var names []string
+	for name := range h {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+func pretty(text string) string {
+	var out bytes.Buffer
+	if json.Indent(&out, []byte(text), "", "  ") != nil {
+		return text
+	}
+	return out.String()
+}
+
+// The seed's own request for an order.
+const seedRequest = `{"orderReference":"ORDER-2025-001","amount":"100.00","currency":"USDT","chainId":"ethereum-sepolia",` +
+	`"metadata":{"customerName":"John Doe","customerEmail":"john@example.com","productSku":"PROD-123"},` +
+	`"successUrl":"https://yoursite.com/order/success","cancelUrl":"https://yoursite.com/order/cancel"}`
+
+func TestGoldenCreateOrder(t *testing.T) {
+	g := &golden{kit: newKit(t), file: "create_order.golden"}
+	post := func(title, body string, header ...string) {
+		t.Helper()
+		q := request{method: "POST", path: "/api/v1/orders", key: shopKey, body: body}
+		if len(header) > 0 {
+			q.header = http.Header{header[0]: header[1:]}
+		}
+		g.ask("POST /api/v1/orders: "+title, q)
+	}
+	g.pool(shopKey, 1, 4)
+	post("as in the seed", seedRequest)
+	post("the reference again", seedRequest)
+	post("with an idempotency key", newOrder("ORDER-2025-002"), "Idempotency-Key", "0d6d1f7c")
+	post("the same again", newOrder("ORDER-2025-002"), "Idempotency-Key", "0d6d1f7c")
+	post("something else with the key", newOrder("ORDER-2025-003"), "Idempotency-Key", "0d6d1f7c")
+	post("every field there is", newOrder("ORDER-2025-004", "amount", `"0.000000000000000001"`, "currency", `"DAI"`, "metadata", `{"userId":"user_123","items":[{"sku":"A","qty":2}]}`,
+		"successUrl", `"https://yoursite.com/order/success?orderId={{orderId}}"`, "cancelUrl", `"https://yoursite.com/order/cancel?orderId={{orderId}}"`,
+		"paymentWindowMinutes", "30", "gracePeriodMinutes", "0"))
+	post("another chain", newOrder("ORDER-2025-005", "currency", `"USDC"`, "chainId", `"polygon-amoy"`))
+	post("no address is left", newOrder("ORDER-2025-006"))
+	post("an amount of zero", newOrder("ORDER-2025-007", "amount", `"0.00"`))
+	post("an amount as a number", newOrder("ORDER-2025-007", "amount", `100.00`))
+	post("too many decimals", newOrder("ORDER-2025-007", "amount", `"0.0000001"`))
+	post("too large an amount", newOrder("ORDER-2025-007", "amount", `"`+strings.Repeat("9", 78)+`"`))
+	post("an unknown chain", newOrder("ORDER-2025-007", "chainId", `"invalid-chain"`))
+	post("a currency the chain does not have", newOrder("ORDER-2025-007", "chainId", `"polygon-amoy"`))
+	post("a missing field", newOrder("ORDER-2025-007", "currency", ""))
+	post("a field of another type", newOrder("ORDER-2025-007", "metadata", `"VIP"`))
+	post("a long reference", newOrder(strings.Repeat("x", 256)))
+	post("a long metadata", newOrder("ORDER-2025-007", "metadata", `{"1":1,"2":2,"3":3,"4":4,"5":5,"6":6,"7":7,"8":8,"9":9,"10":10,"11":11}`))
+	post("a URL that is none", newOrder("ORDER-2025-007", "successUrl", `"javascript:alert(1)"`))
+	post("too long a window", newOrder("ORDER-2025-007", "paymentWindowMinutes", "4320"))
+	post("a window and grace beyond the maximum", newOrder("ORDER-2025-007", "paymentWindowMinutes", "60"))
+	post("a name twice", `{"amount":"1","amount":"2"}`)
+	post("no JSON", `orderReference=ORDER-2025-007`)
+	post("another type of body", newOrder("ORDER-2025-007"), "Content-Type", "text/plain")
+	post("a chain that is not watched", newOrder("ORDER-2025-007", "currency", `"USDC"`, "chainId", `"arbitrum-sepolia"`))
+	g.ask("POST /api/v1/orders: without a key", request{method: "POST", path: "/api/v1/orders", body: seedRequest})
+	g.ask("POST /api/v1/orders: a key that may only read", request{method: "POST", path: "/api/v1/orders", key: readerKey, body: seedRequest})
+	g.check()
+}
+
+func TestGoldenGetOrder(t *testing.T) {
+	g := &golden{kit: newKit(t), file: "get_order.golden"}
+	g.pool(shopKey, 1, 4)
+	paid := parse[orderBody](g.kit, g.post(shopKey, "/api/v1/orders", seedRequest))
+	late := g.create("ORDER-2025-002")
+	get := func(title, id string) {
+		t.Helper()
+		g.ask("GET /api/v1/orders/:orderId: "+title, request{method: "GET", path: "/api/v1/orders/" + id, key: shopKey})
+	}
+	get("nothing seen yet", paid.OrderID)
+	g.clock.move(5 * time.Minute)
+	g.told(sepolia, 1234567, g.payment(paid.Address, txHash, 1234567, order.RankSeen, sepoliaUSDT100))
+	get("seen, not confirmed", paid.OrderID)
+	g.clock.move(22 * time.Second)
+	g.told(sepolia, 1234578, g.payment(paid.Address, txHash, 1234567, order.RankConfirmed, sepoliaUSDT100))
+	get("completed, as in the seed", paid.OrderID)
+	g.expire(sepolia, 10*time.Minute)
+	get("expired", late.OrderID)
+	get("unknown", "ord_abc123def456")
+	g.ask("GET /api/v1/orders/:orderId: of another merchant", request{method: "GET", path: "/api/v1/orders/" + paid.OrderID, key: otherKey})
+	g.ask("GET /api/v1/orders/:orderId: another key", request{method: "GET", path: "/api/v1/orders/" + paid.OrderID, key: "pk_test_wrong"})
+	g.ask("GET /api/v1/orders/:orderId: two different keys", request{method: "GET", path: "/api/v1/orders/" + paid.OrderID, key: shopKey, header: http.Header{"Authorization": {"Bearer " + otherKey}}})
+	g.ask("another method", request{method: "DELETE", path: "/api/v1/orders/" + paid.OrderID, key: shopKey})
+	g.ask("another path", request{method: "GET", path: "/api/v1/order/" + paid.OrderID, key: shopKey})
+	g.check()
+}
+
+const txHash = "0xabc1230000000000000000000000000000000000000000000000000000000001"
+
+func TestGoldenGetOrderByReference(t *testing.T) {
+	g := &golden{kit: newKit(t), file: "get_order_by_reference.golden"}
+	g.pool(shopKey, 1, 2)
+	g.create("ORDER-2025-001")
+	g.create("2025/001 50% ümläut")
+	get := func(title, reference string) {
+		t.Helper()
+		g.ask("GET /api/v1/orders/by-reference/:orderReference: "+title, request{method: "GET", path: "/api/v1/orders/by-reference/" + reference, key: shopKey})
+	}
+	get("as in the seed", "ORDER-2025-001")
+	get("odd characters", "2025%2F001%2050%25%20%C3%BCml%C3%A4ut")
+	get("unknown", "ORDER-2025-002")
+	g.check()
+}
+
+func TestGoldenListOrders(t *testing.T) {
+	g := &golden{kit: newKit(t), file: "list_orders.golden"}
+	g.pool(shopKey, 1, 4)
+	paid := g.create("ORDER-2025-001")
+	g.clock.move(time.Minute)
+	g.create("ORDER-2025-002", "amount", `"250"`, "currency", `"DAI"`)
+	g.clock.move(time.Minute)
+	g.create("ORDER-2025-003", "amount", `"9.5"`, "currency", `"USDC"`, "chainId", `"polygon-amoy"`)
+	g.told(sepolia, 1234578, g.payment(paid.Address, txHash, 1234567, order.RankConfirmed, sepoliaUSDT100))
+	list := func(title, query string) {
+		t.Helper()
+		g.ask("GET /api/v1/orders: "+title, request{method: "GET", path: "/api/v1/orders" + query, key: shopKey})
+	}
+	list("all", "")
+	list("a page", "?page=2&limit=2")
+	list("as in the seed, pending", "?status=pending&limit=10")
+	list("as in the seed, by amount", "?currency=USDT&sortBy=amount&sortOrder=desc")
+	list("several filters", "?status=pending,expired&chainId=polygon-amoy&orderReference=2025-0&sortBy=createdAt&sortOrder=asc")
+	list("nothing found", "?orderReference=none")
+	list("no such page", "?page=0")
+	list("too many at once", "?limit=101")
+	list("no such status", "?status=paid")
+	list("no such order of rows", "?sortBy=address")
+	g.check()
+}
+
+func TestGoldenImportAddresses(t *testing.T) {
+	g := &golden{kit: newKit(t), file: "import_addresses.golden"}
+	post := func(title, body string) {
+		t.Helper()
+		g.ask("POST /api/v1/address-pool/addresses: "+title, request{method: "POST", path: "/api/v1/address-pool/addresses", key: shopKey, body: body})
+	}
+	post("two addresses", `{"addresses":[{"address":"0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed","protocol":"evm","derivationIndex":0,"masterPublicKey":"xpub661MyMwAqRbcF"},{"address":"0xfb6916095ca1df60bb79ce92ce3ea74c37c5d359","protocol":"evm","derivationIndex":null}]}`)
+	post("one of them again, and the seed's address, whose checksum is wrong", `{"addresses":[{"address":"0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed","protocol":"evm","derivationIndex":0},{"address":"0x742d35Cc6634C0532925a3b844Bc9e7595f0bEb0","protocol":"evm","derivationIndex":1}]}`)
+	post("one that is none", `{"addresses":[{"address":"0x1234","protocol":"evm","derivationIndex":0}]}`)
+	post("another protocol", `{"addresses":[{"address":"TR7NHqjeKQxGTCi8q8ZY4pL8otSzgjLj6t","protocol":"tron","derivationIndex":0}]}`)
+	post("none", `{"addresses":[]}`)
+	g.check()
+}
+
+func TestGoldenConfig(t *testing.T) {
+	g := &golden{kit: newKit(t), file: "config.golden"}
+	ask := func(method, key, body, title string) {
+		t.Helper()
+		g.ask(method+" /api/v1/config/"+key+": "+title, request{method: method, path: "/api/v1/config/" + key, key: shopKey, body: body})
+	}
+	ask("GET", "payment_window_minutes", "", "the default")
+	ask("PUT", "payment_window_minutes", `{"value":15}`, "as in the seed")
+	ask("PUT", "orders.grace_period_minutes", `{"value":"0"}`, "no grace, as a text")
+	ask("PUT", "default_order_success_url", `{"value":"https://yoursite.com/order/success?orderId={{orderId}}"}`, "a URL")
+	ask("PUT", "default_order_cancel_url", `{"value":null}`, "no URL")
+	ask("GET", "redirect.default_order_success_url", "", "by its full name")
+	ask("PUT", "payment_window_minutes", `{"value":61}`, "out of range")
+	ask("PUT", "max_total_timeout_minutes", `{"value":14}`, "less than the windows need")
+	ask("PUT", "payment_window_minutes", `{}`, "no value")
+	ask("GET", "no_such_key", "", "unknown")
+	g.check()
+}
+
+// The webhooks of real orders, with the headers they are sent with.
+func TestGoldenWebhooks(t *testing.T) {
+	g := &golden{kit: newKit(t), file: "webhooks.golden"}
+	g.pool(shopKey, 1, 2)
+	scope := engine.Scope{Merchant: "shop", Mode: engine.Sandbox, Dialect: Name}
+	g.must(g.engine.SaveEndpoint(context.Background(), engine.Endpoint{ID: "ep_1", Scope: scope, URL: "https://yoursite.com/webhooks/payin", Enabled: true}))
+	paid := parse[orderBody](g.kit, g.post(shopKey, "/api/v1/orders", seedRequest))
+	g.create("ORDER-2025-002", "metadata", `{"userId":"user_123"}`)
+	g.clock.move(5*time.Minute + 22*time.Second)
+	g.told(sepolia, 1234578, g.payment(paid.Address, txHash, 1234567, order.RankConfirmed, sepoliaUSDT100))
+	g.expire(sepolia, 10*time.Minute)
+
+	untold, err := g.engine.Untold(context.Background(), 100)
+	g.must(err)
+	for _, u := range untold {
+		id, kind, body, ok := g.dialect.Tell(u.Event, u.Order)
+		if !ok {
+			continue
+		}
+		header := g.dialect.Sign(engine.Message{WireID: id, Type: kind, Body: body}, []webhook.Secret{"whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="}, g.clock.now())
+		fmt.Fprintf(&g.text, "# %s\n\n", kind)
+		for _, name := range sortedNames(header) {
+			fmt.Fprintf(&g.text, "%s: %s\n", name, header.Get(name))
+		}
+		fmt.Fprintf(&g.text, "\n%s\n\n\n", pretty(string(body)))
+	}
+	if n := strings.Count(g.text.String(), "# order."); n != 2 {
+		t.Errorf("%d webhooks of two orders", n)
+	}
+	g.check()
+}

@@ -1,0 +1,119 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"till/internal/engine"
+	"till/internal/ledger"
+	"till/internal/money"
+	"till/internal/order"
+)
+
+const benchClients = 64
+
+// BenchmarkInsertOrder creates orders the way a merchant's API does (unique key, address, event, remembered answer)
+// from 64 clients, for one merchant and for a hundred. BenchmarkBareGroup beside it writes one bare row for each call.
+func BenchmarkInsertOrder(b *testing.B) {
+	for _, merchants := range []int{1, 100} {
+		b.Run(fmt.Sprintf("merchants=%d", merchants), func(b *testing.B) {
+			s := openTest(b, filepath.Join(b.TempDir(), "till.db"), Options{})
+			for m := range merchants {
+				importRange(b, s, benchPool(m), b.N/merchants+benchClients)
+			}
+			b.ResetTimer()
+			perSecond(b, s, func(n int) error { return insertBench(s, n, n%merchants) })
+		})
+	}
+}
+
+func BenchmarkBareGroup(b *testing.B) {
+	s := openTest(b, filepath.Join(b.TempDir(), "till.db"), Options{})
+	perSecond(b, s, func(n int) error {
+		return s.Update(context.Background(), engine.Keys{}, func(tx engine.Tx) error {
+			return tx.SaveMerchant(engine.Merchant{ID: strconv.Itoa(n)})
+		})
+	})
+}
+
+func perSecond(b *testing.B, s *Store, one func(n int) error) {
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	start, before := time.Now(), s.Stats()
+	for range benchClients {
+		wg.Go(func() {
+			for n := next.Add(1); n <= int64(b.N); n = next.Add(1) {
+				if err := one(int(n)); err != nil {
+					b.Error(err)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	after := s.Stats()
+	b.ReportMetric(float64(b.N)/time.Since(start).Seconds(), "calls/s")
+	b.ReportMetric(float64(after.Calls-before.Calls)/float64(after.Groups-before.Groups), "calls/group")
+	b.ReportMetric(float64(after.Statements-before.Statements)/float64(b.N), "statements/call")
+}
+
+func benchPool(m int) engine.Pool {
+	return engine.Pool{Merchant: "m" + strconv.Itoa(m), Mode: engine.Sandbox, Family: engine.EVM}
+}
+
+func importRange(t testing.TB, s *Store, p engine.Pool, n int) {
+	t.Helper()
+	var list []engine.Imported
+	for i := range n {
+		list = append(list, engine.Imported{Value: fmt.Sprintf("0x%s%036x", p.Merchant, i)})
+		if len(list) == 2000 || i == n-1 {
+			err := s.Update(context.Background(), engine.Keys{}, func(tx engine.Tx) error { _, err := tx.ImportInstruments(p, list); return err })
+			if err != nil {
+				t.Fatal(err)
+			}
+			list = nil
+		}
+	}
+}
+
+func insertBench(s *Store, n, m int) error {
+	p := benchPool(m)
+	scope := engine.Scope{Merchant: p.Merchant, Mode: p.Mode, Dialect: "one"}
+	key := engine.UniqueKey{Scope: scope, Key: "ref-" + strconv.Itoa(n)}
+	answer := engine.AnswerKey{Scope: p.Merchant, Key: key.Key}
+	want := engine.Keys{Unique: []engine.UniqueKey{key}, Answers: []engine.AnswerKey{answer}, Settings: []engine.SettingScope{{Merchant: p.Merchant, Mode: p.Mode}}}
+	return s.Update(context.Background(), want, func(tx engine.Tx) error {
+		if _, err := tx.Answer(answer); err != nil {
+			return err
+		}
+		if _, err := tx.Settings(want.Settings[0]); err != nil {
+			return err
+		}
+		now := tx.Now()
+		o := &engine.Order{
+			Order: order.Order{State: order.Waiting, Terms: order.Terms{Book: ledger.Wallet(p.Merchant), To: ledger.Wallet(p.Merchant).Account(ledger.Merchant),
+				Due: money.FromInt(benchAsset, 1_000_000), SeenWaits: true, Deadline: now.Add(15 * time.Minute), ConfirmBy: now.Add(time.Hour)}},
+			ID: tx.NewID(), PublicID: "ord_" + tx.NewID(), Scope: scope, Reference: key.Key, UniqueKey: key.Key, Network: "testnet", Rail: "evm:testnet",
+			CreatedAt: now, UpdatedAt: now, EventSeq: 1, Doc: []byte(`{"successUrl":"https://example.com/ok","metadata":{"cart":"17"}}`),
+		}
+		var err error
+		if o.Instrument, err = tx.TakeInstrument(p, o.ID, now); err != nil {
+			return err
+		}
+		if err := tx.InsertOrder(o); err != nil {
+			return err
+		}
+		if err := tx.AddEvents([]engine.Event{{ID: tx.NewID(), OrderID: o.ID, Scope: scope, Seq: 1, Type: "order.created", State: o.State, Row: "O1", At: now}}); err != nil {
+			return err
+		}
+		return tx.Remember(engine.Answer{Scope: answer.Scope, Key: answer.Key, Hash: "h", OrderID: o.ID, Status: 201, Body: []byte(`{"id":"` + o.PublicID + `"}`), At: now})
+	})
+}
+
+var benchAsset = money.MustAsset("USDT", "testnet", 6)

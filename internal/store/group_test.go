@@ -1,0 +1,507 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"till/internal/engine"
+	"till/internal/fault"
+	"till/internal/ledger"
+	"till/internal/money"
+	"till/internal/order"
+)
+
+// together makes n callers wait behind one that holds the writer, and lets them go as one group.
+func together(t *testing.T, s *Store, n int, fn func(i int) func(engine.Tx) error) []error {
+	t.Helper()
+	begun, release := make(chan bool), make(chan bool)
+	first := make(chan error, 1)
+	go func() {
+		first <- s.Update(context.Background(), engine.Keys{}, func(engine.Tx) error {
+			close(begun)
+			<-release
+			return nil
+		})
+	}()
+	<-begun
+	errs := make([]error, n)
+	var wg sync.WaitGroup
+	for i := range n {
+		wg.Go(func() { errs[i] = s.Update(context.Background(), engine.Keys{}, fn(i)) })
+		waitFor(t, func() bool { return len(s.queue) == i+1 })
+	}
+	close(release)
+	wg.Wait()
+	if err := <-first; err != nil {
+		t.Fatal(err)
+	}
+	return errs
+}
+
+func waitFor(t *testing.T, what func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); !what(); time.Sleep(50 * time.Microsecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("nothing happened for ten seconds")
+		}
+	}
+}
+
+func testStore(t *testing.T) *Store {
+	return openTest(t, filepath.Join(t.TempDir(), "till.db"), Options{})
+}
+
+// testOrder is an order of merchant m0 that is ready to be inserted.
+func testOrder(tx engine.Tx) *engine.Order {
+	book := ledger.Owed("m0")
+	return &engine.Order{
+		Order: order.Order{State: order.Waiting, Terms: order.Terms{Book: book, To: book.Account(ledger.Merchant), Due: money.FromInt(benchAsset, 100)}},
+		ID:    tx.NewID(), PublicID: "ord_" + tx.NewID(), Scope: engine.Scope{Merchant: "m0", Mode: engine.Sandbox, Dialect: "one"}, CreatedAt: tx.Now(), UpdatedAt: tx.Now(),
+	}
+}
+
+// 64 who wait are one transaction, and what they share is written once.
+func TestCallersAreGrouped(t *testing.T) {
+	s := testStore(t)
+	insert := func(int) func(engine.Tx) error {
+		return func(tx engine.Tx) error {
+			o := testOrder(tx)
+			if err := tx.InsertOrder(o); err != nil {
+				return err
+			}
+			return tx.AddEntry(engine.Entry{ID: tx.NewID(), OrderID: o.ID, Merchant: "m0", Mode: engine.Sandbox, At: tx.Now(), Postings: []order.Posting{
+				{Posting: ledger.Posting{From: ledger.House.Account(ledger.PayerOn("x")), To: ledger.Owed("m0").Account(ledger.In), Amount: money.FromInt(benchAsset, 1)}}}})
+		}
+	}
+	for _, err := range together(t, s, 4, insert) { // the scope and the balances come to be
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	before := s.Stats()
+	for _, err := range together(t, s, 64, insert) {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	after := s.Stats()
+	if groups := after.Groups - before.Groups; groups != 2 { // the one that held the writer, and the 64
+		t.Errorf("%d groups for 64 callers", groups)
+	}
+	// An order, an entry and a posting each; begin, commit, number, counter, balances and time for all.
+	if n := after.Statements - before.Statements; n < 3*64 || n > 3*64+12 {
+		t.Errorf("%d statements for 64 callers", n)
+	}
+}
+
+// One refused in the middle of a group, and the numbers of the others have no gap.
+func TestRefusedInAGroup(t *testing.T) {
+	s := testStore(t)
+	refused := errors.New("refused")
+	seen := make([]int64, 64)
+	errs := together(t, s, 64, func(i int) func(engine.Tx) error {
+		return func(tx engine.Tx) error {
+			o := testOrder(tx)
+			if err := tx.InsertOrder(o); err != nil {
+				return err
+			}
+			if i%9 == 4 {
+				return refused
+			}
+			seen[i] = o.Number
+			return nil
+		}
+	})
+	next := int64(1)
+	for i, err := range errs {
+		if i%9 == 4 {
+			if err != refused {
+				t.Errorf("caller %d: %v", i, err)
+			}
+			continue
+		}
+		if err != nil || seen[i] != next {
+			t.Errorf("caller %d: number %d, want %d (%v)", i, seen[i], next, err)
+		}
+		next++
+	}
+	if groups := s.Stats().Groups; groups != 2 {
+		t.Errorf("%d groups", groups)
+	}
+}
+
+// Another process took an instrument of ours: the index refuses, the group is computed again with the next one.
+func TestInstrumentHeldByAnotherProcess(t *testing.T) {
+	s := testStore(t)
+	pool := benchPool(0)
+	importRange(t, s, pool, 3)
+	take := func(tx engine.Tx) (string, error) {
+		in, err := tx.TakeInstrument(pool, tx.NewID(), tx.Now())
+		return in.Value, err
+	}
+	var got [3]string
+	update := func(i int) error {
+		return s.Update(context.Background(), engine.Keys{}, func(tx engine.Tx) (err error) { got[i], err = take(tx); return err })
+	}
+	if err := update(0); err != nil {
+		t.Fatal(err)
+	}
+	other := rawDB(t, s)
+	second := fmt.Sprintf("0xm0%036x", 1)
+	if _, err := other.Exec(insertHold, "evm", second, 5, "other", 0); err != nil {
+		t.Fatal(err)
+	}
+	if err := update(1); err != nil {
+		t.Fatal(err)
+	}
+	if got[1] != fmt.Sprintf("0xm0%036x", 2) {
+		t.Errorf("got %s", got[1])
+	}
+	if n := s.Stats().Conflicts; n != 1 {
+		t.Errorf("%d conflicts", n)
+	}
+	if err := update(2); !fault.Is(err, fault.CodeNoAddress) {
+		t.Errorf("the pool is used up: %s, %v", got[2], err)
+	}
+}
+
+// rawDB is another connection that may write, as another process would have.
+func rawDB(t *testing.T, s *Store) *sql.DB {
+	t.Helper()
+	var path string
+	if err := s.readers.QueryRow(`SELECT file FROM pragma_database_list WHERE name = 'main'`).Scan(&path); err != nil {
+		t.Fatal(err)
+	}
+	db, err := sql.Open("sqlite", fileURI(path, "_pragma=busy_timeout(5000)"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	return db
+}
+
+// A caller that conflicts whatever it does fails alone.
+func TestHopelessCallerFailsAlone(t *testing.T) {
+	s := testStore(t)
+	errs := together(t, s, 16, func(i int) func(engine.Tx) error {
+		return func(tx engine.Tx) error {
+			return tx.SaveKey(engine.Key{ID: "k" + strconv.Itoa(i), Hash: strconv.Itoa(i % 15)}) // 0 and 15 share a hash
+		}
+	})
+	for i, err := range errs {
+		if i == 15 {
+			if !fault.Is(err, fault.CodeVersionConflict) {
+				t.Errorf("the second of one hash: %v", err)
+			}
+		} else if err != nil {
+			t.Errorf("caller %d: %v", i, err)
+		}
+	}
+}
+
+// case 84: nobody knows whether the commit happened. Callers are told so, nothing more is written, and the idempotency
+// key finds the answer after a restart.
+func TestCommitOfUnknownOutcome(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "till.db")
+	for _, reached := range []bool{true, false} {
+		s := openTest(t, path, Options{})
+		s.writer.onCommit = func() error {
+			if reached {
+				if _, err := s.writer.conn.ExecContext(context.Background(), "COMMIT"); err != nil {
+					t.Error(err)
+				}
+			}
+			return errors.New("the answer was lost")
+		}
+		k := engine.AnswerKey{Scope: "s", Key: fmt.Sprint(reached)}
+		for i, err := range together(t, s, 3, func(i int) func(engine.Tx) error {
+			return func(tx engine.Tx) error {
+				return tx.Remember(engine.Answer{Scope: k.Scope, Key: k.Key, Status: 201, At: tx.Now()})
+			}
+		}) {
+			if !fault.Is(err, fault.CodeCommitUnknown) {
+				t.Errorf("caller %d: %v", i, err)
+			}
+		}
+		select {
+		case <-s.Broken():
+		default:
+			t.Error("the store is not broken")
+		}
+		if err := s.Update(context.Background(), engine.Keys{}, func(engine.Tx) error { return nil }); err == nil || s.Err() == nil {
+			t.Error("written on after an unknown outcome")
+		}
+		s.Close()
+		s = openTest(t, path, Options{})
+		err := s.Update(context.Background(), engine.Keys{}, func(tx engine.Tx) error {
+			a, err := tx.Answer(k)
+			if (a != nil) != reached {
+				t.Errorf("commit reached the disk: %v, answer: %v", reached, a)
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Close()
+	}
+}
+
+// case 82: a full disk refuses the request and nothing else; with room again everything works.
+func TestDiskFull(t *testing.T) {
+	s := testStore(t)
+	limit := func(pages string) {
+		t.Helper()
+		if _, err := s.writer.conn.ExecContext(context.Background(), "PRAGMA max_page_count = "+pages); err != nil {
+			t.Fatal(err)
+		}
+	}
+	save := func(i int) error {
+		return s.Update(context.Background(), engine.Keys{}, func(tx engine.Tx) error {
+			return tx.SaveMerchant(engine.Merchant{ID: "m" + strconv.Itoa(i), Name: strings.Repeat("x", 3000)})
+		})
+	}
+	if err := save(0); err != nil {
+		t.Fatal(err)
+	}
+	limit("1") // SQLite makes it the present size
+	saved := 1
+	var err error
+	for ; err == nil && saved < 100; saved++ {
+		err = save(saved)
+	}
+	f, ok := fault.As(err)
+	if !ok || f.Code != fault.CodeOverloaded || f.RetryAfter == 0 {
+		t.Fatalf("error is %v", err)
+	}
+	if s.Err() != nil {
+		t.Fatalf("a full disk broke the store: %v", s.Err())
+	}
+	limit("1000000")
+	if err := save(saved); err != nil {
+		t.Fatal(err)
+	}
+	err = s.View(context.Background(), func(rd engine.Reader) error {
+		list, err := rd.Merchants()
+		if len(list) != saved {
+			t.Errorf("%d merchants of %d", len(list), saved)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestFullQueue(t *testing.T) {
+	s := testStore(t)
+	begun, release := make(chan bool), make(chan bool)
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		s.Update(context.Background(), engine.Keys{}, func(engine.Tx) error { close(begun); <-release; return nil })
+	})
+	<-begun
+	for range maxQueue {
+		wg.Go(func() {
+			if err := s.Update(context.Background(), engine.Keys{}, func(engine.Tx) error { return nil }); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	waitFor(t, func() bool { return len(s.queue) == maxQueue })
+	if err := s.Update(context.Background(), engine.Keys{}, func(engine.Tx) error { return nil }); !fault.Is(err, fault.CodeOverloaded) {
+		t.Errorf("error is %v", err)
+	}
+	close(release)
+	wg.Wait()
+}
+
+// Close answers everybody who waits; who comes later is told that the server stops.
+func TestClose(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "till.db")
+	s := openTest(t, path, Options{})
+	begun, release := make(chan bool), make(chan bool)
+	errs := make(chan error, 9)
+	go func() {
+		errs <- s.Update(context.Background(), engine.Keys{}, func(tx engine.Tx) error {
+			close(begun)
+			<-release
+			return tx.SaveMerchant(engine.Merchant{ID: "first"})
+		})
+	}()
+	<-begun
+	for i := range 8 {
+		go func() {
+			errs <- s.Update(context.Background(), engine.Keys{}, func(tx engine.Tx) error { return tx.SaveMerchant(engine.Merchant{ID: strconv.Itoa(i)}) })
+		}()
+	}
+	waitFor(t, func() bool { return len(s.queue) == 8 })
+	closed := make(chan error, 1)
+	go func() { closed <- s.Close() }()
+	waitFor(t, s.isClosed)
+	if err := s.Update(context.Background(), engine.Keys{}, func(engine.Tx) error { return nil }); !fault.Is(err, fault.CodeOverloaded) {
+		t.Errorf("update after the close: %v", err)
+	}
+	close(release)
+	for range 9 {
+		if err := <-errs; err != nil {
+			t.Error(err)
+		}
+	}
+	if err := <-closed; err != nil {
+		t.Error(err)
+	}
+	if err := s.View(context.Background(), func(engine.Reader) error { return nil }); !fault.Is(err, fault.CodeOverloaded) {
+		t.Errorf("view after the close: %v", err)
+	}
+	if err := s.Close(); err != nil {
+		t.Errorf("second close: %v", err)
+	}
+	s = openTest(t, path, Options{})
+	s.View(context.Background(), func(rd engine.Reader) error {
+		if list, err := rd.Merchants(); len(list) != 9 {
+			t.Errorf("%d of 9 were saved (%v)", len(list), err)
+		}
+		return nil
+	})
+}
+
+// case 83: one process may write.
+func TestSecondOwnerIsRefused(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "till.db")
+	s := openTest(t, path, Options{})
+	_, err := OpenSQLite(context.Background(), path, Options{})
+	if err == nil || !strings.Contains(err.Error(), "in use by another process (pid "+strconv.Itoa(os.Getpid())+")") {
+		t.Fatalf("error is %v", err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	openTest(t, path, Options{})
+}
+
+func TestNewerSchemaIsRefused(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "till.db")
+	s := openTest(t, path, Options{})
+	if _, err := rawDB(t, s).Exec(`INSERT INTO goose_db_version (version_id, is_applied) VALUES (99, 1)`); err != nil {
+		t.Fatal(err)
+	}
+	s.Close()
+	if _, err := OpenSQLite(context.Background(), path, Options{}); err == nil || !strings.Contains(err.Error(), "newer program") {
+		t.Fatalf("error is %v", err)
+	}
+}
+
+// A path is a path: nothing in it is read as an option of the database.
+func TestStrangePaths(t *testing.T) {
+	for _, name := range []string{"a b.db", "a?mode=memory.db", "a#b.db", "100%.db", "ü.db"} {
+		path := filepath.Join(t.TempDir(), name)
+		s := openTest(t, path, Options{})
+		if err := s.Update(context.Background(), engine.Keys{}, func(tx engine.Tx) error { return tx.SaveMerchant(engine.Merchant{ID: "m"}) }); err != nil {
+			t.Fatal(err)
+		}
+		s.Close()
+		if _, err := os.Stat(path); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestReadersCannotWrite(t *testing.T) {
+	s := testStore(t)
+	if _, err := s.readers.Exec(`INSERT INTO marks (name, value) VALUES ('x', 1)`); err == nil {
+		t.Error("a reader wrote")
+	}
+}
+
+// A numbered placeholder is bound by its number, not by its place: some drivers get this silently wrong.
+func TestPlaceholdersAreBoundByNumber(t *testing.T) {
+	s := testStore(t)
+	var a, b string
+	if err := s.readers.QueryRow(`SELECT $2, $1`, "one", "two").Scan(&a, &b); err != nil {
+		t.Fatal(err)
+	}
+	if a != "two" || b != "one" {
+		t.Errorf("$2 is %q and $1 is %q", a, b)
+	}
+	if err := s.readers.QueryRow(`SELECT $2, $1, $2`, "one", "two").Scan(&a, &b, &a); err != nil || a != "two" || b != "one" {
+		t.Errorf("used twice: %q, %q, %v", a, b, err)
+	}
+}
+
+func TestTransactionCannotBeKept(t *testing.T) {
+	s := testStore(t)
+	var kept engine.Tx
+	if err := s.Update(context.Background(), engine.Keys{}, func(tx engine.Tx) error { kept = tx; return nil }); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if recover() == nil {
+			t.Error("a kept transaction was used")
+		}
+	}()
+	kept.SaveMerchant(engine.Merchant{ID: "m"})
+}
+
+// cloneOrder must copy everything that two orders could share: a new field of such a type belongs here and there.
+func TestCloneCopiesEverythingShared(t *testing.T) {
+	known := map[string]bool{"Attempts": true, "Transfers": true, "Reviews": true, "Reviews.Missing": true, "Balances": true, "Payments": true, "Doc": true}
+	immutable := map[reflect.Type]bool{reflect.TypeFor[money.Amount](): true, reflect.TypeFor[time.Time](): true}
+	var walk func(t reflect.Type, path string)
+	walk = func(rt reflect.Type, path string) {
+		if immutable[rt] {
+			return
+		}
+		switch rt.Kind() {
+		case reflect.Struct:
+			for f := range rt.Fields() {
+				name := strings.TrimPrefix(path+"."+f.Name, ".")
+				if f.Anonymous {
+					name = path
+				}
+				walk(f.Type, name)
+			}
+		case reflect.Slice:
+			if !known[path] {
+				t.Errorf("%s is shared between an order and its copy", path)
+			}
+			walk(rt.Elem(), path)
+		case reflect.Map, reflect.Pointer, reflect.Interface, reflect.Chan, reflect.Func:
+			t.Errorf("%s is shared between an order and its copy", path)
+		}
+	}
+	walk(reflect.TypeFor[engine.Order](), "")
+}
+
+func TestIDs(t *testing.T) {
+	at := time.UnixMilli(1_700_000_000_123)
+	g := ids{random: strings.NewReader(strings.Repeat("\xff", 10))}
+	var last string
+	for i, when := range []time.Time{at, at, at.Add(-time.Hour), at.Add(time.Millisecond)} {
+		id, err := g.next(when)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(id) != 26 || id <= last {
+			t.Errorf("id %d: %s after %s", i, id, last)
+		}
+		last = id
+	}
+	if _, err := g.next(at.Add(time.Hour)); err != io.EOF {
+		t.Errorf("without randomness: %v", err)
+	}
+	if got := encodeID([16]byte{0: 0xff, 15: 1}); got != "7z"+strings.Repeat("0", 23)+"1" {
+		t.Errorf("encoded as %s", got)
+	}
+}

@@ -1,0 +1,202 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"till/internal/engine"
+	"till/internal/fault"
+	"till/internal/order"
+)
+
+// What a query costs must not grow with the history: each goes through an index, and only those sort whose rows are
+// few by nature (one order's, one merchant's accounts, one row for thousands of orders).
+func TestQueriesUseIndexes(t *testing.T) {
+	s := testStore(t)
+	match := func(query string, columns ...string) string {
+		return strings.Replace(query, "{any}", anyOf(columns, 4), 1)
+	}
+	byState := strings.Replace(selectOrderCounts, "{states}", "$4, $5", 1)
+	few := []string{byState, selectEntries, selectBooks}
+	for _, q := range []struct{ query, index string }{
+		{match(selectOrders, "id"), "sqlite_autoindex_orders_1"},
+		{match(selectOrders, "scope_id", "number"), "orders_number"},
+		{selectOrderByPublic, "sqlite_autoindex_orders_2"},
+		{match(selectOrdersByUnique, "scope_id", "unique_key"), "orders_unique_key"},
+		{selectOrdersDue, "orders_due"},
+		{selectCreatedAt, "orders_number"},
+		{strings.Replace(selectOrderNumbers, "{direction}", "DESC", 1), "COVERING INDEX orders_state"},
+		{byState, "PRIMARY KEY"},
+		{updateOrder, "sqlite_autoindex_orders_1"},
+		{match(selectPayments, "rail", "external"), "PRIMARY KEY"},
+		{match(selectPaymentsOfOrder, "order_id"), "payments_order"},
+		{selectPaymentsSince, "payments_standing"},
+		{updatePayment, "PRIMARY KEY"},
+		{selectEventsOfOrder, "events_order"},
+		{selectEventsUntold, "events_untold"},
+		{updateEventTold, "PRIMARY KEY"},
+		{selectEntries, "entries_order"},
+		{match(selectBalances, "mode", "book", "account", "asset"), "PRIMARY KEY"},
+		{selectBooks, "PRIMARY KEY"},
+		{match(selectAnswers, "scope", "name"), "PRIMARY KEY"},
+		{match(selectSettings, "merchant", "mode"), "PRIMARY KEY"},
+		{match(selectNumber, "id"), "INTEGER PRIMARY KEY"},
+		{match(selectInstruments, "family", "value"), "sqlite_autoindex_instruments_1"},
+		{match(selectKnownInstruments, "family", "value"), "sqlite_autoindex_instruments_1"},
+		{selectSomeInstruments, "sqlite_autoindex_instruments_1"},
+		{claimNewInstruments, "instruments_new"},
+		{claimRestedInstruments, "instruments_rested"},
+		{selectClaimed, "instruments_claimed"},
+		{freeDeadClaims, "instruments_claimed"},
+		{restInstrument, "sqlite_autoindex_instruments_1"},
+		{selectInstrumentRows, "instruments_pool"},
+		{countInstruments, "instruments_pool"},
+		{selectHoldAt, "PRIMARY KEY"},
+		{selectHoldOpen, "holds_open"},
+		{endHold, "PRIMARY KEY"},
+		{selectKey, "sqlite_autoindex_keys_2"},
+		{selectEndpointsOfScope, "endpoints_scope"},
+		{selectMessagesOfOrder, "messages_order"},
+		{selectMessagesDue, "messages_due"},
+		{selectNextEndpoint, "COVERING INDEX messages_due"},
+	} {
+		var plan []string
+		rows, err := s.readers.Query("EXPLAIN QUERY PLAN "+q.query, make([]any, strings.Count(q.query, "$"))...)
+		if err != nil {
+			t.Fatalf("%s: %v", q.query, err)
+		}
+		for rows.Next() {
+			var id, parent, skip int
+			var detail string
+			if err := rows.Scan(&id, &parent, &skip, &detail); err != nil {
+				t.Fatal(err)
+			}
+			plan = append(plan, detail)
+		}
+		rows.Close()
+		text := strings.Join(plan, "\n\t")
+		if !strings.Contains(text, q.index) || strings.Contains(text, "TEMP B-TREE") && !slices.Contains(few, q.query) {
+			t.Errorf("%s\n\t%s\nwant %s", q.query, text, q.index)
+		}
+		for _, step := range plan {
+			if strings.HasPrefix(step, "SCAN") && !strings.Contains(step, q.index) {
+				t.Errorf("%s\n\tlooks through a whole table: %s", q.query, step)
+			}
+		}
+	}
+}
+
+// Lists of more orders than one bucket counts, against a plain computation.
+func TestListsOverManyBuckets(t *testing.T) {
+	now := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
+	s := openTest(t, filepath.Join(t.TempDir(), "till.db"), Options{Now: func() time.Time { return now }})
+	scope := engine.Scope{Merchant: "m0", Mode: engine.Sandbox, Dialect: "one"}
+	const n = 2<<bucketBits + 700
+	random := rand.New(rand.NewPCG(3, 4))
+	states := make([]order.State, n+1) // by number
+	created := make([]time.Time, n+1)
+	for done := 0; done < n; {
+		err := s.Update(context.Background(), engine.Keys{}, func(tx engine.Tx) error {
+			for i := 0; i < 500 && done < n; i++ {
+				o := testOrder(tx)
+				if random.IntN(3) > 0 {
+					o.State = order.Completed
+				}
+				if done%3000 == 17 { // a rare state
+					o.State = order.Held
+				}
+				if err := tx.InsertOrder(o); err != nil {
+					return err
+				}
+				done++
+				states[done], created[done] = o.State, o.CreatedAt
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		now = now.Add(time.Minute)
+	}
+	check := func(f engine.Filter) {
+		t.Helper()
+		var fit []int64
+		for number := int64(1); number <= n; number++ {
+			if (len(f.States) == 0 || slices.Contains(f.States, states[number])) && (f.CreatedAfter.IsZero() || !created[number].Before(f.CreatedAfter)) &&
+				(f.CreatedBefore.IsZero() || !created[number].After(f.CreatedBefore)) {
+				fit = append(fit, number)
+			}
+		}
+		if f.Descending {
+			slices.Reverse(fit)
+		}
+		pages := (len(fit) + f.Limit - 1) / f.Limit
+		for _, f.Page = range []int{1, 2, pages / 3, pages/2 + 1, pages - 1, pages, pages + 1} {
+			if f.Page < 1 {
+				continue
+			}
+			err := s.View(context.Background(), func(rd engine.Reader) error {
+				page, err := rd.Orders(f)
+				if err != nil {
+					return err
+				}
+				var got []int64
+				for _, o := range page.Orders {
+					got = append(got, o.Number)
+				}
+				want := fit[min((f.Page-1)*f.Limit, len(fit)):min(f.Page*f.Limit, len(fit))]
+				if page.Total != int64(len(fit)) || !slices.Equal(got, want) {
+					return fmt.Errorf("%+v:\n got %v of %d\nwant %v of %d", f, got, page.Total, want, len(fit))
+				}
+				return nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for _, down := range []bool{false, true} {
+		for _, list := range [][]order.State{nil, {order.Completed}, {order.Held}, {order.Held, order.Waiting}} {
+			for _, bounds := range [][2]time.Time{{}, {created[100], time.Time{}}, {time.Time{}, created[5000]}, {created[3000], created[8500]}, {created[4200], created[4300]}} {
+				check(engine.Filter{Scope: scope, States: list, CreatedAfter: bounds[0], CreatedBefore: bounds[1], Descending: down, Limit: 97})
+			}
+		}
+	}
+}
+
+// A list that looks through too much is stopped, and says so.
+func TestSlowListIsStopped(t *testing.T) {
+	ctx, cancel := context.WithDeadline(context.Background(), time.Unix(0, 0))
+	defer cancel()
+	s := testStore(t)
+	rows, err := s.readers.QueryContext(ctx, `SELECT 1`)
+	if err == nil {
+		rows.Close()
+		t.Fatal("a query under an ended context")
+	}
+	if err := tooSlow(context.Background(), err); !fault.Is(err, fault.CodeOverloaded) {
+		t.Errorf("the list's own time ended: %v", err)
+	}
+	if got := tooSlow(ctx, err); got != err {
+		t.Errorf("the caller's time ended: %v", got)
+	}
+	// In the middle of a query, too.
+	ctx, cancel = context.WithTimeout(context.Background(), 20*time.Millisecond)
+	defer cancel()
+	tx, err := s.readers.Begin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tx.Rollback()
+	r := &reader{store: s, ctx: ctx, tx: tx}
+	err = scan(r, `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT COUNT(*) FROM n`, nil, nil)
+	if f, ok := fault.As(tooSlow(context.Background(), err)); !ok || f.Code != fault.CodeOverloaded || f.RetryAfter == 0 {
+		t.Errorf("stopped in the middle: %v", err)
+	}
+}
