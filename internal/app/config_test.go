@@ -244,7 +244,7 @@ func TestConfigRefuses(t *testing.T) {
 		{"no chain id", "[networks.own]\nmode = \"live\"", "line 1", "networks.own.chain_id"},
 		{"chain id below zero", "[networks.own]\nchain_id = -1", "line 2", "networks.own.chain_id"},
 		{"a test network under another name", "[networks.own]\nchain_id = 11155111\nmode = \"live\"", "line 2", "networks.own.chain_id: chain 11155111 is the network ethereum-sepolia"},
-		{"a chain twice", token("code=\"A\", decimals=6, contract=\"" + goodContract + "\"") + "\n[networks.pwn]\nchain_id = 5", "line 6", "networks.pwn.chain_id: chain 5 is the network own"},
+		{"a chain twice", token("code=\"A\", decimals=6, contract=\""+goodContract+"\"") + "\n[networks.pwn]\nchain_id = 5", "line 6", "networks.pwn.chain_id: chain 5 is the network own"},
 		{"no mode", "[networks.own]\nchain_id = 5", "line 1", "networks.own.mode"},
 		{"no such mode", "[networks.own]\nchain_id = 5\nmode = \"test\"", "line 3", "networks.own.mode"},
 		{"no confirmations", own("confirmations = 0"), "line 4", "networks.own.confirmations"},

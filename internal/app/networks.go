@@ -1,9 +1,20 @@
 package app
 
 import (
+	"cmp"
+	"errors"
+	"fmt"
+	"maps"
+	"net/url"
+	"slices"
+	"time"
+
+	"github.com/BurntSushi/toml" // MIT
+
 	"till/internal/engine"
 	"till/internal/money"
 	"till/internal/rail"
+	"till/internal/rail/evm"
 )
 
 // Catalogue is the networks that a config file may name without describing them. Their ids are the chainId
@@ -62,3 +73,117 @@ func evmNetwork(id, name string, mode engine.Mode, chainID uint64, confirmations
 
 // evmRail is the name of the rail that watches an EVM network.
 func evmRail(network string) rail.Name { return rail.Name("evm:" + network) }
+
+// networkList checks every network, and returns those that are enabled by id.
+func networkList(sections map[string]NetworkSection) ([]Network, error) {
+	known := map[string]engine.Network{}
+	chains := map[uint64]string{} // whose chain id it is
+	for _, n := range Catalogue() {
+		known[n.ID], chains[n.ChainID] = n, n.ID
+	}
+	var list []Network
+	for _, id := range slices.Sorted(maps.Keys(sections)) {
+		s := sections[id]
+		n, found := known[id]
+		if !found {
+			n = engine.Network{ID: id, Family: engine.EVM, Rail: evmRail(id)}
+		}
+		if err := s.describe(&n, found, chains); err != nil {
+			return nil, err
+		}
+		rpc, err := s.urls(id)
+		if err != nil {
+			return nil, err
+		}
+		if s.Enabled {
+			list = append(list, Network{Network: n, RPC: rpc, Poll: time.Duration(s.Poll)})
+		}
+	}
+	return list, nil
+}
+
+// describe checks what a section says of its network and fills it in. A chain has one network: under a
+// second name its payments could be taken for those of another mode.
+func (s NetworkSection) describe(n *engine.Network, known bool, chains map[uint64]string) error {
+	key := func(name string) toml.Key { return toml.Key{"networks", n.ID, name} }
+	if _, err := money.NewAsset("X", n.ID, 0); err != nil || n.ID == "" {
+		return wrong(toml.Key{"networks", n.ID}, "a network's name is 1 to 40 of a-z, 0-9 and -")
+	}
+	switch {
+	case known && s.ChainID != n.ChainID:
+		return wrong(key("chain_id"), "this network has chain id %d", n.ChainID)
+	case known && s.Mode != n.Mode:
+		return wrong(key("mode"), "this network is %s", n.Mode)
+	case s.ChainID == 0:
+		return wrong(key("chain_id"), "a network that Till does not know needs its chain id")
+	case s.ChainID > maxChainID:
+		return wrong(key("chain_id"), "want 1 to %d", maxChainID)
+	case chains[s.ChainID] != "" && chains[s.ChainID] != n.ID:
+		return wrong(key("chain_id"), "chain %d is the network %s", s.ChainID, chains[s.ChainID])
+	case s.Mode != engine.Live && s.Mode != engine.Sandbox:
+		return wrong(key("mode"), "want live or sandbox")
+	case s.Confirmations < 1 || s.Confirmations > maxConfirmations:
+		return wrong(key("confirmations"), "want 1 to %d", maxConfirmations)
+	case s.Poll < minPoll || s.Poll > maxPoll:
+		return wrong(key("poll"), "want %s to %s", time.Duration(minPoll), time.Duration(maxPoll))
+	case len(s.Name) > 64:
+		return wrong(key("name"), "is longer than 64 bytes")
+	}
+	chains[s.ChainID] = n.ID
+	n.Name, n.ChainID, n.Mode, n.Confirmations = cmp.Or(s.Name, n.ID), s.ChainID, s.Mode, s.Confirmations
+	for i, t := range s.Tokens {
+		if err := t.add(n); err != nil {
+			return wrong(key("tokens"), "token %d: %v", i+1, err)
+		}
+	}
+	if len(n.Tokens) == 0 {
+		return wrong(key("tokens"), "a network that Till does not know needs at least one token")
+	}
+	return nil
+}
+
+// add puts a token beside those that a network has. The same token again is fine; another contract under
+// its code, or another code for its contract, is not.
+func (s TokenSection) add(n *engine.Network) error {
+	if s.Decimals == nil {
+		return errors.New("decimals is missing")
+	}
+	if *s.Decimals < 0 || *s.Decimals > money.MaxScale {
+		return fmt.Errorf("decimals: want 0 to %d", money.MaxScale)
+	}
+	asset, err := money.NewAsset(s.Code, n.ID, uint8(*s.Decimals))
+	if err != nil {
+		return errors.New("code: want 1 to 16 of A-Z and 0-9")
+	}
+	address, checksumOK, err := evm.ParseAddress(s.Contract)
+	if err != nil {
+		return fmt.Errorf("contract: %w", err)
+	}
+	if !checksumOK {
+		return fmt.Errorf("contract: the upper and lower case of %s do not fit (EIP-55); it is probably mistyped", s.Contract)
+	}
+	added := engine.Token{Asset: asset, Contract: address}
+	for _, t := range n.Tokens {
+		if t == added {
+			return nil
+		}
+		if t.Asset.Code() == s.Code || t.Contract == address {
+			return fmt.Errorf("%s with %d decimals at %s is on this network already", t.Asset.Code(), t.Asset.Scale(), t.Contract)
+		}
+	}
+	n.Tokens = append(n.Tokens, added)
+	return nil
+}
+
+// urls are the nodes of a network.
+func (s NetworkSection) urls(id string) ([]string, error) {
+	var list []string
+	for i, text := range s.RPC {
+		u, err := url.Parse(text.Reveal())
+		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
+			return nil, wrong(toml.Key{"networks", id, "rpc"}, "URL %d: want an http or https URL", i+1)
+		}
+		list = append(list, text.Reveal())
+	}
+	return list, nil
+}

@@ -37,6 +37,7 @@ func (c *serveCommand) Run(t *terminal) error {
 	keysFile := filepath.Join(cfg.Dir, app.FirstKeysFile)
 	keys, err := a.FirstStart(t, keysFile)
 	if err == nil {
+		cfg.Log.Info("started", "version", Version, "url", a.URL(), "database", cfg.Database)
 		if keys != nil {
 			showFirstKeys(t.out, keys, keysFile)
 		}

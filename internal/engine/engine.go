@@ -68,7 +68,7 @@ func (e *Engine) apply(tx Tx, o *Order, c order.Change, fresh bool) (order.Outco
 
 	o.Order = out.Order
 	o.UpdatedAt = now
-	if c.Kind == order.PayConfirmed && tells(out.Events, "order.paid") {
+	if c.Kind == order.PayConfirmed && (c.Payment.PaymentKey == o.Closing || tells(out.Events, "order.paid")) {
 		o.Closing, o.ClosingAt = c.Payment.PaymentKey, head
 	}
 	if o.State.Terminal() && !was.Terminal() {
@@ -173,9 +173,10 @@ func (e *Engine) railTime(tx Tx, o *Order) (time.Time, error) {
 }
 
 // Confirmations counts the blocks from a payment's block to its rail's head, both included. It is live
-// while the order is open and stands still, at its value of that moment, for the payment that closed it.
+// while the order is open and stands still, at its value of that moment, for the payment that closed it. A
+// reorganisation sets that one in motion again, until it is final in another block.
 func (o *Order) Confirmations(p order.Payment) uint64 {
-	if p.PaymentKey == o.Closing {
+	if p.PaymentKey == o.Closing && p.Rank == order.RankConfirmed {
 		return confirmations(p, o.ClosingAt)
 	}
 	return confirmations(p, o.Head)

@@ -6,6 +6,7 @@ package rail
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"time"
@@ -29,8 +30,11 @@ type Cursor struct {
 	Head    uint64    // the last block told; confirmations of a payment are Head - its block + 1
 }
 
-// Observation is one word of a rail about one payment.
+// Observation is one word of a rail about one payment, or about one of our transfers: then Transfer is set
+// and nothing else.
 type Observation struct {
+	Transfer *Word
+
 	External   string // the rail's id of the payment, unique on this rail and stable over re-mining
 	Instrument string // the address, reference or virtual account it arrived at, in the rail's canonical spelling
 	Epoch      uint64
@@ -80,10 +84,17 @@ type Receiver interface {
 	Receive(ctx context.Context, header http.Header, body []byte) ([]Observation, error)
 }
 
+// Word is one word of a rail about a transfer we made.
+type Word struct {
+	ID     string // the transfer's
+	Status Status
+	Ref    Ref // "": unchanged
+}
+
 // Delivery is one transfer to make.
 type Delivery struct {
 	ID     string // the transfer's id: the far side must see it, so that nothing is sent twice
-	To     string
+	To     string // address or account, in the rail's canonical spelling
 	Amount money.Amount
 }
 
@@ -94,15 +105,47 @@ type Ref string
 type Status string
 
 const (
-	StatusNone      Status = "none" // never heard of it: sending again is safe
-	StatusSent      Status = "sent"
-	StatusDelivered Status = "delivered"
-	StatusFailed    Status = "failed"
+	StatusNone      Status = "none"      // never heard of it: sending again is safe
+	StatusSent      Status = "sent"      // taken, on its way
+	StatusDelivered Status = "delivered" // arrived
+	StatusFailed    Status = "failed"    // it did not and will not arrive
+	StatusReturned  Status = "returned"  // arrived, and was sent back afterwards
 )
 
-// Sender moves money out. Nothing is sent again from an unknown outcome without a Lookup.
+// ErrRefused is what Send wraps when the far side certainly did not take the transfer and never will.
+var ErrRefused = errors.New("the far side refused the transfer")
+
+// Sender moves money out. Both calls must end with their context, for a rail that hangs must not hold up
+// the worker.
+//
+// Send is idempotent by the delivery's id: the same id sent twice moves money once. An error that wraps
+// ErrRefused says that nothing was or will be moved; after any other error nobody knows, and nothing is
+// sent again before a Lookup has said StatusNone.
+//
+// Lookup says what the far side knows. An error says nothing about the transfer.
 type Sender interface {
 	Rail
 	Send(ctx context.Context, d Delivery) (Ref, error)
 	Lookup(ctx context.Context, d Delivery) (Status, Ref, error)
+}
+
+// State is the small private memory of one rail, which survives a restart. Keys are at most 200 bytes and
+// sort bytewise.
+type State interface {
+	// Update runs fn in one transaction. fn may run more than once, so it does nothing but read and write.
+	Update(ctx context.Context, fn func(Memory) error) error
+	// List returns what is kept under keys with the prefix, by key, behind the given key.
+	List(ctx context.Context, prefix, after string, limit int) ([]Item, error)
+}
+
+// Memory is a rail's state inside a transaction.
+type Memory interface {
+	Get(key string) ([]byte, error)     // nil when there is none
+	Put(key string, value []byte) error // nil deletes
+}
+
+// Item is one line of a rail's state.
+type Item struct {
+	Key   string
+	Value []byte
 }

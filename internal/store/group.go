@@ -134,7 +134,7 @@ func (s *Store) answer(calls []*call, err error) {
 // A group is one transaction of the database with the changes of many callers.
 type group struct {
 	store *Store
-	db    *writer
+	db    *session
 	now   time.Time
 	overlay
 	dirty     bool // something was written before the flush
@@ -165,7 +165,7 @@ func (s *Store) run(calls []*call) error {
 }
 
 func (s *Store) begin() (*group, error) {
-	if err := s.writer.begin(); err != nil {
+	if err := s.writer.begin("BEGIN IMMEDIATE"); err != nil {
 		return nil, err
 	}
 	now := s.now().UTC().Truncate(time.Microsecond)

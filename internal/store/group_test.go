@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"reflect"
 	"strconv"
@@ -375,54 +374,6 @@ func TestClose(t *testing.T) {
 		}
 		return nil
 	})
-}
-
-// case 83: one process may write.
-func TestSecondOwnerIsRefused(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "till.db")
-	s := openTest(t, path, Options{})
-	_, err := OpenSQLite(context.Background(), path, Options{})
-	if err == nil || !strings.Contains(err.Error(), "in use by another process (pid "+strconv.Itoa(os.Getpid())+")") {
-		t.Fatalf("error is %v", err)
-	}
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
-	}
-	openTest(t, path, Options{})
-}
-
-func TestNewerSchemaIsRefused(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "till.db")
-	s := openTest(t, path, Options{})
-	if _, err := rawDB(t, s).Exec(`INSERT INTO goose_db_version (version_id, is_applied) VALUES (99, 1)`); err != nil {
-		t.Fatal(err)
-	}
-	s.Close()
-	if _, err := OpenSQLite(context.Background(), path, Options{}); err == nil || !strings.Contains(err.Error(), "newer program") {
-		t.Fatalf("error is %v", err)
-	}
-}
-
-// A path is a path: nothing in it is read as an option of the database.
-func TestStrangePaths(t *testing.T) {
-	for _, name := range []string{"a b.db", "a?mode=memory.db", "a#b.db", "100%.db", "ü.db"} {
-		path := filepath.Join(t.TempDir(), name)
-		s := openTest(t, path, Options{})
-		if err := s.Update(context.Background(), engine.Keys{}, func(tx engine.Tx) error { return tx.SaveMerchant(engine.Merchant{ID: "m"}) }); err != nil {
-			t.Fatal(err)
-		}
-		s.Close()
-		if _, err := os.Stat(path); err != nil {
-			t.Error(err)
-		}
-	}
-}
-
-func TestReadersCannotWrite(t *testing.T) {
-	s := testStore(t)
-	if _, err := s.readers.Exec(`INSERT INTO marks (name, value) VALUES ('x', 1)`); err == nil {
-		t.Error("a reader wrote")
-	}
 }
 
 // A numbered placeholder is bound by its number, not by its place: some drivers get this silently wrong.

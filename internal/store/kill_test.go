@@ -43,8 +43,8 @@ var childScope = engine.Scope{Merchant: "m1", Mode: engine.Sandbox, Dialect: "on
 func TestKill(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "till.db")
 	told := map[string]string{} // unique key -> public id and address
-	for life := range 6 {
-		lives := 150 * (life + 1)
+	for life := range 5 {
+		lives := 100 * (life + 1)
 		child := exec.Command(os.Args[0])
 		child.Env = append(os.Environ(), childEnv+"="+path)
 		child.Stderr = os.Stderr
@@ -75,7 +75,7 @@ func TestKill(t *testing.T) {
 		}
 		checkDatabase(t, path, told)
 	}
-	if len(told) < 500 {
+	if len(told) < 400 {
 		t.Fatalf("only %d orders were acknowledged", len(told))
 	}
 }

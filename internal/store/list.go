@@ -241,7 +241,7 @@ func (l *listing) bySearch(plain bool) (engine.Page, error) {
 	ctx, cancel := context.WithTimeout(l.ctx, listTime)
 	defer cancel()
 	outer := l.reader
-	l.reader = &reader{store: outer.store, ctx: ctx, tx: outer.tx}
+	l.reader = &reader{store: outer.store, ctx: ctx, session: outer.session}
 	page, err := l.search(column, plain)
 	return page, tooSlow(outer.ctx, err)
 }

@@ -97,7 +97,7 @@ func TestListsOverManyBuckets(t *testing.T) {
 	now := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
 	s := openTest(t, filepath.Join(t.TempDir(), "till.db"), Options{Now: func() time.Time { return now }})
 	scope := engine.Scope{Merchant: "m0", Mode: engine.Sandbox, Dialect: "one"}
-	const n = 2<<bucketBits + 700
+	const n = 2<<bucketBits + 300
 	random := rand.New(rand.NewPCG(3, 4))
 	states := make([]order.State, n+1) // by number
 	created := make([]time.Time, n+1)
@@ -137,7 +137,7 @@ func TestListsOverManyBuckets(t *testing.T) {
 			slices.Reverse(fit)
 		}
 		pages := (len(fit) + f.Limit - 1) / f.Limit
-		for _, f.Page = range []int{1, 2, pages / 3, pages/2 + 1, pages - 1, pages, pages + 1} {
+		for _, f.Page = range []int{1, pages/2 + 1, pages, pages + 1} {
 			if f.Page < 1 {
 				continue
 			}
@@ -163,7 +163,7 @@ func TestListsOverManyBuckets(t *testing.T) {
 	}
 	for _, down := range []bool{false, true} {
 		for _, list := range [][]order.State{nil, {order.Completed}, {order.Held}, {order.Held, order.Waiting}} {
-			for _, bounds := range [][2]time.Time{{}, {created[100], time.Time{}}, {time.Time{}, created[5000]}, {created[3000], created[8500]}, {created[4200], created[4300]}} {
+			for _, bounds := range [][2]time.Time{{}, {created[100], time.Time{}}, {time.Time{}, created[5000]}, {created[3000], created[8400]}, {created[4200], created[4300]}} {
 				check(engine.Filter{Scope: scope, States: list, CreatedAfter: bounds[0], CreatedBefore: bounds[1], Descending: down, Limit: 97})
 			}
 		}
@@ -189,13 +189,12 @@ func TestSlowListIsStopped(t *testing.T) {
 	// In the middle of a query, too.
 	ctx, cancel = context.WithTimeout(context.Background(), 20*time.Millisecond)
 	defer cancel()
-	tx, err := s.readers.Begin()
-	if err != nil {
+	r := <-s.idle
+	if r.conn, err = s.readers.Conn(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	defer tx.Rollback()
-	r := &reader{store: s, ctx: ctx, tx: tx}
-	err = scan(r, `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT COUNT(*) FROM n`, nil, nil)
+	err = scan(&reader{store: s, ctx: ctx, session: r}, `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT COUNT(*) FROM n`, nil, nil)
+	s.idle <- r
 	if f, ok := fault.As(tooSlow(context.Background(), err)); !ok || f.Code != fault.CodeOverloaded || f.RetryAfter == 0 {
 		t.Errorf("stopped in the middle: %v", err)
 	}

@@ -16,19 +16,15 @@ import (
 
 // reader is one consistent view of the database. It implements engine.Reader.
 type reader struct {
-	store *Store
-	ctx   context.Context
-	tx    *sql.Tx
+	store   *Store
+	ctx     context.Context
+	session *session
 }
 
 var _ engine.Reader = (*reader)(nil)
 
 func (r *reader) query(query string, args ...any) (*sql.Rows, error) {
-	rows, err := r.tx.QueryContext(r.ctx, query, args...)
-	if err != nil && r.ctx.Err() == nil {
-		return nil, fmt.Errorf("%w in %s", err, query)
-	}
-	return rows, err
+	return r.session.queryContext(r.ctx, query, args...)
 }
 
 // Orders.

@@ -1,17 +1,17 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/url"
-	"runtime"
-	"sync/atomic"
+	"os"
 
 	"github.com/pressly/goose/v3"
 	_ "modernc.org/sqlite"
-	sqlite3 "modernc.org/sqlite/lib"
 )
 
 // Every connection waits for a lock instead of failing. The writer syncs at each commit, keeps its pages and
@@ -26,11 +26,12 @@ const (
 // and becomes its only writer until Close. A second process (or a second call) that opens it for writing
 // is refused.
 func OpenSQLite(ctx context.Context, path string, o Options) (_ *Store, err error) {
-	release, err := lockOwner(path)
+	log := cmp.Or(o.Log, slog.Default())
+	lock, err := lockOwner(path)
 	if err != nil {
 		return nil, err
 	}
-	closers := []func() error{release}
+	closers := []func() error{lock.release}
 	closeAll := func() error {
 		var errs []error
 		for i := len(closers) - 1; i >= 0; i-- {
@@ -44,6 +45,12 @@ func OpenSQLite(ctx context.Context, path string, o Options) (_ *Store, err erro
 		}
 	}()
 
+	if kind := networkFilesystem(path); kind != "" {
+		log.Warn("the database is on a network filesystem, where locks and syncs may not hold: it can be damaged", "path", path, "filesystem", kind)
+	}
+	if lock.crashed && fileExists(path) && !fileExists(path+"-wal") {
+		log.Error("the write-ahead log is gone though the last owner did not close the database: if it was removed by hand, the last changes are lost; restore a backup or verify", "path", path+"-wal")
+	}
 	writers, err := sql.Open("sqlite", fileURI(path, writerPragmas))
 	if err != nil {
 		return nil, err
@@ -57,7 +64,7 @@ func OpenSQLite(ctx context.Context, path string, o Options) (_ *Store, err erro
 	if err != nil {
 		return nil, err
 	}
-	w := &writer{conn: conn, stmts: map[string]*sql.Stmt{}}
+	w := &session{conn: conn}
 	closers = append(closers, w.close)
 
 	readers, err := sql.Open("sqlite", fileURI(path, readerPragmas))
@@ -65,96 +72,77 @@ func OpenSQLite(ctx context.Context, path string, o Options) (_ *Store, err erro
 		return nil, err
 	}
 	closers = append(closers, readers.Close)
-	readers.SetMaxOpenConns(max(4, 2*runtime.NumCPU()))
-	readers.SetMaxIdleConns(max(4, 2*runtime.NumCPU()))
 
-	s := newStore(w, readers, "", o, closeAll)
+	s := newStore(w, readers, o, closeAll)
 	if err := s.takeOver(); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	if err := lock.begin(); err != nil {
+		return nil, err
 	}
 	go s.write()
 	return s, nil
 }
 
+// OpenSQLiteReadOnly opens a database beside the process that writes it, for View and Backup; Update fails. The
+// schema must be exactly this program's.
+func OpenSQLiteReadOnly(ctx context.Context, path string, o Options) (*Store, error) {
+	readers, err := sql.Open("sqlite", fileURI(path, readerPragmas))
+	if err != nil {
+		return nil, err
+	}
+	var version int64
+	if err := readers.QueryRowContext(ctx, selectSchemaVersion).Scan(&version); err != nil {
+		readers.Close()
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	if known, err := newestSchema("migrations/sqlite"); err != nil || version != known {
+		readers.Close()
+		return nil, errors.Join(err, fmt.Errorf("%s has schema %d and this program reads %d", path, version, known))
+	}
+	s := newStore(&session{}, readers, o, readers.Close)
+	s.readOnly = true
+	close(s.done)
+	return s, nil
+}
+
+// Backup writes a copy of the database as it is at one moment to a file that must not exist yet, while others go
+// on writing. Copying the file itself would miss what is still in the write-ahead log.
+func (s *Store) Backup(ctx context.Context, to string) error {
+	if _, err := os.Lstat(to); err == nil {
+		return fmt.Errorf("%s exists already", to)
+	}
+	conn, err := s.readers.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	// The copy is another file; this one is open for reading only.
+	if _, err := conn.ExecContext(ctx, "PRAGMA query_only = 0"); err != nil {
+		return err
+	}
+	_, err = conn.ExecContext(ctx, "VACUUM INTO $1", to)
+	_, restored := conn.ExecContext(context.WithoutCancel(ctx), "PRAGMA query_only = 1")
+	if err := errors.Join(err, restored); err != nil {
+		return err
+	}
+	return syncFile(to)
+}
+
+func fileExists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+// syncFile waits until a file is on disk.
+func syncFile(path string) error {
+	file, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(file.Sync(), file.Close())
+}
+
 func fileURI(path, query string) string {
 	return (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: query}).String()
-}
-
-// writer is the one connection that writes. Its statements are prepared once.
-type writer struct {
-	conn       *sql.Conn
-	stmts      map[string]*sql.Stmt
-	inTx       bool
-	statements *atomic.Int64
-	onCommit   func() error // tests only: runs in place of COMMIT
-}
-
-func (w *writer) prepare(query string) (*sql.Stmt, error) {
-	if s, ok := w.stmts[query]; ok {
-		return s, nil
-	}
-	s, err := w.conn.PrepareContext(context.Background(), query)
-	if err == nil {
-		w.stmts[query] = s
-	}
-	return s, err
-}
-
-func (w *writer) query(query string, args ...any) (*sql.Rows, error) {
-	s, err := w.prepare(query)
-	if err != nil {
-		return nil, fmt.Errorf("%w in %s", err, query)
-	}
-	w.statements.Add(1)
-	return s.Query(args...)
-}
-
-func (w *writer) exec(query string, args ...any) (changed int64, err error) {
-	s, err := w.prepare(query)
-	if err != nil {
-		return 0, fmt.Errorf("%w in %s", err, query)
-	}
-	w.statements.Add(1)
-	r, err := s.Exec(args...)
-	if err != nil {
-		return 0, err
-	}
-	return r.RowsAffected()
-}
-
-func (w *writer) begin() error {
-	_, err := w.exec("BEGIN IMMEDIATE")
-	w.inTx = err == nil
-	return err
-}
-
-func (w *writer) commit() error {
-	if w.onCommit != nil {
-		return w.onCommit()
-	}
-	_, err := w.exec("COMMIT")
-	w.inTx = err != nil
-	return err
-}
-
-// rollback ends a transaction where there is one. SQLite may have ended it by itself after an error, and
-// then says so, which is what was wanted.
-func (w *writer) rollback() {
-	if w.inTx {
-		w.exec("ROLLBACK")
-		w.inTx = false
-	}
-}
-
-// refused says that a failed COMMIT certainly changed nothing.
-func (w *writer) refused(err error) bool {
-	code := primaryCode(err)
-	return code == sqlite3.SQLITE_FULL || code == sqlite3.SQLITE_BUSY || code == sqlite3.SQLITE_CONSTRAINT || code == sqlite3.SQLITE_READONLY
-}
-
-func (w *writer) close() error {
-	for _, s := range w.stmts {
-		s.Close()
-	}
-	return w.conn.Close()
 }

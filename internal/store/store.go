@@ -15,6 +15,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -37,19 +38,23 @@ type Options struct {
 	Block  int              // instruments claimed at a time; 0: 512
 }
 
-// Store implements engine.Store. Make it with OpenSQLite.
+// Store implements engine.Store. Make it with OpenSQLite or OpenSQLiteReadOnly.
 type Store struct {
 	log     *slog.Logger
 	now     func() time.Time
 	readers *sql.DB
-	close   func() error // what the database itself needs at the end
+	idle    chan *session // readers nobody uses
+	close   func() error  // what the database itself needs at the end
 
 	scopes sync.Map // engine.Scope -> int64, committed ones only; a scope's id never changes
 
-	mu     sync.RWMutex // guards closed against sends on queue
-	closed bool
-	queue  chan *call
-	done   chan struct{} // the writer has ended
+	readOnly bool
+
+	mu       sync.RWMutex // guards closed against sends on queue
+	closed   bool
+	queue    chan *call
+	stopping chan struct{} // Close was called
+	done     chan struct{} // the writer has ended
 
 	broken     atomic.Pointer[error]
 	brokenOnce sync.Once
@@ -57,7 +62,7 @@ type Store struct {
 	stats      stats
 
 	// The rest is the writer's alone.
-	writer  *writer
+	writer  *session
 	ids     ids
 	last    time.Time // the latest time given out
 	pools   pools
@@ -102,8 +107,8 @@ func (s *Store) breakDown(err error) {
 	})
 }
 
-// newStore starts the writer.
-func newStore(w *writer, readers *sql.DB, claim string, o Options, closeDB func() error) *Store {
+// newStore makes a store whose writer does not run yet.
+func newStore(w *session, readers *sql.DB, o Options, closeDB func() error) *Store {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
@@ -118,10 +123,13 @@ func newStore(w *writer, readers *sql.DB, claim string, o Options, closeDB func(
 	}
 	s := &Store{
 		log: o.Log, now: o.Now, readers: readers, close: closeDB,
-		queue: make(chan *call, maxQueue), done: make(chan struct{}), brokenCh: make(chan struct{}),
-		writer: w, ids: ids{random: o.Random}, pools: pools{claim: claim, block: o.Block, free: map[engine.Pool]*freeList{}},
+		queue: make(chan *call, maxQueue), stopping: make(chan struct{}), done: make(chan struct{}), idle: make(chan *session, max(4, 2*runtime.NumCPU())), brokenCh: make(chan struct{}),
+		writer: w, ids: ids{random: o.Random}, pools: pools{block: o.Block, free: map[engine.Pool]*freeList{}},
 	}
-	w.statements = &s.stats.statements
+	w.counted = &s.stats.statements
+	for range cap(s.idle) {
+		s.idle <- &session{}
+	}
 	return s
 }
 
@@ -132,6 +140,9 @@ var errStopping = fault.New(fault.CodeOverloaded, "The server is stopping.").Ret
 func (s *Store) Update(ctx context.Context, want engine.Keys, fn func(engine.Tx) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
+	}
+	if s.readOnly {
+		return errors.New("store: the database was opened for reading only")
 	}
 	c := &call{want: want, fn: fn, done: make(chan error, 1)}
 	if err := s.enqueue(c); err != nil {
@@ -165,17 +176,34 @@ func (s *Store) enqueue(c *call) error {
 	}
 }
 
-// View implements engine.Store.
+// View implements engine.Store. It waits while all readers are busy.
 func (s *Store) View(ctx context.Context, fn func(engine.Reader) error) error {
-	tx, err := s.readers.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
-	if errors.Is(err, sql.ErrConnDone) || err != nil && s.isClosed() {
-		return errStopping.Because(err)
+	if s.isClosed() {
+		return errStopping
 	}
-	if err != nil {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	var r *session
+	select {
+	case r = <-s.idle:
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-s.stopping:
+		return errStopping
+	}
+	defer func() { r.rollback(); s.idle <- r }()
+	if r.conn == nil {
+		conn, err := s.readers.Conn(ctx)
+		if err != nil {
+			return translate(err)
+		}
+		r.conn = conn
+	}
+	if err := r.begin("BEGIN"); err != nil {
 		return translate(err)
 	}
-	defer tx.Rollback()
-	return translate(fn(&reader{store: s, ctx: ctx, tx: tx}))
+	return translate(fn(&reader{store: s, ctx: ctx, session: r}))
 }
 
 func (s *Store) isClosed() bool {
@@ -184,8 +212,8 @@ func (s *Store) isClosed() bool {
 	return s.closed
 }
 
-// Close waits until every queued change is answered and frees the database. Later calls fail with
-// overloaded.
+// Close waits until every queued change is answered and every view has ended, and frees the database. Later calls
+// fail with overloaded.
 func (s *Store) Close() error {
 	s.mu.Lock()
 	if s.closed {
@@ -194,8 +222,14 @@ func (s *Store) Close() error {
 		return nil
 	}
 	s.closed = true
+	close(s.stopping)
 	close(s.queue)
 	s.mu.Unlock()
 	<-s.done
-	return s.close()
+	var errs []error
+	for range cap(s.idle) {
+		r := <-s.idle
+		errs = append(errs, r.close())
+	}
+	return errors.Join(append(errs, s.close())...)
 }

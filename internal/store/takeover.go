@@ -33,7 +33,7 @@ func (s *Store) takeOver() error {
 
 // freeClaims looks at the next claimed instruments by number and says where to go on.
 func (s *Store) freeClaims(after int64) (last int64, more bool, err error) {
-	if err := s.writer.begin(); err != nil {
+	if err := s.writer.begin("BEGIN IMMEDIATE"); err != nil {
 		return 0, false, err
 	}
 	defer s.writer.rollback()

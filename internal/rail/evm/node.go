@@ -22,7 +22,7 @@ const (
 )
 
 var (
-	errTooLarge = errors.New("the answer is larger than 64 MiB")
+	errTooLarge = errors.New("the answer is larger than is read")
 	errNoBlock  = errors.New("the node does not have a block it should have")
 )
 
@@ -42,7 +42,7 @@ func newNode(rawURL string, timeout time.Duration) (*node, error) {
 		return nil, errors.New("the RPC URL is not an http or https URL") // not quoted: it may carry a key
 	}
 	n := &node{timeout: timeout, http: &http.Client{
-		Transport:     bounded{&http.Transport{ForceAttemptHTTP2: true, IdleConnTimeout: time.Minute}},
+		Transport:     bounded{&http.Transport{ForceAttemptHTTP2: true, IdleConnTimeout: time.Minute}, maxAnswer},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
 	n.client, err = rpc.DialOptions(context.Background(), rawURL, rpc.WithHTTPClient(n.http))
@@ -223,18 +223,21 @@ func reverted(err error) bool {
 }
 
 // bounded limits how much of an answer is read.
-type bounded struct{ next *http.Transport }
+type bounded struct {
+	next  *http.Transport
+	limit int64 // bytes
+}
 
 func (b bounded) RoundTrip(r *http.Request) (*http.Response, error) {
 	answer, err := b.next.RoundTrip(r)
 	if err != nil {
 		return nil, err
 	}
-	if answer.ContentLength > maxAnswer {
+	if answer.ContentLength > b.limit {
 		answer.Body.Close()
 		return nil, errTooLarge
 	}
-	answer.Body = &limitedBody{ReadCloser: answer.Body, left: maxAnswer}
+	answer.Body = &limitedBody{ReadCloser: answer.Body, left: b.limit}
 	return answer, nil
 }
 

@@ -686,7 +686,7 @@ func TestUnreadableCursor(t *testing.T) {
 func endless(w http.ResponseWriter) {
 	part := []byte(strings.Repeat(" ", 1<<20))
 	_, err := w.Write([]byte(`{"jsonrpc":"2.0","id":1,"result":[`))
-	for range maxAnswer>>20 + 8 {
+	for range smallAnswer>>20 + 8 {
 		if err != nil {
 			return // the watcher hung up
 		}

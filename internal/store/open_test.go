@@ -1,0 +1,180 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"till/internal/engine"
+)
+
+// case 83: a log that was removed by hand is noticed; a clean end is not complained of.
+func TestRemovedLogIsNoticed(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "till.db")
+	var text strings.Builder
+	open := func() *Store {
+		text.Reset()
+		return openTest(t, path, Options{Log: slog.New(slog.NewTextHandler(&text, nil))})
+	}
+	noticed := func() bool { return strings.Contains(text.String(), "write-ahead log is gone") }
+	open().Close()
+	open().Close()
+	if noticed() {
+		t.Errorf("after a clean end: %s", text.String())
+	}
+	if err := os.WriteFile(path+".lock", []byte("12345\n"), 0o600); err != nil { // as a kill leaves it
+		t.Fatal(err)
+	}
+	open().Close()
+	if !noticed() {
+		t.Error("not noticed")
+	}
+}
+
+// case 83: a backup is whole although others write.
+func TestBackupDuringWrites(t *testing.T) {
+	dir := t.TempDir()
+	s := openTest(t, filepath.Join(dir, "till.db"), Options{})
+	beside, err := OpenSQLiteReadOnly(context.Background(), filepath.Join(dir, "till.db"), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer beside.Close()
+	stop, stopped := make(chan bool), make(chan error, 1)
+	var inserted atomic.Int64
+	go func() {
+		for {
+			select {
+			case <-stop:
+				stopped <- nil
+				return
+			default:
+			}
+			err := s.Update(context.Background(), engine.Keys{}, func(tx engine.Tx) error { return tx.InsertOrder(testOrder(tx)) })
+			if err != nil {
+				stopped <- err
+				return
+			}
+			inserted.Add(1)
+		}
+	}()
+	scope := engine.Scope{Merchant: "m0", Mode: engine.Sandbox, Dialect: "one"}
+	for i := range 3 {
+		waitFor(t, func() bool { return inserted.Load() >= int64(50*(i+1)) })
+		to := filepath.Join(dir, fmt.Sprintf("copy'%d.db", i))
+		least := inserted.Load()
+		if err := beside.Backup(context.Background(), to); err != nil {
+			t.Fatal(err)
+		}
+		if err := beside.Backup(context.Background(), to); err == nil {
+			t.Error("a backup was overwritten")
+		}
+		restored := openTest(t, to, Options{})
+		err := restored.View(context.Background(), func(rd engine.Reader) error {
+			page, err := rd.Orders(engine.Filter{Scope: scope, Page: 1, Limit: 100000})
+			if page.Total < least || int64(len(page.Orders)) != page.Total {
+				t.Errorf("the copy has %d of %d orders and counts %d", len(page.Orders), least, page.Total)
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		restored.Close()
+	}
+	close(stop)
+	if err := <-stopped; err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestReadOnly(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "till.db")
+	if _, err := OpenSQLiteReadOnly(context.Background(), path, Options{}); err == nil || fileExists(path) {
+		t.Fatalf("a database that is not there: %v", err)
+	}
+	s := openTest(t, path, Options{})
+	beside, err := OpenSQLiteReadOnly(context.Background(), path, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Update(context.Background(), engine.Keys{}, func(tx engine.Tx) error { return tx.SaveMerchant(engine.Merchant{ID: "m"}) }); err != nil {
+		t.Fatal(err)
+	}
+	err = beside.View(context.Background(), func(rd engine.Reader) error {
+		list, err := rd.Merchants()
+		if len(list) != 1 {
+			t.Errorf("%d merchants", len(list))
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	if err := beside.Update(context.Background(), engine.Keys{}, func(engine.Tx) error { return nil }); err == nil {
+		t.Error("a reader wrote")
+	}
+	if err := beside.Close(); err != nil {
+		t.Error(err)
+	}
+	if _, err := rawDB(t, s).Exec(`INSERT INTO goose_db_version (version_id, is_applied) VALUES (99, 1)`); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := OpenSQLiteReadOnly(context.Background(), path, Options{}); err == nil || !strings.Contains(err.Error(), "has schema 99") {
+		t.Errorf("another schema: %v", err)
+	}
+}
+
+// case 83: one process may write.
+func TestSecondOwnerIsRefused(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "till.db")
+	s := openTest(t, path, Options{})
+	_, err := OpenSQLite(context.Background(), path, Options{})
+	if err == nil || !strings.Contains(err.Error(), "in use by another process (pid "+strconv.Itoa(os.Getpid())+")") {
+		t.Fatalf("error is %v", err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	openTest(t, path, Options{})
+}
+
+func TestNewerSchemaIsRefused(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "till.db")
+	s := openTest(t, path, Options{})
+	if _, err := rawDB(t, s).Exec(`INSERT INTO goose_db_version (version_id, is_applied) VALUES (99, 1)`); err != nil {
+		t.Fatal(err)
+	}
+	s.Close()
+	if _, err := OpenSQLite(context.Background(), path, Options{}); err == nil || !strings.Contains(err.Error(), "newer program") {
+		t.Fatalf("error is %v", err)
+	}
+}
+
+// A path is a path: nothing in it is read as an option of the database.
+func TestStrangePaths(t *testing.T) {
+	for _, name := range []string{"a b.db", "a?mode=memory.db", "a#b.db", "100%.db", "ü.db"} {
+		path := filepath.Join(t.TempDir(), name)
+		s := openTest(t, path, Options{})
+		if err := s.Update(context.Background(), engine.Keys{}, func(tx engine.Tx) error { return tx.SaveMerchant(engine.Merchant{ID: "m"}) }); err != nil {
+			t.Fatal(err)
+		}
+		s.Close()
+		if _, err := os.Stat(path); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestReadersCannotWrite(t *testing.T) {
+	s := testStore(t)
+	if _, err := s.readers.Exec(`INSERT INTO marks (name, value) VALUES ('x', 1)`); err == nil {
+		t.Error("a reader wrote")
+	}
+}
