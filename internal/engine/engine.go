@@ -68,12 +68,13 @@ func (e *Engine) apply(tx Tx, o *Order, c order.Change, fresh bool) (order.Outco
 
 	o.Order = out.Order
 	o.UpdatedAt = now
-	if c.Kind == order.PayConfirmed && (c.Payment.PaymentKey == o.Closing || tells(out.Events, "order.paid")) {
+	if (c.Kind == order.PayConfirmed || c.Kind == order.AssignIt) && (c.Payment.PaymentKey == o.Closing || tells(out.Events, "order.paid")) {
 		o.Closing, o.ClosingAt = c.Payment.PaymentKey, head
 	}
 	if o.State.Terminal() && !was.Terminal() {
 		o.EndedAt = now
 	}
+	o.schedule(tx.Now())
 	events := e.events(tx, o, out.Events, now, head)
 
 	if fresh {
@@ -94,7 +95,7 @@ func (e *Engine) apply(tx Tx, o *Order, c order.Change, fresh bool) (order.Outco
 		}
 	}
 	if len(out.Postings) > 0 {
-		if err := e.post(tx, o, out.Postings); err != nil {
+		if err := e.post(tx, o, out.Postings, c.Kind.IsCommand()); err != nil {
 			return out, err
 		}
 	}
@@ -113,10 +114,11 @@ func (e *Engine) restUntil(o *Order, now time.Time) time.Time {
 	return until.Add(Rest)
 }
 
-// post writes an entry. A merchant's spendable balance never goes below zero.
-func (e *Engine) post(tx Tx, o *Order, postings []order.Posting) error {
+// post writes an entry. No command takes a merchant's spendable balance below zero; what a rail tells has
+// happened, so it is never refused for a balance.
+func (e *Engine) post(tx Tx, o *Order, postings []order.Posting, command bool) error {
 	for _, p := range postings {
-		if p.From.Kind() != ledger.Merchant || p.From.MayBeNegative() || p.From.Book() == ledger.Wallet(o.Scope.Merchant) {
+		if !command || p.From.Kind() != ledger.Merchant || p.From.MayBeNegative() || p.From.Book() == ledger.Wallet(o.Scope.Merchant) {
 			continue
 		}
 		have, err := tx.Balance(p.From, p.Amount.Asset(), o.Scope.Mode)

@@ -37,6 +37,10 @@ func (c *Chain) Transfer(ctx context.Context, token, to common.Address, units *b
 	if c.closed {
 		return common.Hash{}, ErrClosed
 	}
+	// The pool follows the head on its own time; until it has, its next nonce may be one already waiting.
+	if err := c.eth.TxPool().Sync(); err != nil {
+		return common.Hash{}, fmt.Errorf("simchain: %w", err)
+	}
 	config := c.eth.BlockChain().Config()
 	tx, err := types.SignNewTx(c.payer, types.LatestSigner(config), &types.DynamicFeeTx{
 		ChainID:   config.ChainID,
@@ -78,6 +82,9 @@ func (c *Chain) dropFromPool(dropped []*types.Transaction) {
 		if err != nil {
 			c.log.Warn("simulated chain: transaction lost in a reorganisation", "hash", rest[i].Hash(), "error", err)
 		}
+	}
+	if err := c.eth.TxPool().Sync(); err != nil {
+		c.log.Warn("simulated chain: the pool did not follow the reorganisation", "error", err)
 	}
 }
 

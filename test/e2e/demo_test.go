@@ -15,6 +15,7 @@ func TestDemo(t *testing.T) {
 	temp := t.TempDir()
 	cmd := exec.Command(program, "demo", "--exit")
 	cmd.Env = append(os.Environ(), "TMPDIR="+temp)
+	cmd.SysProcAttr = ownGroup()
 	var out, log bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &log
 	if err := cmd.Start(); err != nil {

@@ -3,6 +3,7 @@ package e2e
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"path/filepath"
@@ -17,21 +18,22 @@ const clients = 16
 // load is what many clients were told while they created orders.
 type load struct {
 	mu       sync.Mutex
-	acked    map[string]order // by reference: 201 was seen
-	lost     []string         // references whose answer never came
-	refused  []string         // answers that are neither
-	enough   int              // how many answers close reached
+	acked    map[string]order  // by reference: 201 was seen
+	taken    map[string]string // by reference: 409 named this order
+	lost     []string          // references whose answer never came
+	refused  []string          // answers that are none of these
+	enough   int               // how many orders close reached
 	reached  chan struct{}
 	finished sync.WaitGroup
 }
 
-// createUntil lets all clients create orders, each reference once, until the server is gone. reached is
-// closed once this many orders were acknowledged.
+// createUntil lets all clients create orders until the server is gone. Two clients at a time ask for the
+// same references. reached is closed once this many orders were acknowledged.
 func createUntil(s *server, name string, enough int) *load {
-	l := &load{acked: map[string]order{}, enough: enough, reached: make(chan struct{})}
+	l := &load{acked: map[string]order{}, taken: map[string]string{}, enough: enough, reached: make(chan struct{})}
 	for c := range clients {
 		l.finished.Go(func() {
-			for n := 0; l.one(s, fmt.Sprintf("%s-%d-%d", name, c, n)); n++ {
+			for n := 0; l.one(s, fmt.Sprintf("%s-%d-%d", name, c/2, n)); n++ {
 			}
 		})
 	}
@@ -48,7 +50,12 @@ func (l *load) one(s *server, reference string) bool {
 		return false
 	}
 	var o order
-	if a.status != http.StatusCreated || json.Unmarshal(a.body, &o) != nil {
+	_, twice := l.acked[reference]
+	switch {
+	case a.status == http.StatusConflict && a.refusal().ExistingOrderID != "":
+		l.taken[reference] = a.refusal().ExistingOrderID
+		return true
+	case a.status != http.StatusCreated || json.Unmarshal(a.body, &o) != nil || twice:
 		l.refused = append(l.refused, fmt.Sprintf("%s: %d %s", reference, a.status, a.body))
 		return false
 	}
@@ -57,6 +64,25 @@ func (l *load) one(s *server, reference string) bool {
 		close(l.reached)
 	}
 	return true
+}
+
+// settle asks the restarted server about the references whose answers were lost, and returns every order
+// there must be by now.
+func (l *load) settle(t *testing.T, s *server) map[string]order {
+	t.Helper()
+	for _, reference := range l.lost {
+		o := s.retry(t, reference)
+		if acked, ok := l.acked[reference]; ok && acked.OrderID != o.OrderID {
+			t.Errorf("%s is order %s and order %s", reference, acked.OrderID, o.OrderID)
+		}
+		l.acked[reference] = o
+	}
+	for reference, id := range l.taken {
+		if l.acked[reference].OrderID != id {
+			t.Errorf("%s was said to be order %s, and is %s", reference, id, l.acked[reference].OrderID)
+		}
+	}
+	return l.acked
 }
 
 // wait blocks until enough orders were acknowledged.
@@ -87,16 +113,11 @@ func TestKillAndRestart(t *testing.T) { // cases 36, 68, 81
 		if len(l.refused) > 0 {
 			t.Fatalf("refused under load: %v", l.refused)
 		}
-		for reference, o := range l.acked {
-			known[reference] = o
-		}
+		t.Logf("round %d: %d acknowledged, %d refused as duplicates, %d without an answer", round, len(l.acked), len(l.taken), len(l.lost))
 
 		s = start(t, "--data", data)
-		for _, reference := range l.lost {
-			known[reference] = s.retry(t, reference)
-		}
+		maps.Copy(known, l.settle(t, s))
 		s.keeps(t, known)
-		t.Logf("round %d: %d acknowledged, %d without an answer", round, len(l.acked), len(l.lost))
 		s.kill()
 	}
 }

@@ -7,6 +7,10 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+
+	// Not for use here: it tells the go command what these tests depend on, so that it never gives the
+	// result of an earlier run for a program that has changed since.
+	_ "till/internal/cli"
 )
 
 // program is the path of the binary under test.

@@ -21,7 +21,7 @@ func TestTooMuchAndWrong(t *testing.T) {
 	s.pause(t)
 	s.setMark(t)
 
-	t.Run("too much", func(t *testing.T) { // case 10
+	step(t, "too much", func(t *testing.T) { // case 10
 		o := s.create(t, "OVER", "10.00", "USDT")
 		s.pay(t, "USDT", o.Address, "12.50")
 		s.mine(t, 3)
@@ -29,7 +29,7 @@ func TestTooMuchAndWrong(t *testing.T) {
 		s.holds(t, o, "completed", map[string]string{"merchant USDT": "10.000000", "suspense/extra USDT": "2.500000"})
 	})
 
-	t.Run("parts that cross the amount", func(t *testing.T) { // case 10
+	step(t, "parts that cross the amount", func(t *testing.T) { // case 10
 		o := s.create(t, "PARTS", "10.00", "USDT")
 		s.pay(t, "USDT", o.Address, "6")
 		s.mine(t, 3)
@@ -51,7 +51,7 @@ func TestTooMuchAndWrong(t *testing.T) {
 		s.told(t, o.OrderID, "order.completed", 1)
 	})
 
-	t.Run("another token", func(t *testing.T) {
+	step(t, "another token", func(t *testing.T) {
 		o := s.create(t, "WRONG", "10.00", "USDC")
 		s.pay(t, "DAI", o.Address, "10.5")
 		s.pay(t, "USDT", o.Address, "10")
@@ -69,7 +69,7 @@ func TestTooMuchAndWrong(t *testing.T) {
 		s.holds(t, o, "completed", wrong)
 	})
 
-	t.Run("what is no payment", func(t *testing.T) {
+	step(t, "what is no payment", func(t *testing.T) {
 		o := s.create(t, "NOTHING", "10.00", "USDT")
 		if _, err := s.transfer(fakeUSDT, o.Address, big.NewInt(10_000_000)); err != nil { // case 18
 			t.Fatal(err)
@@ -99,7 +99,7 @@ func TestTooMuchAndWrong(t *testing.T) {
 		s.oneAnswer(t, o, "10.000000")
 	})
 
-	t.Run("an address nobody holds", func(t *testing.T) {
+	step(t, "an address nobody holds", func(t *testing.T) {
 		free := s.free(t)
 		s.pay(t, "USDT", free, "3")
 		s.mine(t, 3)

@@ -56,10 +56,7 @@ func TestStopsQuicklyUnderLoad(t *testing.T) { // case 89
 	}
 
 	s = start(t, "--data", data)
-	for _, reference := range l.lost {
-		l.acked[reference] = s.retry(t, reference)
-	}
-	s.keeps(t, l.acked)
+	s.keeps(t, l.settle(t, s))
 }
 
 // Without --data nothing stays, and nothing is shared with another such server.

@@ -55,7 +55,7 @@ func TestReorganisations(t *testing.T) { // cases 14, 15, 16
 	// The payment is in the oldest of the replaced blocks, so that it has as many confirmations as go at all
 	// before it is final; deeper blocks are replaced below it.
 	for _, depth := range []int{1, 3, 20} {
-		t.Run(fmt.Sprintf("a payment dropped by %d blocks", depth), func(t *testing.T) {
+		step(t, fmt.Sprintf("a payment dropped by %d blocks", depth), func(t *testing.T) {
 			o := s.create(t, fmt.Sprintf("DROP-%d", depth), "100.00", "USDT")
 			s.mine(t, depth)
 			tx := s.pay(t, "USDT", o.Address, "100.00")
@@ -87,7 +87,7 @@ func TestReorganisations(t *testing.T) { // cases 14, 15, 16
 	}
 
 	for _, depth := range []int{1, 3, 20} {
-		t.Run(fmt.Sprintf("a payment moved by %d blocks", depth), func(t *testing.T) {
+		step(t, fmt.Sprintf("a payment moved by %d blocks", depth), func(t *testing.T) {
 			o := s.create(t, fmt.Sprintf("MOVE-%d", depth), "7.25", "USDC")
 			s.mine(t, depth)
 			tx := s.pay(t, "USDC", o.Address, "7.25")
@@ -112,7 +112,7 @@ func TestReorganisations(t *testing.T) { // cases 14, 15, 16
 		})
 	}
 
-	t.Run("a final payment dropped", func(t *testing.T) { // case 15
+	step(t, "a final payment dropped", func(t *testing.T) { // case 15
 		o := s.create(t, "FINAL-DROP", "100.00", "USDT")
 		s.pay(t, "USDT", o.Address, "100.00")
 		s.mine(t, 3)
@@ -137,7 +137,7 @@ func TestReorganisations(t *testing.T) { // cases 14, 15, 16
 		s.oneAnswer(t, o, "100.000000")
 	})
 
-	t.Run("a final payment moved", func(t *testing.T) {
+	step(t, "a final payment moved", func(t *testing.T) {
 		o := s.create(t, "FINAL-MOVE", "0.000000000000000007", "DAI")
 		s.pay(t, "DAI", o.Address, "0.000000000000000007")
 		s.mine(t, 3)

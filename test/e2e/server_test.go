@@ -21,7 +21,7 @@ import (
 const (
 	startWithin = 60 * time.Second // until the out file is there, on a busy machine
 	stopWithin  = 10 * time.Second // from SIGTERM to the end: what the server promises
-	patience    = 30 * time.Second // for anything a client waits for
+	patience    = 20 * time.Second // for anything a client waits for
 	network     = "ethereum-sepolia"
 )
 
@@ -113,7 +113,7 @@ func launch(t *testing.T, args ...string) *server {
 	s.cmd = exec.Command(program, append([]string{"dev", "--addr", "127.0.0.1:0", "--out", s.out}, args...)...)
 	s.cmd.Env = append(os.Environ(), "TMPDIR="+s.temp)
 	s.cmd.Stderr = s.stderr
-	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	s.cmd.SysProcAttr = ownGroup()
 	s.cmd.WaitDelay = time.Second
 	if err := s.cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -171,6 +171,14 @@ func (s *server) nothingLeft(t *testing.T) {
 	t.Helper()
 	if err := syscall.Kill(-s.cmd.Process.Pid, 0); !errors.Is(err, syscall.ESRCH) {
 		t.Errorf("processes of the server's group are left: %v", err)
+	}
+}
+
+// step runs a part of a test that the next parts build upon: when it fails, they are not tried.
+func step(t *testing.T, name string, do func(*testing.T)) {
+	t.Helper()
+	if !t.Run(name, do) {
+		t.FailNow()
 	}
 }
 

@@ -1,0 +1,196 @@
+package railtest
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"testing"
+
+	"till/internal/money"
+	"till/internal/rail"
+)
+
+// Sending is a rail that sends. A destination that the far side cannot be made to play is "".
+type Sending struct {
+	Rail   func() rail.Sender
+	Moved  func(t *testing.T, id string) int // how often the far side moved the money of a transfer
+	Reopen func(t *testing.T)                // the rail ends and starts again
+	Asset  money.Asset
+
+	Good    string // takes and delivers
+	Refuses string // refuses at once
+	Fails   string // takes, and says afterwards that it failed
+	Answers string // takes the first sending, and its answer is lost
+	Loses   string // does not take the first sending, and says nothing
+}
+
+func runSends(t *testing.T, open func(t *testing.T) Sending) {
+	for _, part := range []struct {
+		name string
+		test func(t *testing.T, s Sending)
+	}{
+		{"money is sent", moneyIsSent},
+		{"one id moves money once", onceByID},
+		{"one id is one transfer", oneTransfer},
+		{"nothing is known of what was never sent", neverSent},
+		{"a refusal moves nothing", refusal},
+		{"a failure is found out", failure},
+		{"a lost answer is found out", lostAnswer},
+		{"a lost sending is found out", lostSending},
+		{"calls end with their context", endedContext},
+	} {
+		t.Run(part.name, func(t *testing.T) {
+			s := open(t)
+			before := s.Rail()
+			part.test(t, s)
+			s.Reopen(t)
+			checkName(t, before, s.Rail())
+		})
+	}
+}
+
+func (s Sending) delivery(id, to string) rail.Delivery {
+	return rail.Delivery{ID: id, To: to, Amount: money.FromInt(s.Asset, 1234567)}
+}
+
+func (s Sending) moved(t *testing.T, id string, want int) {
+	t.Helper()
+	if got := s.Moved(t, id); got != want {
+		t.Errorf("the money of %s moved %d times, want %d", id, got, want)
+	}
+}
+
+// finds looks a transfer up until it is in one of the states, and returns its reference.
+func (s Sending) finds(t *testing.T, d rail.Delivery, want ...rail.Status) (ref rail.Ref) {
+	t.Helper()
+	eventually(t, "the look-up says "+string(want[0]), func() bool {
+		status, found, err := s.Rail().Lookup(t.Context(), d)
+		ref = found
+		return err == nil && slices.Contains(want, status)
+	})
+	return ref
+}
+
+func moneyIsSent(t *testing.T, s Sending) {
+	d := s.delivery("t1", s.Good)
+	ref, err := s.Rail().Send(t.Context(), d)
+	if err != nil || ref == "" {
+		t.Fatalf("sent as %q, %v", ref, err)
+	}
+	s.moved(t, "t1", 1)
+	if found := s.finds(t, d, rail.StatusDelivered); found != ref {
+		t.Errorf("sent as %q, found as %q", ref, found)
+	}
+	s.Reopen(t)
+	if found := s.finds(t, d, rail.StatusDelivered); found != ref {
+		t.Errorf("sent as %q, found after a restart as %q", ref, found)
+	}
+}
+
+func onceByID(t *testing.T, s Sending) {
+	d := s.delivery("t1", s.Good)
+	refs := make([]rail.Ref, 8)
+	errs := make([]error, 8)
+	var all sync.WaitGroup
+	for i := range refs {
+		all.Go(func() { refs[i], errs[i] = s.Rail().Send(t.Context(), d) })
+	}
+	all.Wait()
+	for i := range refs {
+		if errs[i] != nil || refs[i] != refs[0] {
+			t.Errorf("sending %d: %q, %v, and the first %q", i, refs[i], errs[i], refs[0])
+		}
+	}
+	s.Reopen(t)
+	if ref, err := s.Rail().Send(t.Context(), d); err != nil || ref != refs[0] {
+		t.Errorf("after a restart: %q, %v, and the first %q", ref, err, refs[0])
+	}
+	s.moved(t, "t1", 1)
+}
+
+func oneTransfer(t *testing.T, s Sending) {
+	d := s.delivery("t1", s.Good)
+	if _, err := s.Rail().Send(t.Context(), d); err != nil {
+		t.Fatal(err)
+	}
+	d.Amount = d.Amount.Add(d.Amount)
+	if _, err := s.Rail().Send(t.Context(), d); err == nil {
+		t.Error("one id was taken for two amounts")
+	}
+	s.moved(t, "t1", 1)
+}
+
+func neverSent(t *testing.T, s Sending) {
+	status, ref, err := s.Rail().Lookup(t.Context(), s.delivery("t1", s.Good))
+	if status != rail.StatusNone || ref != "" || err != nil {
+		t.Errorf("found %q, %q, %v", status, ref, err)
+	}
+}
+
+func refusal(t *testing.T, s Sending) {
+	if s.Refuses == "" {
+		return
+	}
+	d := s.delivery("t1", s.Refuses)
+	if _, err := s.Rail().Send(t.Context(), d); !errors.Is(err, rail.ErrRefused) {
+		t.Errorf("the error is %v", err)
+	}
+	s.moved(t, "t1", 0)
+	s.finds(t, d, rail.StatusNone, rail.StatusFailed)
+}
+
+func failure(t *testing.T, s Sending) {
+	if s.Fails == "" {
+		return
+	}
+	d := s.delivery("t1", s.Fails)
+	if _, err := s.Rail().Send(t.Context(), d); err != nil {
+		t.Fatal(err)
+	}
+	s.finds(t, d, rail.StatusFailed)
+}
+
+func lostAnswer(t *testing.T, s Sending) {
+	if s.Answers == "" {
+		return
+	}
+	d := s.delivery("t1", s.Answers)
+	if _, err := s.Rail().Send(t.Context(), d); err == nil || errors.Is(err, rail.ErrRefused) {
+		t.Errorf("the error of a lost answer is %v", err)
+	}
+	s.finds(t, d, rail.StatusDelivered, rail.StatusSent)
+	if _, err := s.Rail().Send(t.Context(), d); err != nil {
+		t.Errorf("sent again: %v", err)
+	}
+	s.moved(t, "t1", 1)
+}
+
+func lostSending(t *testing.T, s Sending) {
+	if s.Loses == "" {
+		return
+	}
+	d := s.delivery("t1", s.Loses)
+	if _, err := s.Rail().Send(t.Context(), d); err == nil || errors.Is(err, rail.ErrRefused) {
+		t.Errorf("the error of a lost sending is %v", err)
+	}
+	s.moved(t, "t1", 0)
+	s.finds(t, d, rail.StatusNone)
+	if _, err := s.Rail().Send(t.Context(), d); err != nil {
+		t.Errorf("sent again: %v", err)
+	}
+	s.moved(t, "t1", 1)
+	s.finds(t, d, rail.StatusDelivered)
+}
+
+func endedContext(t *testing.T, s Sending) {
+	ctx, end := context.WithCancel(t.Context())
+	end()
+	d := s.delivery("t1", s.Good)
+	if _, err := s.Rail().Send(ctx, d); err == nil || errors.Is(err, rail.ErrRefused) {
+		t.Errorf("sending: %v", err)
+	}
+	if _, _, err := s.Rail().Lookup(ctx, d); err == nil {
+		t.Error("looking up succeeded")
+	}
+}

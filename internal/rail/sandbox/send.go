@@ -1,0 +1,129 @@
+package sandbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"till/internal/money"
+	"till/internal/rail"
+)
+
+// The destinations that decide what becomes of a transfer; every other one is like OK.
+const (
+	OK              = "ok"
+	Refuse          = "refuse"
+	Fail            = "fail"
+	Return          = "return"
+	Slow            = "slow"
+	UnknownThenOK   = "unknown-then-ok"
+	UnknownThenNone = "unknown-then-none"
+)
+
+// SlowFor is how long a transfer to Slow is on its way.
+const SlowFor = time.Minute
+
+// errLost is what the caller sees of an answer that never came.
+var errLost = errors.New("sandbox: the connection was lost")
+
+// transfer is what the far side knows of one. One that was never taken it does not know.
+type transfer struct {
+	To     string
+	Amount money.Amount
+	At     time.Time // when it was taken
+	Taken  int       // how often its money moved: never more than once
+	Tried  int       // how often it was sent
+}
+
+// Send implements rail.Sender.
+func (r *Rail) Send(ctx context.Context, d rail.Delivery) (rail.Ref, error) {
+	var answer error
+	err := r.update(ctx, func(m rail.Memory) (err error) {
+		answer, err = r.take(m, d)
+		return err
+	})
+	if err == nil {
+		err = answer
+	}
+	if err != nil {
+		return "", err
+	}
+	return refOf(d), nil
+}
+
+// take is the far side: answer is what it says, err that it cannot be asked.
+func (r *Rail) take(m rail.Memory, d rail.Delivery) (answer, err error) {
+	if d.ID == "" || len(d.ID) > maxText || len(d.To) > maxText || d.To == "" || d.Amount.Sign() <= 0 {
+		return fmt.Errorf("sandbox: %w: it is malformed", rail.ErrRefused), nil
+	}
+	if d.To == Refuse {
+		return fmt.Errorf("sandbox: %w: its destination wants that", rail.ErrRefused), nil
+	}
+	var t transfer
+	known, err := load(m, transferKey+d.ID, &t)
+	if err != nil {
+		return nil, err
+	}
+	if known && (t.To != d.To || !t.Amount.Equal(d.Amount)) {
+		return fmt.Errorf("sandbox: %w: the id is that of another transfer", rail.ErrRefused), nil
+	}
+	t.To, t.Amount, t.Tried = d.To, d.Amount, t.Tried+1
+	lost := t.Tried == 1 && (d.To == UnknownThenOK || d.To == UnknownThenNone)
+	if t.Taken == 0 && !(lost && d.To == UnknownThenNone) {
+		t.Taken, t.At = t.Taken+1, r.now()
+		if err := tellOutcome(m, d); err != nil {
+			return nil, err
+		}
+	}
+	if err := save(m, transferKey+d.ID, t); err != nil {
+		return nil, err
+	}
+	if lost {
+		return errLost, nil
+	}
+	return nil, nil
+}
+
+// tellOutcome says by itself what becomes of a transfer, except where somebody must ask.
+func tellOutcome(m rail.Memory, d rail.Delivery) error {
+	outcome := []rail.Status{rail.StatusDelivered}
+	switch d.To {
+	case Fail:
+		outcome = []rail.Status{rail.StatusFailed}
+	case Return:
+		outcome = []rail.Status{rail.StatusDelivered, rail.StatusReturned}
+	case Slow, UnknownThenOK:
+		outcome = nil
+	}
+	for _, status := range outcome {
+		if err := tell(m, rail.Observation{Transfer: &rail.Word{ID: d.ID, Status: status, Ref: refOf(d)}}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Lookup implements rail.Sender. What was sent back was delivered first, and that is what it says: only a
+// word of its own tells of the return.
+func (r *Rail) Lookup(ctx context.Context, d rail.Delivery) (rail.Status, rail.Ref, error) {
+	var t transfer
+	err := r.state.Update(ctx, func(m rail.Memory) error {
+		t = transfer{}
+		_, err := load(m, transferKey+d.ID, &t)
+		return err
+	})
+	switch {
+	case err != nil:
+		return "", "", err
+	case t.Taken == 0:
+		return rail.StatusNone, "", nil
+	case t.To == Fail:
+		return rail.StatusFailed, refOf(d), nil
+	case t.To == Slow && r.now().Sub(t.At) < SlowFor:
+		return rail.StatusSent, refOf(d), nil
+	}
+	return rail.StatusDelivered, refOf(d), nil
+}
+
+func refOf(d rail.Delivery) rail.Ref { return rail.Ref("sbx_" + d.ID) }
