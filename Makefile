@@ -1,7 +1,7 @@
 # Every target that does more than one command is a script in scripts/.
 # ARGS are handed on: make dev ARGS='--addr 127.0.0.1:8080'
 
-.PHONY: test build dev demo lint golden fuzz
+.PHONY: test build dev demo lint golden docs fuzz
 
 test:    ## all tests, after installing what they need
 	@scripts/test
@@ -20,6 +20,9 @@ lint:    ## gofmt, go vet, and staticcheck where it is installed
 
 golden:  ## write the golden files anew; read the diff before committing it
 	@scripts/golden
+
+docs:    ## write the generated documents anew: docs/states.md, docs/ledger.md, the tests' column of docs/cases.md
+	go test -count=1 ./internal/order ./internal/archtest -run Docs -update
 
 fuzz:    ## every fuzz target for FUZZTIME each (default 10s)
 	@scripts/fuzz

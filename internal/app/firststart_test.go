@@ -95,6 +95,21 @@ func TestSecondStartMakesNothing(t *testing.T) {
 	}
 }
 
+// A database that has a merchant, however it came there, is not at its first start.
+func TestFirstStartLeavesADatabaseInUse(t *testing.T) {
+	a := startIn(t, t.TempDir(), "", io.Discard)
+	if err := a.Engine.SaveMerchant(t.Context(), engine.Merchant{ID: "shop", Organisation: "shop", Name: "Shop"}); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), FirstKeysFile)
+	if keys, err := a.FirstStart(t.Context(), path); err != nil || keys != nil || merchants(t, a) != 1 {
+		t.Errorf("%v %v, %d merchants", keys, err, merchants(t, a))
+	}
+	if _, err := os.Stat(path); !os.IsNotExist(err) {
+		t.Errorf("keys were written: %v", err)
+	}
+}
+
 // A crash after the file and before the database: the keys of the file are the ones.
 func TestFirstStartGoesOn(t *testing.T) {
 	dir := t.TempDir()

@@ -3,9 +3,12 @@ package engine
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"strings"
 	"time"
 
 	"till/internal/fault"
+	"till/internal/ledger"
 	"till/internal/order"
 )
 
@@ -18,7 +21,10 @@ type NewOrder struct {
 	PublicID  string
 	Reference string
 	UniqueKey string
-	Network   Network // where it is collected
+
+	Network     Network     // where it is collected; the zero Network when it is collected from the merchant's balance
+	Instrument  Origin      // where the instrument comes from that the payer pays to
+	Destination Destination // where it is delivered to; the zero Destination when delivery is a posting
 
 	// Terms is called in the transaction, with what only the transaction knows. doc is what the dialect
 	// must remember of the order and echo.
@@ -29,6 +35,15 @@ type NewOrder struct {
 	Once   *Once
 	Answer func(o *Order) (status int, body []byte)
 }
+
+// Origin is where an order's instrument comes from.
+type Origin uint8
+
+const (
+	Pooled Origin = iota // the merchant's pool of the network's family
+	Made                 // a reference made for this order alone: the network's prefix and a new id
+	None                 // it has none: the far side knows the order in another way
+)
 
 // Plan is what the terms of an order depend on beside the request.
 type Plan struct {
@@ -48,12 +63,14 @@ type Created struct {
 	Replay *Answer
 }
 
-// Create makes an order that is paid to an instrument of the merchant's pool. Everything is written in
-// one transaction or nothing is: a refused order takes no instrument.
+// Create makes an order. By its terms it is collected from the merchant's balance, at once, or else on the
+// network, from whoever pays to its instrument. Everything is written in one transaction or nothing is: a
+// refused order takes no instrument and no money.
 //
 // Errors: duplicate_reference (Details "existing": the public id of the order that has the unique key),
-// idempotency_conflict, not_configured (the network's rail has never told anything), no_address, and what
-// Terms returns.
+// idempotency_conflict, insufficient_balance, not_configured (the network's rail has never told anything, or
+// the destination's rail serves another mode or nobody), missing_field (a delivery that leaves the house
+// without a destination), no_address, and what Terms returns.
 func (e *Engine) Create(ctx context.Context, n NewOrder) (Created, error) {
 	var made Created
 	want := Keys{
@@ -97,13 +114,6 @@ func (e *Engine) create(tx Tx, n NewOrder) (*Order, error) {
 			return nil, Duplicate(taken.PublicID)
 		}
 	}
-	told, err := tx.Progress(n.Network.Rail)
-	if err != nil {
-		return nil, err
-	}
-	if told == nil || told.Cursor.Horizon.IsZero() {
-		return nil, fault.New(fault.CodeNotConfigured, "the network '"+n.Network.ID+"' is not being watched yet")
-	}
 	clock, err := tx.Clock(n.Scope.Mode)
 	if err != nil {
 		return nil, err
@@ -117,26 +127,66 @@ func (e *Engine) create(tx Tx, n NewOrder) (*Order, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := e.checkDestination(n.Destination, terms, n.Scope.Mode); err != nil {
+		return nil, err
+	}
 
 	o := &Order{
 		Order: order.Order{Terms: terms},
 		ID:    tx.NewID(), PublicID: n.PublicID, Scope: n.Scope, Reference: n.Reference, UniqueKey: n.UniqueKey,
-		Network: n.Network.ID, Rail: n.Network.Rail, Doc: doc,
-		CreatedAt: now, UpdatedAt: now, Head: told.Cursor.Head,
+		Destination: n.Destination, Doc: doc, CreatedAt: now, UpdatedAt: now,
 	}
+	asked := order.Change{Kind: order.Create, Actor: order.ByMerchant}
+	if terms.FromBalance {
+		asked.Payment.External = o.ID
+		asked.Available, err = tx.Balance(terms.Book.Account(ledger.Merchant), terms.Due.Asset(), n.Scope.Mode)
+	} else {
+		err = e.collectOn(tx, o, n)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if _, err := e.apply(tx, o, asked, true); err != nil {
+		return nil, err
+	}
+	return o, nil
+}
+
+// checkDestination refuses a delivery that would go nowhere, or into another mode.
+func (e *Engine) checkDestination(d Destination, t order.Terms, m Mode) error {
+	switch {
+	case t.Instant && d != Destination{}:
+		return errors.New("engine: an order whose delivery is a posting has a destination")
+	case t.Instant:
+		return nil
+	case d.Rail == "" || d.To == "":
+		return fault.New(fault.CodeMissingField, "where the money goes is missing").On("destination")
+	}
+	return e.serves(d.Rail, m)
+}
+
+// collectOn gives the order its rail, and the instrument that its payer pays to.
+func (e *Engine) collectOn(tx Tx, o *Order, n NewOrder) error {
+	told, err := tx.Progress(n.Network.Rail)
+	if err != nil {
+		return err
+	}
+	// Who holds a pooled instrument is a matter of the rail's own time.
+	if told == nil || n.Instrument == Pooled && told.Cursor.Horizon.IsZero() {
+		return fault.New(fault.CodeNotConfigured, "the network '"+n.Network.ID+"' is not being watched yet")
+	}
+	o.Network, o.Rail, o.Head = n.Network.ID, n.Network.Rail, told.Cursor.Head
 	if ahead := told.Cursor.Horizon.Sub(tx.Now()); ahead > 0 {
 		o.Skew = ahead
 	}
 	pool := Pool{Merchant: n.Scope.Merchant, Mode: n.Scope.Mode, Family: n.Network.Family}
-	o.Instrument, err = tx.TakeInstrument(pool, o.ID, told.Cursor.Horizon)
-	if err != nil {
-		return nil, err
+	switch n.Instrument {
+	case Pooled:
+		o.Instrument, err = tx.TakeInstrument(pool, o.ID, told.Cursor.Horizon)
+	case Made:
+		o.Instrument, err = tx.MakeInstrument(pool, n.Network.Prefix+strings.ToUpper(tx.NewID()), o.ID)
 	}
-	_, err = e.apply(tx, o, order.Change{Kind: order.Create, Actor: order.ByMerchant}, true)
-	if err != nil {
-		return nil, err
-	}
-	return o, nil
+	return err
 }
 
 // once finds the remembered answer to a request, if it is still given again.

@@ -8,7 +8,8 @@ import (
 	"till/internal/rail"
 )
 
-// Network is where orders can be collected: a chain with its tokens. It is configuration, not a record.
+// Network is where orders can be collected or delivered: a chain with its tokens, or any other rail with its
+// far side. It is configuration, not a record.
 type Network struct {
 	ID            string // as merchants name it: "ethereum-sepolia"
 	Name          string // for people: "Ethereum Sepolia"
@@ -18,6 +19,9 @@ type Network struct {
 	ChainID       uint64
 	Confirmations int
 	Tokens        []Token
+	Prefix        string // of the references made for orders here, as "SBX-"; "" where instruments come from pools
+	Custodial     bool   // what arrives here is the operator's to hold; else it lies in the merchant's own wallet
+	Simulated     bool   // its payments are made up: never in live mode
 }
 
 // Token is an asset on a network with its contract.
@@ -29,7 +33,7 @@ type Token struct {
 // Network finds a network of the mode. Error: invalid_network.
 func (e *Engine) Network(id string, m Mode) (Network, error) {
 	n, ok := e.networks[id]
-	if !ok || n.Mode != m {
+	if !ok || n.Mode != m || n.Simulated && m == Live {
 		return Network{}, fault.New(fault.CodeInvalidNetwork, "the network '"+id+"' is not supported")
 	}
 	return n, nil
@@ -39,7 +43,7 @@ func (e *Engine) Network(id string, m Mode) (Network, error) {
 func (e *Engine) Networks(m Mode) []Network {
 	var list []Network
 	for _, n := range e.networks {
-		if n.Mode == m {
+		if n.Mode == m && !(n.Simulated && m == Live) {
 			list = append(list, n)
 		}
 	}
@@ -55,4 +59,15 @@ func (n Network) Asset(code string) (money.Asset, error) {
 		}
 	}
 	return money.Asset{}, fault.New(fault.CodeInvalidCurrency, "the currency '"+code+"' is not available on '"+n.ID+"'")
+}
+
+// serves refuses a rail that is no network's of the mode: what is sent crosses no mode. Error:
+// not_configured.
+func (e *Engine) serves(r rail.Name, m Mode) error {
+	for _, n := range e.Networks(m) {
+		if n.Rail == r {
+			return nil
+		}
+	}
+	return fault.New(fault.CodeNotConfigured, "the rail '"+string(r)+"' is not available")
 }

@@ -6,12 +6,13 @@ import (
 	"fmt"
 	"time"
 
+	"till/internal/fault"
 	"till/internal/ledger"
 	"till/internal/order"
 	"till/internal/rail"
 )
 
-// Report is one word of a rail: how far it has told everything, and what it saw on the way.
+// Report is what a rail tells at once: how far it has told everything, and what it saw on the way.
 type Report struct {
 	Progress Progress
 	Seen     []rail.Observation
@@ -20,10 +21,17 @@ type Report struct {
 // Observe books what a rail saw and moves its cursor, in one transaction: a cursor that moved has told
 // everything before it, and a crash in between tells it again. An observation is never refused.
 //
-// Error: version_conflict when another watcher has taken over the rail.
+// Errors: version_conflict when another watcher has taken over the rail; forbidden when the rail makes its
+// payments up and the mode is live.
 func (e *Engine) Observe(ctx context.Context, n Network, r Report) error {
+	if n.Simulated && n.Mode == Live {
+		return fault.New(fault.CodeForbidden, "a live mode takes no simulated payment")
+	}
 	want := Keys{}
 	for _, s := range r.Seen {
+		if s.Transfer != nil {
+			continue
+		}
 		want.Payments = append(want.Payments, order.PaymentKey{Rail: string(n.Rail), External: s.External})
 	}
 	return e.update(ctx, want, func(tx Tx) error {
@@ -31,7 +39,13 @@ func (e *Engine) Observe(ctx context.Context, n Network, r Report) error {
 			return err
 		}
 		for _, s := range r.Seen {
-			if err := e.observe(tx, n, s); err != nil {
+			var err error
+			if s.Transfer != nil {
+				err = e.transferTold(tx, n, *s.Transfer)
+			} else {
+				err = e.observe(tx, n, s)
+			}
+			if err != nil {
 				return err
 			}
 		}
@@ -39,8 +53,8 @@ func (e *Engine) Observe(ctx context.Context, n Network, r Report) error {
 	})
 }
 
-// observe finds who owns a payment (the order that was told of it before, else the order that held the
-// instrument at that time, else nobody) and tells the owner.
+// observe finds who owns a payment (the order that was told of it before, else the order of the network's
+// mode that held the instrument at that time, else nobody) and tells the owner.
 func (e *Engine) observe(tx Tx, n Network, s rail.Observation) error {
 	key := order.PaymentKey{Rail: string(n.Rail), External: s.External}
 	owner, err := tx.OrderByPayment(key)
@@ -64,6 +78,13 @@ func (e *Engine) observe(tx Tx, n Network, s rail.Observation) error {
 			return e.newStray(tx, n, in, s)
 		}
 		owner = hold.OrderID
+		o, err := tx.Order(owner)
+		if err != nil {
+			return err
+		}
+		if o.Scope.Mode != n.Mode { // an address is the same on test networks
+			return e.newStray(tx, n, in, s)
+		}
 	}
 	o, err := tx.Order(owner)
 	if err != nil {
@@ -94,7 +115,7 @@ func (e *Engine) newStray(tx Tx, n Network, in Instrument, s rail.Observation) e
 	}
 	stray := Stray{Mode: n.Mode, Instrument: in, Payment: order.Payment{PaymentKey: order.PaymentKey{Rail: string(n.Rail), External: s.External}}}
 	if pool != nil {
-		stray.Merchant, stray.Mode = pool.Merchant, pool.Mode
+		stray.Merchant = pool.Merchant
 	}
 	return e.observeStray(tx, n, stray, s)
 }
@@ -102,7 +123,11 @@ func (e *Engine) newStray(tx Tx, n Network, in Instrument, s rail.Observation) e
 // observeStray keeps the books of money that no order owns.
 func (e *Engine) observeStray(tx Tx, n Network, stray Stray, s rail.Observation) error {
 	book := ledger.House
-	if stray.Merchant != "" {
+	switch {
+	case stray.Merchant == "":
+	case n.Custodial:
+		book = ledger.Owed(stray.Merchant)
+	default:
 		book = ledger.Wallet(stray.Merchant)
 	}
 	clock, err := tx.Clock(stray.Mode)

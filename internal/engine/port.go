@@ -25,6 +25,12 @@ type Store interface {
 	View(ctx context.Context, fn func(Reader) error) error
 }
 
+// What a store speaks of a rail, under names of its own port: a store imports no rail.
+type (
+	RailName = rail.Name
+	RailItem = rail.Item
+)
+
 // Keys names what a transaction will read.
 type Keys struct {
 	Orders   []string // internal ids
@@ -58,8 +64,9 @@ type Tx interface {
 	Order(id string) (*Order, error)                   // not_found
 	OrderByUnique(k UniqueKey) (*Order, error)         // nil when there is none
 	OrderByPayment(k order.PaymentKey) (string, error) // the owning order's id; "" when unknown or a stray
+	OrderByTransfer(id string) (string, error)         // the owning order's id; "" when unknown
 	Stray(k order.PaymentKey) (*Stray, error)          // nil when there is none
-	HoldAt(in Instrument, at time.Time) (*Hold, error) // the latest hold with From before at, else nil
+	HoldAt(in Instrument, at time.Time) (*Hold, error) // the latest hold with From not after at, else nil
 	InstrumentPool(in Instrument) (*Pool, error)       // nil when unknown
 	Answer(k AnswerKey) (*Answer, error)               // nil when there is none
 	Settings(s SettingScope) (map[string]json.RawMessage, error)
@@ -71,6 +78,9 @@ type Tx interface {
 	// import first, then the one at rest longest. It goes back by itself when fn fails. no_address when
 	// there is none.
 	TakeInstrument(p Pool, orderID string, from time.Time) (Instrument, error)
+	// MakeInstrument makes an instrument of the pool that is the order's from the beginning of time and never
+	// another's. An error when the value exists.
+	MakeInstrument(p Pool, value, orderID string) (Instrument, error)
 	// FreeInstrument ends the order's hold; the instrument may be handed out again from restUntil on.
 	FreeInstrument(in Instrument, orderID string, at, restUntil time.Time) error
 	// ImportInstruments adds instruments to a pool; those the pool has already are left alone; one that
@@ -87,6 +97,8 @@ type Tx interface {
 
 	SaveProgress(p Progress) error                                       // version_conflict when the stored fence is larger
 	SaveSetting(s SettingScope, key string, value json.RawMessage) error // nil value deletes
+	RailState(r rail.Name, key string) ([]byte, error)                   // nil when there is none
+	SaveRailState(r rail.Name, key string, value []byte) error           // nil value deletes
 	MoveClock(m Mode, to ClockMove) error                                // never backwards
 
 	SaveMerchant(m Merchant) error
@@ -137,6 +149,13 @@ type Reader interface {
 	Merchants() ([]Merchant, error)
 	KeyByHash(hash string) (*Key, error) // nil when there is none
 
+	// For rails: what one keeps under keys with the prefix, by key, behind the given key.
+	RailStates(r rail.Name, prefix, after string, limit int) ([]rail.Item, error)
+
+	// For operators.
+	Aside(m Mode, after string, limit int) ([]Order, error)    // orders with money in suspense or a shortfall, by id
+	Strays(after order.PaymentKey, limit int) ([]Stray, error) // money of no order, of every mode, by rail and external id
+
 	// For watchers.
 	KnownInstruments(f Family, values []string) (map[string]bool, error)
 	FewInstruments(f Family, max int) ([]string, error)               // all values when at most max, else nil
@@ -148,6 +167,12 @@ type Reader interface {
 	// deadline and id, behind the given one; the zero Due begins. An order whose Through is past both
 	// deadlines has none left and is not due.
 	Due(m Mode, r rail.Name, through time.Time, after Due, limit int) ([]Due, error)
+	// OrdersToSend returns orders whose delivery on the rail waits to be sent (SendAt is not after now), by
+	// SendAt and id, behind the given one.
+	OrdersToSend(r rail.Name, now time.Time, after Due, limit int) ([]Due, error)
+	// TransfersToWork returns transfers in flight on the rail whose next look is not after now, by that time and
+	// id, behind the given one.
+	TransfersToWork(r rail.Name, now time.Time, after Due, limit int) ([]DueTransfer, error)
 	UntoldEvents(limit int) ([]Event, error) // oldest first
 	// DueEndpoints returns the ids of endpoints, also of deleted ones, that have a pending message with
 	// NextAt not after now, by id, behind the given one. Its cost follows the number of endpoints with
@@ -157,10 +182,16 @@ type Reader interface {
 	DueMessages(endpoint string, now time.Time, limit int) ([]Message, error)
 }
 
-// Due is an order for which time may have run out, and its place in that queue.
+// Due is an order for which there is something to do, and its place in that queue.
 type Due struct {
-	At time.Time // its next deadline
+	At time.Time // since when: its next deadline, or SendAt
 	ID string    // of the order
+}
+
+// DueTransfer is a transfer to look at, and its place in that queue: ID is the transfer's.
+type DueTransfer struct {
+	Due
+	OrderID string
 }
 
 // InstrumentRow is one instrument as operators see it.

@@ -42,6 +42,10 @@ type Order struct {
 	Instrument Instrument    // the address, reference or account it is paid to; zero: none
 	Skew       time.Duration // how far the rail's clock was ahead of ours at creation; taken off value times
 
+	Destination Destination        `json:",omitzero"`  // where it is delivered to, when delivery leaves the house
+	SendAt      time.Time          `json:",omitzero"`  // true time from which a worker may send it; zero: nothing waits to be sent
+	Sendings    map[string]Sending `json:",omitempty"` // what surrounds its transfers, by their ids
+
 	CreatedAt time.Time // on the mode's clock
 	UpdatedAt time.Time
 	EndedAt   time.Time        // when it became terminal; zero: not yet
@@ -53,6 +57,21 @@ type Order struct {
 	Doc      json.RawMessage // what the dialect must remember and echo; the engine never reads it
 
 	Head uint64 // the rail's head at reading, for confirmations; not stored
+}
+
+// Destination is where money goes that leaves the house: a rail, and an address or account there in the
+// rail's canonical spelling.
+type Destination struct {
+	Rail rail.Name
+	To   string
+}
+
+// Sending is what surrounds a transfer: where it goes, and when a worker looks at it next.
+type Sending struct {
+	Destination
+	Ref   rail.Ref  `json:",omitempty"` // the far side's id, once it is told
+	Look  time.Time `json:",omitzero"`  // true time of the next look; zero: it is not in flight
+	Looks int       `json:",omitempty"` // how often it was looked at
 }
 
 // Received is the sum of confirmed payments in Due's asset that counted.

@@ -121,7 +121,6 @@ var benchAsset = money.MustAsset("USDT", "testnet", 6)
 // BenchmarkViewOrder reads one order by its public id, the way a merchant polls.
 func BenchmarkViewOrder(b *testing.B) {
 	s := openTest(b, filepath.Join(b.TempDir(), "till.db"), Options{})
-	scope := engine.Scope{Merchant: "m0", Mode: engine.Sandbox, Dialect: "one"}
 	err := s.Update(context.Background(), engine.Keys{}, func(tx engine.Tx) error {
 		for i := range 1000 {
 			o := testOrder(tx)
@@ -138,7 +137,7 @@ func BenchmarkViewOrder(b *testing.B) {
 	ctx, cancel := context.WithCancel(context.Background()) // as a request has
 	defer cancel()
 	for n := 0; b.Loop(); n++ {
-		err := s.View(ctx, func(rd engine.Reader) error { _, err := rd.OrderByPublic(scope, strconv.Itoa(n%1000)); return err })
+		err := s.View(ctx, func(rd engine.Reader) error { _, err := rd.OrderByPublic(testScope, strconv.Itoa(n%1000)); return err })
 		if err != nil {
 			b.Fatal(err)
 		}

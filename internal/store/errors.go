@@ -56,6 +56,12 @@ func unsound(err error) bool {
 	return code == sqlite3.SQLITE_IOERR || code == sqlite3.SQLITE_CORRUPT || code == sqlite3.SQLITE_NOTADB
 }
 
+// refused says that a COMMIT which failed like this certainly changed nothing.
+func refused(err error) bool {
+	code := primaryCode(err)
+	return code == sqlite3.SQLITE_FULL || code == sqlite3.SQLITE_BUSY || code == sqlite3.SQLITE_READONLY
+}
+
 // primaryCode is SQLite's result code without its extension, 0 for other errors.
 func primaryCode(err error) int {
 	if e, ok := errors.AsType[*sqlite.Error](err); ok {

@@ -12,7 +12,6 @@ import (
 
 	"till/internal/engine"
 	"till/internal/order"
-	"till/internal/rail"
 )
 
 // flush writes what the group's callers recorded: tables in a fixed order, rows in the order of their keys,
@@ -20,8 +19,8 @@ import (
 // the group saw it is a conflict.
 func (g *group) flush() error {
 	steps := []func() error{
-		g.flushOrders, g.flushPayments, g.flushInstruments, g.flushHolds, g.flushLedger, g.flushEvents,
-		g.flushAnswers, g.flushSettings, g.flushProgress, g.flushAdministration, g.flushMessages, g.flushMarks,
+		g.flushOrders, g.flushTransfers, g.flushPayments, g.flushInstruments, g.flushHolds, g.flushLedger, g.flushEvents,
+		g.flushAnswers, g.flushSettings, g.flushProgress, g.flushMemory, g.flushAdministration, g.flushMessages, g.flushMarks,
 	}
 	for _, step := range steps {
 		if err := step(); err != nil {
@@ -117,9 +116,10 @@ func (g *group) insertOrder(o *engine.Order, scope int64) error {
 	if o.UniqueKey != "" {
 		unique = o.UniqueKey
 	}
+	sendRail, sendAt := sendColumns(o)
 	return g.write("order "+o.ID, insertOrder, o.ID, o.PublicID, scope, o.Number, unique, strings.ToLower(o.Reference), string(o.Scope.Mode),
 		string(o.Rail), o.Network, string(o.State), o.Terms.Due.Asset().Code(), amountKey(o), nextDeadline(o),
-		micros(o.CreatedAt), micros(o.UpdatedAt), o.Version, body, string(o.Doc))
+		sendRail, sendAt, flag(o.Aside()), micros(o.CreatedAt), micros(o.UpdatedAt), o.Version, body, string(o.Doc))
 }
 
 func (g *group) updateOrder(o *engine.Order, was int64) error {
@@ -127,8 +127,9 @@ func (g *group) updateOrder(o *engine.Order, was int64) error {
 	if err != nil {
 		return err
 	}
+	sendRail, sendAt := sendColumns(o)
 	return g.write("order "+o.ID, updateOrder, strings.ToLower(o.Reference), string(o.Rail), o.Network, string(o.State), o.Terms.Due.Asset().Code(),
-		amountKey(o), nextDeadline(o), micros(o.UpdatedAt), o.Version, body, string(o.Doc), o.ID, was)
+		amountKey(o), nextDeadline(o), sendRail, sendAt, flag(o.Aside()), micros(o.UpdatedAt), o.Version, body, string(o.Doc), o.ID, was)
 }
 
 // orderBody is the record as JSON. The dialect's document is kept beside it, for its bytes must not change;
@@ -209,7 +210,7 @@ func (g *group) flushInstruments() error {
 			index = *row.imported.DerivationIndex
 		}
 		err := g.write("instrument "+row.imported.Value, insertInstrument, row.number, string(row.pool.Family), row.imported.Value,
-			row.pool.Merchant, string(row.pool.Mode), index, row.imported.MasterPublicKey, micros(g.now))
+			row.pool.Merchant, string(row.pool.Mode), index, row.imported.MasterPublicKey, flag(row.made), micros(g.now))
 		if err != nil {
 			return err
 		}
@@ -381,7 +382,7 @@ func sortedKeys(m map[string]json.RawMessage) []string {
 }
 
 func (g *group) flushProgress() error {
-	return inOrder(&g.progress, cmp.Compare, func(r rail.Name, _, now *engine.Progress) error {
+	return inOrder(&g.progress, cmp.Compare, func(r engine.RailName, _, now *engine.Progress) error {
 		return g.write("the progress of "+string(r), upsertProgress, string(r), blob(now.Cursor.State), micros(now.Cursor.Horizon), int64(now.Cursor.Head), now.Fence)
 	})
 }

@@ -215,7 +215,7 @@ func (g *group) end() error {
 	}
 	if err := g.db.commit(); err != nil {
 		g.undo(err)
-		if unsound(err) || !g.db.refused(err) {
+		if !isConflict(err) && !refused(err) {
 			g.store.breakDown(err)
 			return fault.New(fault.CodeCommitUnknown, "It is not known whether the change was saved.").Retry(time.Second).Because(err)
 		}
@@ -226,7 +226,7 @@ func (g *group) end() error {
 		g.store.scopes.Store(scope, id)
 	}
 	for _, row := range g.instruments.group {
-		if row.number > 0 {
+		if row.number > 0 && !row.made {
 			g.store.pools.list(row.pool).moreNew = true
 		}
 	}

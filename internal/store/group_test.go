@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -61,12 +62,14 @@ func testStore(t *testing.T) *Store {
 	return openTest(t, filepath.Join(t.TempDir(), "till.db"), Options{})
 }
 
+var testScope = engine.Scope{Merchant: "m0", Mode: engine.Sandbox, Dialect: "one"}
+
 // testOrder is an order of merchant m0 that is ready to be inserted.
 func testOrder(tx engine.Tx) *engine.Order {
 	book := ledger.Owed("m0")
 	return &engine.Order{
 		Order: order.Order{State: order.Waiting, Terms: order.Terms{Book: book, To: book.Account(ledger.Merchant), Due: money.FromInt(benchAsset, 100)}},
-		ID:    tx.NewID(), PublicID: "ord_" + tx.NewID(), Scope: engine.Scope{Merchant: "m0", Mode: engine.Sandbox, Dialect: "one"}, CreatedAt: tx.Now(), UpdatedAt: tx.Now(),
+		ID:    tx.NewID(), PublicID: "ord_" + tx.NewID(), Scope: testScope, CreatedAt: tx.Now(), UpdatedAt: tx.Now(),
 	}
 }
 
@@ -172,6 +175,55 @@ func TestInstrumentHeldByAnotherProcess(t *testing.T) {
 	}
 	if err := update(2); !fault.Is(err, fault.CodeNoAddress) {
 		t.Errorf("the pool is used up: %s, %v", got[2], err)
+	}
+}
+
+// A group that is computed again claims and hands out again what it had: nothing twice, nothing lost.
+func TestGroupIsComputedAgain(t *testing.T) {
+	s := openTest(t, filepath.Join(t.TempDir(), "till.db"), Options{Block: 2})
+	pool := benchPool(0)
+	importRange(t, s, pool, 6)
+	failed := 0
+	var everySecond func() error
+	everySecond = func() error {
+		if failed++; failed%2 == 1 {
+			return &conflict{what: "another process, says the test"}
+		}
+		s.writer.onCommit = nil
+		defer func() { s.writer.onCommit = everySecond }()
+		return s.writer.commit()
+	}
+	s.writer.onCommit = everySecond
+	var got []string
+	for range 6 {
+		var in engine.Instrument
+		err := s.Update(context.Background(), engine.Keys{}, func(tx engine.Tx) (err error) {
+			in, err = tx.TakeInstrument(pool, tx.NewID(), tx.Now())
+			return errors.Join(err, tx.InsertOrder(testOrder(tx)))
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, in.Value)
+	}
+	for i, value := range got {
+		if value != fmt.Sprintf("0xm0%036x", i) {
+			t.Errorf("handed out %v", got)
+			break
+		}
+	}
+	if n := s.Stats().Conflicts; n == 0 || n > 6 {
+		t.Errorf("%d conflicts", n)
+	}
+	err := s.View(context.Background(), func(rd engine.Reader) error {
+		page, err := rd.Orders(engine.Filter{Scope: testScope, Page: 1, Limit: 10})
+		if page.Total != 6 || len(page.Orders) != 6 {
+			t.Errorf("%d orders listed, %d counted", len(page.Orders), page.Total)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -303,6 +355,46 @@ func TestDiskFull(t *testing.T) {
 	}
 }
 
+// A view that waits for a reader is told that the server stops, while those that run are waited for.
+func TestCloseWhileReadersAreBusy(t *testing.T) {
+	s := testStore(t)
+	release := make(chan bool)
+	var running atomic.Int64
+	errs := make(chan error, cap(s.idle))
+	for range cap(s.idle) {
+		go func() {
+			errs <- s.View(context.Background(), func(rd engine.Reader) error {
+				running.Add(1)
+				<-release
+				_, err := rd.Merchants()
+				return err
+			})
+		}()
+	}
+	waitFor(t, func() bool { return running.Load() == int64(cap(s.idle)) })
+	waiting := make(chan error, 1)
+	go func() { waiting <- s.View(context.Background(), func(engine.Reader) error { return nil }) }()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Millisecond)
+	defer cancel()
+	if err := s.View(ctx, func(engine.Reader) error { return nil }); err != context.DeadlineExceeded {
+		t.Errorf("a view whose time ends while it waits: %v", err)
+	}
+	closed := make(chan error, 1)
+	go func() { closed <- s.Close() }()
+	if err := <-waiting; !fault.Is(err, fault.CodeOverloaded) {
+		t.Errorf("the view that waited: %v", err)
+	}
+	close(release)
+	for range cap(errs) {
+		if err := <-errs; err != nil {
+			t.Errorf("a running view: %v", err)
+		}
+	}
+	if err := <-closed; err != nil {
+		t.Error(err)
+	}
+}
+
 func TestFullQueue(t *testing.T) {
 	s := testStore(t)
 	begun, release := make(chan bool), make(chan bool)
@@ -407,7 +499,7 @@ func TestTransactionCannotBeKept(t *testing.T) {
 
 // cloneOrder must copy everything that two orders could share: a new field of such a type belongs here and there.
 func TestCloneCopiesEverythingShared(t *testing.T) {
-	known := map[string]bool{"Attempts": true, "Transfers": true, "Reviews": true, "Reviews.Missing": true, "Balances": true, "Payments": true, "Doc": true}
+	known := map[string]bool{"Attempts": true, "Transfers": true, "Reviews": true, "Reviews.Missing": true, "Balances": true, "Payments": true, "Doc": true, "Sendings": true}
 	immutable := map[reflect.Type]bool{reflect.TypeFor[money.Amount](): true, reflect.TypeFor[time.Time](): true}
 	var walk func(t reflect.Type, path string)
 	walk = func(rt reflect.Type, path string) {
@@ -423,12 +515,12 @@ func TestCloneCopiesEverythingShared(t *testing.T) {
 				}
 				walk(f.Type, name)
 			}
-		case reflect.Slice:
+		case reflect.Slice, reflect.Map:
 			if !known[path] {
 				t.Errorf("%s is shared between an order and its copy", path)
 			}
 			walk(rt.Elem(), path)
-		case reflect.Map, reflect.Pointer, reflect.Interface, reflect.Chan, reflect.Func:
+		case reflect.Pointer, reflect.Interface, reflect.Chan, reflect.Func:
 			t.Errorf("%s is shared between an order and its copy", path)
 		}
 	}

@@ -281,7 +281,14 @@ func TestClaimsOfADeadProcessAreFreed(t *testing.T) {
 	n := 3*claimScan + 7
 	for life := range 3 {
 		s := openTest(t, path, Options{Block: 2*claimScan + 3})
-		importRange(t, s, pool, n)
+		var claimed, held int
+		if err := s.readers.QueryRow(`SELECT (SELECT COUNT(*) FROM instruments WHERE claim <> ''), (SELECT COUNT(*) FROM holds)`).Scan(&claimed, &held); err != nil {
+			t.Fatal(err)
+		}
+		if claimed != held || held != life {
+			t.Errorf("life %d begins with %d claims, %d held", life, claimed, held)
+		}
+		importRange(t, s, pool, n) // new to the first life only
 		err := s.Update(context.Background(), engine.Keys{}, func(tx engine.Tx) error {
 			in, err := tx.TakeInstrument(pool, "order"+strconv.Itoa(life), time.Unix(1, 0))
 			if err == nil && in.Value != fmt.Sprintf("0xm0%036x", life) {

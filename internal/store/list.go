@@ -17,6 +17,8 @@ import (
 // listTime bounds a list whose cost grows with the history it looks through.
 const listTime = time.Second
 
+var errPage = fault.New(fault.CodeInvalidPage, "The page and the limit are at least 1.")
+
 // Orders implements engine.Reader. Without a filter, by states and by creation time a page and its total
 // cost the same however many orders there are: the total comes from order_counts, the page from an index,
 // entered near its first row. Other filters and sorts look through the orders that remain, for a second at

@@ -12,7 +12,6 @@ import (
 	"till/internal/engine"
 	"till/internal/money"
 	"till/internal/order"
-	"till/internal/rail"
 )
 
 // What the writer's groups and the readers ask alike. Functions that begin with "query" read the database
@@ -506,7 +505,7 @@ func queryClock(q queryer, m engine.Mode) (engine.Clock, error) {
 }
 
 // watched is how far a rail's watcher is, nil when it never told anything.
-func (g *group) watched(r rail.Name) (*engine.Progress, error) {
+func (g *group) watched(r engine.RailName) (*engine.Progress, error) {
 	if p, ok := g.progress.get(r); ok {
 		return p, nil
 	}
@@ -517,7 +516,7 @@ func (g *group) watched(r rail.Name) (*engine.Progress, error) {
 	return p, err
 }
 
-func queryProgress(q queryer, r rail.Name) (*engine.Progress, error) {
+func queryProgress(q queryer, r engine.RailName) (*engine.Progress, error) {
 	var found *engine.Progress
 	err := scan(q, selectProgress, []any{string(r)}, func(rows *sql.Rows) error {
 		found = &engine.Progress{Rail: r}

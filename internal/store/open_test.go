@@ -64,7 +64,6 @@ func TestBackupDuringWrites(t *testing.T) {
 			inserted.Add(1)
 		}
 	}()
-	scope := engine.Scope{Merchant: "m0", Mode: engine.Sandbox, Dialect: "one"}
 	for i := range 3 {
 		waitFor(t, func() bool { return inserted.Load() >= int64(50*(i+1)) })
 		to := filepath.Join(dir, fmt.Sprintf("copy'%d.db", i))
@@ -77,7 +76,7 @@ func TestBackupDuringWrites(t *testing.T) {
 		}
 		restored := openTest(t, to, Options{})
 		err := restored.View(context.Background(), func(rd engine.Reader) error {
-			page, err := rd.Orders(engine.Filter{Scope: scope, Page: 1, Limit: 100000})
+			page, err := rd.Orders(engine.Filter{Scope: testScope, Page: 1, Limit: 100000})
 			if page.Total < least || int64(len(page.Orders)) != page.Total {
 				t.Errorf("the copy has %d of %d orders and counts %d", len(page.Orders), least, page.Total)
 			}

@@ -8,7 +8,6 @@ import (
 	"till/internal/ledger"
 	"till/internal/money"
 	"till/internal/order"
-	"till/internal/rail"
 )
 
 // A shelf holds one noun during a group: as the database has it, with what earlier callers of the group
@@ -84,11 +83,13 @@ type overlay struct {
 	answers     shelf[engine.AnswerKey, *engine.Answer]
 	settings    shelf[engine.SettingScope, map[string]json.RawMessage]
 	clocks      shelf[engine.Mode, engine.Clock]
-	progress    shelf[rail.Name, *engine.Progress]
+	progress    shelf[engine.RailName, *engine.Progress]
 	marks       shelf[string, int64]
 	instruments shelf[engine.Instrument, instrumentRow]
 	holds       shelf[engine.Instrument, []holdRow]
 	rests       shelf[engine.Instrument, rest]
+	transfers   shelf[string, string] // whose it is: the order's id
+	memory      shelf[railKey, []byte]
 
 	entries   list[engine.Entry]
 	events    list[eventRow]
@@ -129,6 +130,7 @@ type instrumentRow struct {
 	pool     engine.Pool
 	number   int64 // above zero: imported by this group
 	imported engine.Imported
+	made     bool // for one order alone: no pool hands it out
 }
 
 // holdRow is a hold this group began or ended.
@@ -156,10 +158,10 @@ type layer interface {
 	empty() bool
 }
 
-func (o *overlay) layers() [20]layer {
-	return [20]layer{
+func (o *overlay) layers() [22]layer {
+	return [22]layer{
 		&o.orders, &o.unique, &o.numbers, &o.payments, &o.deltas, &o.answers, &o.settings, &o.clocks, &o.progress, &o.marks,
-		&o.instruments, &o.holds, &o.rests, &o.entries, &o.events, &o.told, &o.merchants, &o.keys, &o.endpoints, &o.messages,
+		&o.instruments, &o.holds, &o.rests, &o.transfers, &o.memory, &o.entries, &o.events, &o.told, &o.merchants, &o.keys, &o.endpoints, &o.messages,
 	}
 }
 

@@ -54,10 +54,11 @@ const (
 	selectOrdersDue      = `SELECT next_deadline, id FROM orders WHERE mode = $1 AND rail = $2 AND next_deadline < $3 AND (next_deadline, id) > ($4, $5)
 		ORDER BY next_deadline, id LIMIT $6`
 	insertOrder = `INSERT INTO orders (id, public_id, scope_id, number, unique_key, reference_lower, mode, rail, network, state, asset_code,
-		amount_key, next_deadline, created_at, updated_at, version, body, doc)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18) ON CONFLICT DO NOTHING`
+		amount_key, next_deadline, send_rail, send_at, aside, created_at, updated_at, version, body, doc)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21) ON CONFLICT DO NOTHING`
 	updateOrder = `UPDATE orders SET reference_lower = $1, rail = $2, network = $3, state = $4, asset_code = $5, amount_key = $6,
-		next_deadline = $7, updated_at = $8, version = $9, body = $10, doc = $11 WHERE id = $12 AND version = $13`
+		next_deadline = $7, send_rail = $8, send_at = $9, aside = $10, updated_at = $11, version = $12, body = $13, doc = $14
+		WHERE id = $15 AND version = $16`
 	addOrderCount = `INSERT INTO order_counts (scope_id, state, bucket, n) VALUES ($1, $2, $3, $4)
 		ON CONFLICT (scope_id, state, bucket) DO UPDATE SET n = order_counts.n + excluded.n`
 )
@@ -116,7 +117,7 @@ const (
 const (
 	selectInstruments = `SELECT family, value, merchant, mode FROM instruments WHERE {any}`
 	insertInstrument  = `INSERT INTO instruments (number, family, value, merchant, mode, derivation_index, master_public_key, archived, claim, rest_since, rest_until, created_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, 0, '', 0, 0, $8) ON CONFLICT DO NOTHING`
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, '', 0, 0, $9) ON CONFLICT DO NOTHING`
 	restInstrument = `UPDATE instruments SET claim = '', rest_since = $1, rest_until = $2 WHERE family = $3 AND value = $4`
 
 	claimNewInstruments = `UPDATE instruments SET claim = $1 WHERE number IN (
@@ -140,7 +141,7 @@ const (
 	selectKnownInstruments = `SELECT value FROM instruments WHERE {any}`
 	selectSomeInstruments  = `SELECT value FROM instruments WHERE family = $1 ORDER BY value LIMIT $2`
 
-	selectHoldAt   = `SELECT order_id, from_at, to_at FROM holds WHERE family = $1 AND value = $2 AND from_at < $3 ORDER BY from_at DESC, order_id DESC LIMIT 1`
+	selectHoldAt   = `SELECT order_id, from_at, to_at FROM holds WHERE family = $1 AND value = $2 AND from_at <= $3 ORDER BY from_at DESC, order_id DESC LIMIT 1`
 	selectHoldOpen = `SELECT order_id, from_at, to_at FROM holds WHERE family = $1 AND value = $2 AND to_at = 0`
 	insertHold     = `INSERT INTO holds (family, value, from_at, order_id, to_at) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING`
 	endHold        = `UPDATE holds SET to_at = $1 WHERE family = $2 AND value = $3 AND from_at = $4 AND order_id = $5 AND to_at = 0`

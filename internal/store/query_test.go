@@ -37,6 +37,14 @@ func TestQueriesUseIndexes(t *testing.T) {
 		{match(selectPayments, "rail", "external"), "PRIMARY KEY"},
 		{match(selectPaymentsOfOrder, "order_id"), "payments_order"},
 		{selectPaymentsSince, "payments_standing"},
+		{selectOrdersToSend, "orders_send"},
+		{selectTransfersDue, "transfers_look"},
+		{selectTransferOwner, "PRIMARY KEY"},
+		{selectOrdersAside, "orders_aside"},
+		{selectStrays, "payments_stray"},
+		{selectRailState, "PRIMARY KEY"},
+		{selectRailStates, "PRIMARY KEY"},
+		{updateRailState, "PRIMARY KEY"},
 		{updatePayment, "PRIMARY KEY"},
 		{selectEventsOfOrder, "events_order"},
 		{selectEventsUntold, "events_untold"},
@@ -96,7 +104,6 @@ func TestQueriesUseIndexes(t *testing.T) {
 func TestListsOverManyBuckets(t *testing.T) {
 	now := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
 	s := openTest(t, filepath.Join(t.TempDir(), "till.db"), Options{Now: func() time.Time { return now }})
-	scope := engine.Scope{Merchant: "m0", Mode: engine.Sandbox, Dialect: "one"}
 	const n = 2<<bucketBits + 300
 	random := rand.New(rand.NewPCG(3, 4))
 	states := make([]order.State, n+1) // by number
@@ -164,7 +171,7 @@ func TestListsOverManyBuckets(t *testing.T) {
 	for _, down := range []bool{false, true} {
 		for _, list := range [][]order.State{nil, {order.Completed}, {order.Held}, {order.Held, order.Waiting}} {
 			for _, bounds := range [][2]time.Time{{}, {created[100], time.Time{}}, {time.Time{}, created[5000]}, {created[3000], created[8400]}, {created[4200], created[4300]}} {
-				check(engine.Filter{Scope: scope, States: list, CreatedAfter: bounds[0], CreatedBefore: bounds[1], Descending: down, Limit: 97})
+				check(engine.Filter{Scope: testScope, States: list, CreatedAfter: bounds[0], CreatedBefore: bounds[1], Descending: down, Limit: 97})
 			}
 		}
 	}

@@ -8,10 +8,8 @@ import (
 	"time"
 
 	"till/internal/engine"
-	"till/internal/fault"
 	"till/internal/ledger"
 	"till/internal/order"
-	"till/internal/rail"
 )
 
 // reader is one consistent view of the database. It implements engine.Reader.
@@ -77,7 +75,7 @@ func oneOrder(query func(found func(*engine.Order)) error) (*engine.Order, error
 	return o, nil
 }
 
-func (r *reader) Due(m engine.Mode, on rail.Name, through time.Time, after engine.Due, limit int) ([]engine.Due, error) {
+func (r *reader) Due(m engine.Mode, on engine.RailName, through time.Time, after engine.Due, limit int) ([]engine.Due, error) {
 	var found []engine.Due
 	args := []any{string(m), string(on), micros(through), micros(after.At), after.ID, limit}
 	err := scan(r, selectOrdersDue, args, func(rows *sql.Rows) error {
@@ -91,7 +89,7 @@ func (r *reader) Due(m engine.Mode, on rail.Name, through time.Time, after engin
 	return found, err
 }
 
-func (r *reader) PaymentsSince(on rail.Name, block uint64) ([]order.Payment, error) {
+func (r *reader) PaymentsSince(on engine.RailName, block uint64) ([]order.Payment, error) {
 	var found []order.Payment
 	err := scan(r, selectPaymentsSince, []any{string(on), int64(block)}, func(rows *sql.Rows) error {
 		row, err := scanPayment(rows)
@@ -182,7 +180,7 @@ func (r *reader) Settings(s engine.SettingScope) (map[string]json.RawMessage, er
 
 func (r *reader) Clock(m engine.Mode) (engine.Clock, error) { return queryClock(r, m) }
 
-func (r *reader) Progress(on rail.Name) (*engine.Progress, error) { return queryProgress(r, on) }
+func (r *reader) Progress(on engine.RailName) (*engine.Progress, error) { return queryProgress(r, on) }
 
 // Instruments.
 
@@ -376,5 +374,3 @@ func (r *reader) messages(query string, args ...any) ([]engine.Message, error) {
 	})
 	return found, err
 }
-
-var errPage = fault.New(fault.CodeInvalidPage, "The page and the limit are at least 1.")

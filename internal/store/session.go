@@ -5,8 +5,6 @@ import (
 	"database/sql"
 	"fmt"
 	"sync/atomic"
-
-	sqlite3 "modernc.org/sqlite/lib"
 )
 
 // maxStatements bounds what a session keeps prepared: lists with filters have many forms.
@@ -94,12 +92,6 @@ func (s *session) rollback() {
 		s.exec("ROLLBACK")
 		s.inTx = false
 	}
-}
-
-// refused says that a failed COMMIT certainly changed nothing.
-func (s *session) refused(err error) bool {
-	code := primaryCode(err)
-	return code == sqlite3.SQLITE_FULL || code == sqlite3.SQLITE_BUSY || code == sqlite3.SQLITE_CONSTRAINT || code == sqlite3.SQLITE_READONLY
 }
 
 // close frees the connection, where there is one.

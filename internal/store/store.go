@@ -3,9 +3,9 @@
 //
 // A change goes this way: Update queues the call; the writer (group.go) takes all who wait, loads what they
 // named, runs their functions one after another on an overlay in memory (overlay.go, tx.go), and writes the
-// result of the whole group in one durable transaction (flush.go). Reads are in read.go and list.go, the
-// statements in queries.go, the schema in migrations/, free addresses in pool.go, and what is SQLite's own
-// in sqlite.go. storetest holds what every database must do.
+// result of the whole group in one durable transaction (flush.go). Reads are in read.go and list.go, what both
+// ask in load.go, the statements in queries.go, the schema in migrations/, free addresses in pool.go, a
+// connection in session.go, and what is SQLite's own in sqlite.go. storetest holds what every database must do.
 package store
 
 import (

@@ -14,7 +14,6 @@ import (
 	"till/internal/ledger"
 	"till/internal/money"
 	"till/internal/order"
-	"till/internal/rail"
 )
 
 // tx is one caller's view of a group. It implements engine.Tx: writes are recorded in the overlay.
@@ -104,6 +103,9 @@ func (t *tx) InsertOrder(o *engine.Order) error {
 	if err := t.savePayments(nil, o); err != nil {
 		return err
 	}
+	if err := t.saveTransfers(nil, o); err != nil {
+		return err
+	}
 	g.numbers.put(scope, last+1)
 	o.Number, o.Version = last+1, 1
 	g.orders.put(o.ID, cloneOrder(o))
@@ -126,6 +128,9 @@ func (t *tx) SaveOrder(o *engine.Order) error {
 		return fmt.Errorf("order %s: its ids, scope, unique key and creation never change", o.ID)
 	}
 	if err := t.savePayments(was, o); err != nil {
+		return err
+	}
+	if err := t.saveTransfers(was, o); err != nil {
 		return err
 	}
 	o.Version++
@@ -303,7 +308,7 @@ func (t *tx) MoveClock(m engine.Mode, to engine.ClockMove) error {
 	return nil
 }
 
-func (t *tx) Progress(r rail.Name) (*engine.Progress, error) {
+func (t *tx) Progress(r engine.RailName) (*engine.Progress, error) {
 	p, err := t.use().watched(r)
 	if err != nil || p == nil {
 		return nil, err
@@ -469,6 +474,7 @@ func cloneOrder(o *engine.Order) *engine.Order {
 	c := *o
 	c.Attempts = slices.Clone(o.Attempts)
 	c.Transfers = slices.Clone(o.Transfers)
+	c.Sendings = maps.Clone(o.Sendings)
 	c.Reviews = slices.Clone(o.Reviews)
 	for i := range c.Reviews {
 		c.Reviews[i].Missing = slices.Clone(c.Reviews[i].Missing)

@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -149,9 +150,9 @@ func (s *server) order(public string, deadline time.Time) *engine.Order {
 	wallet := ledger.Wallet("m")
 	made, err := s.engine.Create(s.t.Context(), engine.NewOrder{
 		Scope: scope, PublicID: public, Network: network,
-		Terms: func(engine.Plan) (order.Terms, error) {
+		Terms: func(engine.Plan) (order.Terms, json.RawMessage, error) {
 			return order.Terms{Book: wallet, Due: money.FromInt(coin, 1000), To: wallet.Account(ledger.Merchant), OverAny: true,
-				Instant: true, Deadline: deadline}, nil
+				Instant: true, Deadline: deadline}, nil, nil
 		},
 	})
 	s.must(err)

@@ -4,6 +4,7 @@
 //   - watch.go listens to the far side of a rail and books what it tells
 //   - tick.go lets time pass, so that orders expire
 //   - tell.go turns events into messages, one for each endpoint that wants them
+//   - deliver.go sends money that leaves the house, and finds out what became of it
 //   - send.go delivers messages; lane.go is the queue that each endpoint has for itself
 //
 // A loop decides nothing about money and holds no state that a restart would miss: what is left to do
@@ -52,6 +53,7 @@ type Rail struct {
 type Config struct {
 	Engine  *engine.Engine
 	Rails   []Rail
+	Senders []rail.Sender                                      // what deliveries and refunds leave by; none: nothing leaves
 	Tellers map[string]Teller                                  // by the word in Scope.Dialect
 	Open    func(ep engine.Endpoint) ([]webhook.Secret, error) // an endpoint's secrets, the newest first
 	Client  Poster
@@ -69,6 +71,7 @@ type Config struct {
 type Workers struct {
 	Watches []*Watch
 	Ticks   []*Tick
+	Deliver []*Deliver
 	Tell    *Tell
 	Send    *Send
 
@@ -89,6 +92,9 @@ func New(c Config) *Workers {
 				loop: newLoop("watch "+string(r.Network.Rail), nil, c), engine: c.Engine, network: r.Network, watcher: r.Watcher, told: passed,
 			})
 		}
+	}
+	for _, s := range c.Senders {
+		w.Deliver = append(w.Deliver, &Deliver{loop: newLoop("deliver "+string(s.Name()), nil, c), engine: c.Engine, sender: s})
 	}
 	due := NewBell()
 	w.Tell = &Tell{loop: newLoop("tell", c.Events, c), engine: c.Engine, tellers: c.Tellers, due: due, strange: map[string]bool{}}
@@ -114,6 +120,9 @@ func (w *Workers) Start(ctx context.Context) {
 	for _, tick := range w.Ticks {
 		w.running.Go(func() { tick.Run(ctx) })
 	}
+	for _, deliver := range w.Deliver {
+		w.running.Go(func() { deliver.Run(ctx) })
+	}
 	w.running.Go(func() { w.Tell.Run(ctx) })
 	w.running.Go(func() { w.Send.Run(ctx) })
 }
@@ -135,6 +144,9 @@ func (w *Workers) Health() []Status {
 	}
 	for _, tick := range w.Ticks {
 		all = append(all, tick.Status())
+	}
+	for _, deliver := range w.Deliver {
+		all = append(all, deliver.Status())
 	}
 	return append(all, w.Tell.Status(), w.Send.Status())
 }

@@ -31,6 +31,8 @@ func (s *suite) full(tx engine.Tx) *engine.Order {
 	o.Instrument = engine.Instrument{Family: engine.EVM, Value: "0x01"}
 	o.Skew, o.Closing, o.ClosingAt = 1500*time.Nanosecond, order.PaymentKey{Rail: testRail, External: "tx1"}, 77
 	o.EndedAt, o.EventSeq = now, 4
+	o.Destination, o.SendAt = engine.Destination{Rail: "bank", To: "account"}, now
+	o.Sendings = map[string]engine.Sending{"t1": {Destination: o.Destination, Ref: "far", Look: now, Looks: 2}}
 	o.Doc = json.RawMessage("{\"kept\":  \"byte <for> byte \\u00e9\"}")
 	return o
 }

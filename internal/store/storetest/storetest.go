@@ -50,6 +50,14 @@ func Run(t *testing.T, open Opener) {
 		{"payments since a block", paymentsSince},
 		{"deadlines fall due", due},
 
+		{"orders wait to be sent", ordersToSend},
+		{"transfers in flight fall due", transfersToWork},
+		{"a transfer belongs to one order", transferOwners},
+		{"copies of what surrounds a transfer", sendingCopies},
+		{"orders with money aside", ordersAside},
+		{"payments without an owner are listed", strayList},
+		{"the memory of rails", railMemory},
+
 		{"balances are the sum of postings", balances},
 		{"amounts of 78 digits", longAmounts},
 		{"a bad posting is refused", badPosting},
@@ -68,6 +76,7 @@ func Run(t *testing.T, open Opener) {
 		{"an instrument rests on the mode's clock", restOnModeClock},
 		{"instruments of a refused caller go back", handBack},
 		{"importing twice adds nothing", importTwice},
+		{"an instrument made for one order", madeInstruments},
 		{"an instrument has one owner at a time", oneOwner},
 		{"who held an instrument when", holdAt},
 		{"instruments as operators see them", instrumentRows},

@@ -173,7 +173,7 @@ CREATE TABLE progress (
 ) WITHOUT ROWID;
 
 -- claim is the process that may hand the instrument out, '' for none: an order never changes this row.
--- rest_since is when the last hold ended, 0 for an instrument that was never held.
+-- An archived instrument is never handed out. rest_since is when the last hold ended, 0 for an instrument that was never held.
 CREATE TABLE instruments (
 	number INTEGER NOT NULL PRIMARY KEY, -- in the order of import
 	family TEXT NOT NULL,

@@ -1,0 +1,249 @@
+package engine
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"till/internal/fault"
+	"till/internal/ledger"
+	"till/internal/money"
+	"till/internal/order"
+	"till/internal/rail"
+)
+
+// Lease is how long a worker has a transfer for itself: longer than it lets any call of a rail take, so
+// that nobody looks a transfer up while its sending is still on the way.
+const Lease = 2 * time.Minute
+
+// ShortWait is how long an order waits before it is asked again whether its merchant's shortfall is gone.
+const ShortWait = time.Minute
+
+// Job is a transfer that a worker has for itself until its lease ends.
+type Job struct {
+	OrderID string
+	Purpose order.Purpose
+	State   order.TransferState
+	rail.Delivery
+}
+
+// Waiting returns orders that wait to be sent on a rail, the longest waiting first, behind the given one.
+func (e *Engine) Waiting(ctx context.Context, r rail.Name, now time.Time, after Due, limit int) ([]Due, error) {
+	var list []Due
+	err := e.store.View(ctx, func(rd Reader) error {
+		var err error
+		list, err = rd.OrdersToSend(r, now, after, limit)
+		return err
+	})
+	return list, err
+}
+
+// InFlight returns transfers on a rail that are due for a look, the longest due first, behind the given one.
+func (e *Engine) InFlight(ctx context.Context, r rail.Name, now time.Time, after Due, limit int) ([]DueTransfer, error) {
+	var list []DueTransfer
+	err := e.store.View(ctx, func(rd Reader) error {
+		var err error
+		list, err = rd.TransfersToWork(r, now, after, limit)
+		return err
+	})
+	return list, err
+}
+
+// Reserve takes the money of a paid order out of reach, so that the worker may send it: the point of no
+// return, committed before any rail is called. The worker has the transfer for itself for Lease. While the
+// merchant is short of an asset of the order, nothing is sent, and the order stays paid.
+//
+// Errors: not_found; order_state_conflict when the order is not paid any more; insufficient_balance when the
+// merchant is short.
+func (e *Engine) Reserve(ctx context.Context, orderID string) (Job, error) {
+	var job Job
+	err := e.update(ctx, Keys{Orders: []string{orderID}}, func(tx Tx) error {
+		o, err := tx.Order(orderID)
+		if err != nil {
+			return err
+		}
+		if o.State == order.Paid {
+			if err := notShort(tx, o); err != nil {
+				return err
+			}
+		}
+		id := tx.NewID()
+		o.surround(id, Sending{Destination: o.Destination, Look: tx.Now().Add(Lease)})
+		send := order.Change{Kind: order.Send, Actor: order.ByEngine, Transfer: order.Transfer{ID: id, Rail: string(o.Destination.Rail)}}
+		if _, err = e.apply(tx, o, send, false); err != nil {
+			return err
+		}
+		job = o.job(*o.transfer(id))
+		return nil
+	})
+	return job, err
+}
+
+// notShort refuses to send while the merchant owes what reversed or missing money had left open.
+func notShort(tx Tx, o *Order) error {
+	assets := []money.Asset{o.Terms.Due.Asset()}
+	if out := o.Terms.Out.Asset(); !out.IsZero() && out != assets[0] {
+		assets = append(assets, out)
+	}
+	for _, asset := range assets {
+		short, err := tx.Balance(o.Terms.Book.Account(ledger.Short), asset, o.Scope.Mode)
+		if err != nil {
+			return err
+		}
+		if short.Sign() < 0 {
+			return fault.New(fault.CodeInsufficientBalance, "a shortfall of "+short.Neg().String()+" must be covered first")
+		}
+	}
+	return nil
+}
+
+// Postpone lets an order that could not be reserved wait. It does nothing when the order waits no more.
+func (e *Engine) Postpone(ctx context.Context, orderID string, until time.Time) error {
+	return e.update(ctx, Keys{Orders: []string{orderID}}, func(tx Tx) error {
+		o, err := tx.Order(orderID)
+		if err != nil || o.SendAt.IsZero() {
+			return err
+		}
+		o.SendAt = until
+		return tx.SaveOrder(o)
+	})
+}
+
+// Claim takes a transfer that is due for a look, for Lease. It says false when another worker was faster or
+// nothing is left to look at.
+func (e *Engine) Claim(ctx context.Context, due DueTransfer) (job Job, ok bool, err error) {
+	err = e.update(ctx, Keys{Orders: []string{due.OrderID}}, func(tx Tx) error {
+		job, ok = Job{}, false
+		o, err := tx.Order(due.OrderID)
+		if err != nil {
+			return err
+		}
+		t, s := o.transfer(due.ID), o.Sendings[due.ID]
+		if t == nil || s.Look.IsZero() || !s.Look.Equal(due.At) {
+			return nil
+		}
+		s.Look, s.Looks = tx.Now().Add(Lease), s.Looks+1
+		o.surround(due.ID, s)
+		job, ok = o.job(*t), true
+		return tx.SaveOrder(o)
+	})
+	return job, ok, err
+}
+
+// Transferred books what is known of a transfer after it was sent or looked up, and gives it back to whoever
+// looks next. kind is one of sent, unknown, delivered, undelivered and returned. It is never refused.
+//
+// Error: not_found when the order has no such transfer.
+func (e *Engine) Transferred(ctx context.Context, orderID, transferID string, kind order.ChangeKind, ref rail.Ref) error {
+	return e.update(ctx, Keys{Orders: []string{orderID}}, func(tx Tx) error {
+		o, err := tx.Order(orderID)
+		if err != nil {
+			return err
+		}
+		if o.transfer(transferID) == nil {
+			return fault.New(fault.CodeNotFound, "no such transfer")
+		}
+		return e.transferred(tx, o, transferID, kind, ref)
+	})
+}
+
+func (e *Engine) transferred(tx Tx, o *Order, transferID string, kind order.ChangeKind, ref rail.Ref) error {
+	s, was := o.Sendings[transferID], o.Sendings[transferID]
+	if ref != "" {
+		s.Ref = ref
+	}
+	if !s.Look.IsZero() {
+		s.Look = tx.Now().Add(lookAgain(s.Looks))
+	}
+	o.surround(transferID, s)
+	out, err := e.apply(tx, o, order.Change{Kind: kind, Actor: order.ByEngine, Transfer: order.Transfer{ID: transferID}}, false)
+	if err == nil && !out.Changed && s != was {
+		err = tx.SaveOrder(o)
+	}
+	return err
+}
+
+// transferTold books what a rail says of a transfer by itself. A rail speaks only of what was sent on it. A
+// transfer that nobody knows was not reserved here, for a reservation is always committed before its
+// sending: there is nothing the word could be about.
+func (e *Engine) transferTold(tx Tx, n Network, w rail.Word) error {
+	kind, says := map[rail.Status]order.ChangeKind{
+		rail.StatusSent: order.Sent, rail.StatusDelivered: order.Delivered,
+		rail.StatusFailed: order.Undelivered, rail.StatusReturned: order.ReturnedBack,
+	}[w.Status]
+	if !says {
+		return nil
+	}
+	owner, err := tx.OrderByTransfer(w.ID)
+	if err != nil || owner == "" {
+		return err
+	}
+	o, err := tx.Order(owner)
+	if err != nil {
+		return err
+	}
+	if o.transfer(w.ID).Rail != string(n.Rail) || o.Scope.Mode != n.Mode {
+		return nil
+	}
+	return e.transferred(tx, o, w.ID, kind, w.Ref)
+}
+
+// schedule says what workers have to do for an order: send it when it is paid, later after a delivery that
+// failed; look no more at what is not in flight.
+func (o *Order) schedule(now time.Time) {
+	switch {
+	case o.State != order.Paid || o.Terms.Instant:
+		o.SendAt = time.Time{}
+	case o.SendAt.IsZero():
+		o.SendAt = now.Add(sendAgain(o.failedDeliveries()))
+	}
+	for _, t := range o.Transfers {
+		if s := o.Sendings[t.ID]; !t.State.InFlight() && !s.Look.IsZero() {
+			s.Look = time.Time{}
+			o.surround(t.ID, s)
+		}
+	}
+}
+
+// sendAgain is how long after a failed delivery the next is tried: 1 min, doubling to an hour.
+func sendAgain(failed int) time.Duration {
+	if failed == 0 {
+		return 0
+	}
+	return min(time.Minute<<min(failed-1, 6), time.Hour)
+}
+
+// lookAgain is how long after a look at a transfer in flight the next follows: 5 s, doubling to ten minutes.
+func lookAgain(looks int) time.Duration {
+	return min(5*time.Second<<min(looks, 7), 10*time.Minute)
+}
+
+func (o *Order) failedDeliveries() (n int) {
+	for _, t := range o.Transfers {
+		if t.Purpose == order.Delivery && t.State == order.TransferFailed {
+			n++
+		}
+	}
+	return n
+}
+
+// transfer is nil when the order has no such transfer.
+func (o *Order) transfer(id string) *order.Transfer {
+	i := slices.IndexFunc(o.Transfers, func(t order.Transfer) bool { return t.ID == id })
+	if i < 0 {
+		return nil
+	}
+	return &o.Transfers[i]
+}
+
+func (o *Order) surround(transferID string, s Sending) {
+	if o.Sendings == nil {
+		o.Sendings = map[string]Sending{}
+	}
+	o.Sendings[transferID] = s
+}
+
+func (o *Order) job(t order.Transfer) Job {
+	return Job{OrderID: o.ID, Purpose: t.Purpose, State: t.State,
+		Delivery: rail.Delivery{ID: t.ID, To: o.Sendings[t.ID].To, Amount: t.Amount}}
+}

@@ -1,0 +1,99 @@
+package engine
+
+import (
+	"context"
+
+	"till/internal/fault"
+	"till/internal/ledger"
+	"till/internal/money"
+	"till/internal/order"
+	"till/internal/rail"
+)
+
+// NewRefund asks that money of an ended order goes back.
+type NewRefund struct {
+	OrderID string
+	ID      string // of the transfer, given by the caller and unique on the server: a repeat has no second effect
+	Amount  money.Amount
+	From    ledger.Role // the order's account it is taken from: merchant, or one of suspense
+	To      Destination // the zero Destination: where the order's last confirmed payment of the asset came from
+	Actor   order.Actor
+	Who     string
+}
+
+// Refund sets money of an ended order aside to go back; a worker sends it. A merchant refunds out of what he
+// earned by the order and still has; what is in suspense is an operator's to give.
+//
+// Errors: not_found; forbidden for a merchant who names a suspense account; order_state_conflict when the
+// order has not ended, its share of the account is less, or the money lies in the merchant's own wallet;
+// insufficient_balance when the merchant has spent it; idempotency_conflict when the id is that of another
+// transfer; missing_field (destination) when nobody knows where the payment came from; not_configured when
+// the destination's rail does not serve the mode.
+func (e *Engine) Refund(ctx context.Context, r NewRefund) (*Order, error) {
+	if r.Actor == order.ByMerchant && r.From != ledger.Merchant {
+		return nil, fault.New(fault.CodeForbidden, "only an operator refunds what is in suspense")
+	}
+	if r.ID == "" {
+		return nil, fault.New(fault.CodeMissingField, "the refund needs an id").On("id")
+	}
+	var got *Order
+	err := e.update(ctx, Keys{Orders: []string{r.OrderID}}, func(tx Tx) error {
+		o, err := tx.Order(r.OrderID)
+		if err != nil {
+			return err
+		}
+		got = o
+		owner, err := tx.OrderByTransfer(r.ID)
+		if err != nil {
+			return err
+		}
+		if owner != "" {
+			return sameRefund(o, r, owner)
+		}
+		return e.refund(tx, o, r)
+	})
+	return got, err
+}
+
+func (e *Engine) refund(tx Tx, o *Order, r NewRefund) error {
+	if !o.State.Terminal() {
+		return fault.New(fault.CodeOrderStateConflict, "The order has not ended.")
+	}
+	to := r.To
+	if (to == Destination{}) {
+		to = o.cameFrom(r.Amount.Asset())
+	}
+	if to.Rail == "" || to.To == "" {
+		return fault.New(fault.CodeMissingField, "where the money goes is missing").On("destination")
+	}
+	if err := e.serves(to.Rail, o.Scope.Mode); err != nil {
+		return err
+	}
+	o.surround(r.ID, Sending{Destination: to, Look: tx.Now()})
+	_, err := e.apply(tx, o, order.Change{Kind: order.RefundIt, Actor: r.Actor, Who: r.Who, Transfer: order.Transfer{
+		ID: r.ID, Amount: r.Amount, Source: o.Terms.Book.Account(r.From), To: payer(o.Terms.Book, to.Rail), Rail: string(to.Rail),
+	}}, false)
+	return err
+}
+
+// sameRefund says whether a transfer on record is the one that is asked for again.
+func sameRefund(o *Order, r NewRefund, owner string) error {
+	if owner == o.ID {
+		t := o.transfer(r.ID)
+		if t.Purpose == order.Refund && t.Amount.Equal(r.Amount) && t.Source == o.Terms.Book.Account(r.From) &&
+			(r.To == Destination{} || r.To == o.Sendings[r.ID].Destination) {
+			return nil
+		}
+	}
+	return fault.New(fault.CodeIdempotencyConflict, "this id is that of another transfer")
+}
+
+// cameFrom is where the last confirmed payment of an asset came from, as far as its rail could tell.
+func (o *Order) cameFrom(asset money.Asset) (d Destination) {
+	for _, p := range o.Payments {
+		if p.Rank == order.RankConfirmed && p.Amount.Asset() == asset && p.Rail != order.BalanceRail {
+			d = Destination{Rail: rail.Name(p.Rail), To: p.Evidence.From}
+		}
+	}
+	return d
+}

@@ -1,0 +1,251 @@
+package store
+
+import (
+	"bytes"
+	"cmp"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"till/internal/engine"
+	"till/internal/order"
+)
+
+// Money that leaves the house: who owns a transfer, what waits to be sent or looked at, what lies aside, and
+// the private memory of rails.
+
+// transfers
+const (
+	selectTransferOwner = `SELECT order_id FROM transfers WHERE id = $1`
+	upsertTransfer      = `INSERT INTO transfers (id, order_id, rail, purpose, state, look_at) VALUES ($1, $2, $3, $4, $5, $6)
+		ON CONFLICT (id) DO UPDATE SET state = excluded.state, look_at = excluded.look_at WHERE transfers.order_id = excluded.order_id`
+	selectTransfersDue = `SELECT look_at, id, order_id FROM transfers WHERE rail = $1 AND look_at <= $2 AND (look_at, id) > ($3, $4)
+		ORDER BY look_at, id LIMIT $5`
+	selectOrdersToSend = `SELECT send_at, id FROM orders WHERE send_rail = $1 AND send_at <= $2 AND (send_at, id) > ($3, $4)
+		ORDER BY send_at, id LIMIT $5`
+	selectOrdersAside = `SELECT id FROM orders WHERE mode = $1 AND aside = 1 AND id > $2 ORDER BY id LIMIT $3`
+	selectStrays      = `SELECT order_id, position, body FROM payments WHERE order_id = '' AND (rail, external) > ($1, $2)
+		ORDER BY rail, external LIMIT $3`
+)
+
+// rails
+const (
+	selectRailState  = `SELECT value FROM rail_state WHERE rail = $1 AND name = $2`
+	selectRailStates = `SELECT name, value FROM rail_state WHERE rail = $1 AND name >= $2 AND name > $3 ORDER BY name LIMIT $4`
+	insertRailState  = `INSERT INTO rail_state (rail, name, value) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`
+	updateRailState  = `UPDATE rail_state SET value = $1 WHERE rail = $2 AND name = $3 AND value = $4`
+	deleteRailState  = `DELETE FROM rail_state WHERE rail = $1 AND name = $2 AND value = $3`
+)
+
+// railKey names a line of a rail's memory.
+type railKey struct {
+	rail engine.RailName
+	key  string
+}
+
+func (t *tx) OrderByTransfer(id string) (string, error) { return t.use().transferOwner(id) }
+
+// transferOwner is the order's id, "" for a transfer nobody knows.
+func (g *group) transferOwner(id string) (string, error) {
+	if owner, ok := g.transfers.get(id); ok {
+		return owner, nil
+	}
+	var owner string
+	err := scan(g.db, selectTransferOwner, []any{id}, func(rows *sql.Rows) error { return rows.Scan(&owner) })
+	if err == nil {
+		g.transfers.load(id, owner)
+	}
+	return owner, err
+}
+
+// saveTransfers records whose the order's transfers are; flushTransfers writes them.
+func (t *tx) saveTransfers(was, o *engine.Order) error {
+	if was != nil && len(o.Transfers) < len(was.Transfers) {
+		return fmt.Errorf("order %s: a transfer on record cannot be removed", o.ID)
+	}
+	for _, transfer := range o.Transfers {
+		owner, err := t.g.transferOwner(transfer.ID)
+		if err != nil {
+			return err
+		}
+		switch owner {
+		case o.ID:
+		case "":
+			t.g.transfers.put(transfer.ID, o.ID)
+		default:
+			return fmt.Errorf("order %s: transfer %s belongs to another order", o.ID, transfer.ID)
+		}
+	}
+	return nil
+}
+
+func (g *group) flushTransfers() error {
+	return inOrder(&g.orders, strings.Compare, func(_ string, was, now *engine.Order) error {
+		for i, t := range now.Transfers {
+			look := now.Sendings[t.ID].Look
+			if was != nil && i < len(was.Transfers) && was.Transfers[i].State == t.State && was.Sendings[t.ID].Look.Equal(look) {
+				continue
+			}
+			err := g.write("transfer "+t.ID, upsertTransfer, t.ID, now.ID, t.Rail, string(t.Purpose), string(t.State), orNull(look))
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// sendColumns are where and from when on an order waits to be sent, nil twice when it does not.
+func sendColumns(o *engine.Order) (on, at any) {
+	if o.SendAt.IsZero() {
+		return nil, nil
+	}
+	return string(o.Destination.Rail), micros(o.SendAt)
+}
+
+// orNull is a time as stored, NULL for none.
+func orNull(t time.Time) any {
+	if t.IsZero() {
+		return nil
+	}
+	return micros(t)
+}
+
+// MakeInstrument imports the instrument as archived, so that no pool hands it out, and gives it to the order.
+func (t *tx) MakeInstrument(p engine.Pool, value, orderID string) (engine.Instrument, error) {
+	g := t.use()
+	in := engine.Instrument{Family: p.Family, Value: value}
+	if err := g.loadInstruments([]engine.Instrument{in}); err != nil {
+		return in, err
+	}
+	if row, _ := g.instruments.get(in); row.pool != (engine.Pool{}) {
+		return in, fmt.Errorf("instrument %s exists", value)
+	}
+	last, err := g.mark(markInstrument)
+	if err != nil {
+		return in, err
+	}
+	g.marks.put(markInstrument, last+1)
+	g.instruments.put(in, instrumentRow{pool: p, number: last + 1, imported: engine.Imported{Value: value}, made: true})
+	g.holds.put(in, []holdRow{{Hold: engine.Hold{Instrument: in, OrderID: orderID}}})
+	return in, nil
+}
+
+func (r *reader) OrdersToSend(on engine.RailName, now time.Time, after engine.Due, limit int) ([]engine.Due, error) {
+	var found []engine.Due
+	args := []any{string(on), micros(now), micros(after.At), after.ID, limit}
+	err := scan(r, selectOrdersToSend, args, func(rows *sql.Rows) error {
+		var d engine.Due
+		var at int64
+		err := rows.Scan(&at, &d.ID)
+		d.At = timeOf(at)
+		found = append(found, d)
+		return err
+	})
+	return found, err
+}
+
+func (r *reader) TransfersToWork(on engine.RailName, now time.Time, after engine.Due, limit int) ([]engine.DueTransfer, error) {
+	var found []engine.DueTransfer
+	args := []any{string(on), micros(now), micros(after.At), after.ID, limit}
+	err := scan(r, selectTransfersDue, args, func(rows *sql.Rows) error {
+		var d engine.DueTransfer
+		var at int64
+		err := rows.Scan(&at, &d.ID, &d.OrderID)
+		d.At = timeOf(at)
+		found = append(found, d)
+		return err
+	})
+	return found, err
+}
+
+func (r *reader) Aside(m engine.Mode, after string, limit int) ([]engine.Order, error) {
+	ids, err := texts(r, selectOrdersAside, string(m), after, limit)
+	if err != nil || len(ids) == 0 {
+		return nil, err
+	}
+	var found []engine.Order
+	err = queryOrders(r, "id", ids, func(o *engine.Order) { found = append(found, *o) })
+	slices.SortFunc(found, func(a, b engine.Order) int { return cmp.Compare(a.ID, b.ID) })
+	return found, err
+}
+
+func (r *reader) Strays(after order.PaymentKey, limit int) ([]engine.Stray, error) {
+	var found []engine.Stray
+	err := scan(r, selectStrays, []any{after.Rail, after.External, limit}, func(rows *sql.Rows) error {
+		row, err := scanPayment(rows)
+		found = append(found, row.Stray)
+		return err
+	})
+	return found, err
+}
+
+// The memory of rails.
+
+func (t *tx) RailState(r engine.RailName, key string) ([]byte, error) {
+	value, err := t.use().railState(railKey{r, key})
+	return bytes.Clone(value), err
+}
+
+func (t *tx) SaveRailState(r engine.RailName, key string, value []byte) error {
+	if key == "" || len(key) > 200 {
+		return errors.New("a key of a rail's memory has 1 to 200 bytes")
+	}
+	k := railKey{r, key}
+	if _, err := t.use().railState(k); err != nil {
+		return err
+	}
+	t.g.memory.put(k, bytes.Clone(value))
+	return nil
+}
+
+// railState is nil when there is none.
+func (g *group) railState(k railKey) ([]byte, error) {
+	if value, ok := g.memory.get(k); ok {
+		return value, nil
+	}
+	var value []byte
+	err := scan(g.db, selectRailState, []any{string(k.rail), k.key}, func(rows *sql.Rows) error {
+		err := rows.Scan(&value)
+		value = blob(value)
+		return err
+	})
+	if err == nil {
+		g.memory.load(k, value)
+	}
+	return value, err
+}
+
+func (r *reader) RailStates(on engine.RailName, prefix, after string, limit int) ([]engine.RailItem, error) {
+	var found []engine.RailItem
+	err := scan(r, selectRailStates, []any{string(on), prefix, after, limit}, func(rows *sql.Rows) error {
+		var item engine.RailItem
+		if err := rows.Scan(&item.Key, &item.Value); err != nil {
+			return err
+		}
+		if strings.HasPrefix(item.Key, prefix) {
+			found = append(found, item)
+		}
+		return nil
+	})
+	return found, err
+}
+
+func (g *group) flushMemory() error {
+	byKey := func(a, b railKey) int { return cmp.Or(cmp.Compare(a.rail, b.rail), cmp.Compare(a.key, b.key)) }
+	return inOrder(&g.memory, byKey, func(k railKey, was, now []byte) error {
+		what := "the memory of " + string(k.rail)
+		switch {
+		case was == nil && now == nil:
+			return nil
+		case was == nil:
+			return g.write(what, insertRailState, string(k.rail), k.key, now)
+		case now == nil:
+			return g.write(what, deleteRailState, string(k.rail), k.key, was)
+		}
+		return g.write(what, updateRailState, now, string(k.rail), k.key, was)
+	})
+}
