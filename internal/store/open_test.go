@@ -177,3 +177,21 @@ func TestReadersCannotWrite(t *testing.T) {
 		t.Error("a reader wrote")
 	}
 }
+
+func TestTheDatabaseIsItsOwnersOnly(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "till.db")
+	s, err := OpenSQLite(t.Context(), path, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	for _, file := range []string{path, path + "-wal", path + "-shm"} {
+		info, err := os.Stat(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if info.Mode().Perm() != 0o600 {
+			t.Errorf("%s has mode %o", filepath.Base(file), info.Mode().Perm())
+		}
+	}
+}

@@ -51,6 +51,9 @@ func OpenSQLite(ctx context.Context, path string, o Options) (_ *Store, err erro
 	if lock.crashed && fileExists(path) && !fileExists(path+"-wal") {
 		log.Error("the write-ahead log is gone though the last owner did not close the database: if it was removed by hand, the last changes are lost; restore a backup or verify", "path", path+"-wal")
 	}
+	if err := makePrivate(path); err != nil {
+		return nil, err
+	}
 	writers, err := sql.Open("sqlite", fileURI(path, writerPragmas))
 	if err != nil {
 		return nil, err
@@ -127,6 +130,16 @@ func (s *Store) Backup(ctx context.Context, to string) error {
 		return err
 	}
 	return syncFile(to)
+}
+
+// makePrivate makes a missing database file readable by its owner only. SQLite gives its side files the
+// same mode.
+func makePrivate(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return err
+	}
+	return f.Close()
 }
 
 func fileExists(path string) bool {

@@ -29,9 +29,13 @@ import (
 
 // The tests in this file run the loops over the real engine on a real database. Only the chain is a tape.
 
-// TestMain is also the main of the process that TestKilled kills.
+// TestMain is also the main of the processes that TestKilled and TestKilledDelivering kill.
 func TestMain(m *testing.M) {
-	if path := os.Getenv("TILL_TEST_VICTIM"); path != "" {
+	for name, victim := range map[string]func(path string) error{"TILL_TEST_VICTIM": victim, "TILL_TEST_PAYER": payingVictim} {
+		path := os.Getenv(name)
+		if path == "" {
+			continue
+		}
 		if err := victim(path); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(3)
@@ -458,13 +462,32 @@ func victim(path string) error {
 	return errors.New("nothing killed the process")
 }
 
-// cases 68, 81: killed with SIGKILL at each marked place and started again, every event reaches the receiver,
-// always with the same id and bytes, and the money is booked once.
-func TestKilled(t *testing.T) {
-	program := filepath.Join(t.TempDir(), "worker.test")
+// buildVictim builds these tests with the places to die.
+func buildVictim(t *testing.T) (program string) {
+	t.Helper()
+	program = filepath.Join(t.TempDir(), "worker.test")
 	if out, err := exec.Command("go", "test", "-c", "-tags", "killpoint", "-o", program, ".").CombinedOutput(); err != nil {
 		t.Fatalf("go test -c: %v\n%s", err, out)
 	}
+	return program
+}
+
+// kill runs a victim until it dies at the place.
+func kill(t *testing.T, program, victim, place string) {
+	t.Helper()
+	child := exec.Command(program)
+	child.Env = append(os.Environ(), victim, "TILL_KILLPOINT="+place)
+	out, err := child.CombinedOutput()
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {
+		t.Fatalf("ended with %v: %s", err, out)
+	}
+}
+
+// cases 68, 81: killed with SIGKILL at each marked place and started again, every event reaches the receiver,
+// always with the same id and bytes, and the money is booked once.
+func TestKilled(t *testing.T) {
+	program := buildVictim(t)
 	for _, place := range []string{
 		"watch.report", "watch.booked", "tell.rendered", "tell.stored",
 		"send.claimed", "send.claimed:3", "send.posted", "send.posted:2", "send.record", "send.record:2",
@@ -479,13 +502,7 @@ func TestKilled(t *testing.T) {
 			s.order("one", start.Add(window))
 			s.close()
 
-			child := exec.Command(program)
-			child.Env = append(os.Environ(), "TILL_TEST_VICTIM="+path, "TILL_KILLPOINT="+place)
-			out, err := child.CombinedOutput()
-			var exit *exec.ExitError
-			if !errors.As(err, &exit) || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {
-				t.Fatalf("ended with %v: %s", err, out)
-			}
+			kill(t, program, "TILL_TEST_VICTIM="+path, place)
 
 			s = serve(t, path, func() time.Time { return victimNow().Add(time.Minute) }, victimTape())
 			s.listen(2)

@@ -193,7 +193,7 @@ func TestOrderOfValidation(t *testing.T) {
 		}
 	}
 	got := k.post(shopKey, "/api/v1/orders", newOrder("unwatched", "chainId", `"arbitrum-sepolia"`, "currency", `"USDC"`))
-	k.refused("a chain that nobody watches", got, 503, "SERVICE_UNAVAILABLE", "")
+	k.refused("a chain that nobody watches", got, 503, "NOT_CONFIGURED", "")
 	if got.header.Get("Retry-After") == "" {
 		t.Error("no Retry-After")
 	}

@@ -60,7 +60,7 @@ var refusals = map[fault.Code]refusal{
 	fault.CodeVersionConflict:     {http.StatusConflict, "VERSION_CONFLICT", "Conflict"},
 
 	fault.CodeNoAddress:     {http.StatusServiceUnavailable, "NO_AVAILABLE_ADDRESSES", "No available addresses"},
-	fault.CodeNotConfigured: {http.StatusServiceUnavailable, "SERVICE_UNAVAILABLE", "Service unavailable"},
+	fault.CodeNotConfigured: {http.StatusServiceUnavailable, "NOT_CONFIGURED", "Not configured"},
 	fault.CodeCommitUnknown: {http.StatusServiceUnavailable, "SERVICE_UNAVAILABLE", "Service unavailable"},
 	fault.CodeOverloaded:    {http.StatusServiceUnavailable, "SERVICE_UNAVAILABLE", "Service unavailable"},
 	fault.CodeRateLimited:   {http.StatusTooManyRequests, "RATE_LIMIT_EXCEEDED", "Too many requests"},

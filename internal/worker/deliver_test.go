@@ -1,0 +1,465 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"till/internal/engine"
+	"till/internal/fault"
+	"till/internal/ledger"
+	"till/internal/money"
+	"till/internal/order"
+	"till/internal/rail"
+	"till/internal/rail/sandbox"
+	"till/internal/store"
+)
+
+// till is the part of the engine that delivering needs, in memory: orders that wait, and transfers in flight.
+type till struct {
+	mu       sync.Mutex
+	waiting  map[string]time.Time
+	flying   map[string]*flight // by transfer
+	recorded []string
+	reserve  func(orderID string) error // before each Reserve; nil: nothing
+}
+
+type flight struct {
+	engine.Job
+	look time.Time
+}
+
+func newTill(orders ...string) *till {
+	b := &till{waiting: map[string]time.Time{}, flying: map[string]*flight{}}
+	for _, id := range orders {
+		b.waiting[id] = start
+	}
+	return b
+}
+
+// fly puts a transfer in flight that is due for a look.
+func (b *till) fly(id string, state order.TransferState) {
+	b.flying[id] = &flight{engine.Job{OrderID: "o-" + id, State: state, Delivery: rail.Delivery{ID: id, To: "x", Amount: money.FromInt(eur, 5)}}, start}
+}
+
+func (b *till) Waiting(ctx context.Context, _ rail.Name, now time.Time, after engine.Due, limit int) (list []engine.Due, _ error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for id, at := range b.waiting {
+		if !at.After(now) && behind(at, id, after) {
+			list = append(list, engine.Due{At: at, ID: id})
+		}
+	}
+	slices.SortFunc(list, compareDue)
+	return list[:min(limit, len(list))], ctx.Err()
+}
+
+func (b *till) InFlight(ctx context.Context, _ rail.Name, now time.Time, after engine.Due, limit int) (list []engine.DueTransfer, _ error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for id, f := range b.flying {
+		if !f.look.After(now) && behind(f.look, id, after) {
+			list = append(list, engine.DueTransfer{Due: engine.Due{At: f.look, ID: id}, OrderID: f.OrderID})
+		}
+	}
+	slices.SortFunc(list, func(a, c engine.DueTransfer) int { return compareDue(a.Due, c.Due) })
+	return list[:min(limit, len(list))], ctx.Err()
+}
+
+func behind(at time.Time, id string, after engine.Due) bool {
+	return compareDue(engine.Due{At: at, ID: id}, after) > 0
+}
+
+func compareDue(a, b engine.Due) int {
+	if c := a.At.Compare(b.At); c != 0 {
+		return c
+	}
+	return strings.Compare(a.ID, b.ID)
+}
+
+func (b *till) Reserve(ctx context.Context, orderID string) (engine.Job, error) {
+	if b.reserve != nil {
+		if err := b.reserve(orderID); err != nil {
+			return engine.Job{}, err
+		}
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if _, waits := b.waiting[orderID]; !waits {
+		return engine.Job{}, fault.New(fault.CodeOrderStateConflict, "not paid")
+	}
+	delete(b.waiting, orderID)
+	id := "t-" + orderID
+	b.flying[id] = &flight{engine.Job{OrderID: orderID, State: order.TransferReserved, Delivery: rail.Delivery{ID: id, To: "x", Amount: money.FromInt(eur, 5)}}, start.Add(engine.Lease)}
+	return b.flying[id].Job, ctx.Err()
+}
+
+func (b *till) Postpone(ctx context.Context, orderID string, until time.Time) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.waiting[orderID] = until
+	return ctx.Err()
+}
+
+func (b *till) Claim(ctx context.Context, due engine.DueTransfer) (engine.Job, bool, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	f := b.flying[due.ID]
+	if f == nil || !f.look.Equal(due.At) {
+		return engine.Job{}, false, ctx.Err()
+	}
+	f.look = f.look.Add(engine.Lease)
+	return f.Job, true, ctx.Err()
+}
+
+func (b *till) Transferred(ctx context.Context, orderID, id string, kind order.ChangeKind, ref rail.Ref) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.recorded = append(b.recorded, id+" "+string(kind))
+	return ctx.Err()
+}
+
+func (b *till) records() []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Sorted(slices.Values(b.recorded))
+}
+
+func (b *till) deliverer(sender rail.Sender, now func() time.Time) *Deliver {
+	return &Deliver{loop: newLoop("deliver", nil, quiet(now)), engine: b, sender: sender}
+}
+
+// scripted is a rail whose calls are what the test says, and which remembers them.
+type scripted struct {
+	send   func(ctx context.Context, d rail.Delivery) (rail.Ref, error)
+	lookup func(d rail.Delivery) (rail.Status, error)
+	mu     sync.Mutex
+	calls  []string
+}
+
+func (*scripted) Name() rail.Name { return "bank:scripted" }
+
+func (s *scripted) note(call string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.calls = append(s.calls, call)
+}
+
+func (s *scripted) called() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.calls)
+}
+
+func (s *scripted) Send(ctx context.Context, d rail.Delivery) (rail.Ref, error) {
+	s.note("send " + d.ID)
+	if s.send == nil {
+		return "ref", nil
+	}
+	return s.send(ctx, d)
+}
+
+func (s *scripted) Lookup(_ context.Context, d rail.Delivery) (rail.Status, rail.Ref, error) {
+	s.note("lookup " + d.ID)
+	status, err := s.lookup(d)
+	return status, "ref", err
+}
+
+func stands() time.Time { return start }
+
+// What a look-up says decides what is done; only one that knows nothing of a transfer lets it be sent.
+func TestLookBeforeSending(t *testing.T) {
+	for _, test := range []struct {
+		state   order.TransferState
+		status  rail.Status
+		err     error
+		calls   string
+		records string
+		fails   bool
+	}{
+		{order.TransferReserved, rail.StatusNone, nil, "[lookup t send t]", "[t sent]", false},
+		{order.TransferUnknown, rail.StatusNone, nil, "[lookup t send t]", "[t sent]", false},
+		{order.TransferSent, rail.StatusNone, nil, "[lookup t]", "[]", true}, // it had taken it
+		{order.TransferReserved, rail.StatusSent, nil, "[lookup t]", "[t sent]", false},
+		{order.TransferUnknown, rail.StatusDelivered, nil, "[lookup t]", "[t delivered]", false},
+		{order.TransferUnknown, rail.StatusFailed, nil, "[lookup t]", "[t undelivered]", false},
+		{order.TransferSent, rail.StatusReturned, nil, "[lookup t]", "[t returned]", false},
+		{order.TransferUnknown, "", errors.New("down"), "[lookup t]", "[]", true},
+		{order.TransferUnknown, "perhaps", nil, "[lookup t]", "[]", true},
+	} {
+		b := newTill()
+		b.fly("t", test.state)
+		s := &scripted{lookup: func(rail.Delivery) (rail.Status, error) { return test.status, test.err }}
+		n, err := b.deliverer(s, stands).RunOnce(t.Context())
+		if n != 1 || (err != nil) != test.fails {
+			t.Errorf("%s, found %q: %d, %v", test.state, test.status, n, err)
+		}
+		if fmt.Sprint(s.called()) != test.calls || fmt.Sprint(b.records()) != test.records {
+			t.Errorf("%s, found %q: called %v, recorded %v, want %s, %s", test.state, test.status, s.called(), b.records(), test.calls, test.records)
+		}
+	}
+}
+
+// What the rail answers to a sending decides what is recorded.
+func TestOutcomeOfSending(t *testing.T) {
+	for _, test := range []struct {
+		err    error
+		record string
+	}{
+		{nil, "[t-o sent]"},
+		{fmt.Errorf("no such account: %w", rail.ErrRefused), "[t-o undelivered]"},
+		{errors.New("connection reset"), "[t-o unknown]"},
+		{context.DeadlineExceeded, "[t-o unknown]"},
+	} {
+		b := newTill("o")
+		s := &scripted{send: func(context.Context, rail.Delivery) (rail.Ref, error) { return "", test.err }}
+		if n := once(t, b.deliverer(s, stands).RunOnce); n != 1 || fmt.Sprint(b.records()) != test.record {
+			t.Errorf("%v: %d, recorded %v", test.err, n, b.records())
+		}
+	}
+}
+
+// A worker that is too late finds nothing to do and calls nobody.
+func TestSomebodyWasFaster(t *testing.T) {
+	b := newTill("o")
+	b.reserve = func(string) error { return fault.New(fault.CodeOrderStateConflict, "") }
+	s := &scripted{}
+	once(t, b.deliverer(s, stands).RunOnce)
+	b = newTill()
+	b.fly("t", order.TransferUnknown)
+	if err := b.deliverer(s, stands).look(t.Context(), engine.DueTransfer{Due: engine.Due{At: start.Add(-1), ID: "t"}}); err != nil {
+		t.Error(err)
+	}
+	if len(s.called()) != 0 {
+		t.Errorf("called %v", s.called())
+	}
+}
+
+// An order that cannot be reserved is told of, waits, and holds up no other.
+func TestPoisonedOrder(t *testing.T) {
+	b := newTill("a", "b", "c")
+	b.reserve = func(id string) error {
+		if id == "b" {
+			return errPoison
+		}
+		return nil
+	}
+	d := b.deliverer(&scripted{}, stands)
+	if n, err := d.RunOnce(t.Context()); n != 3 || !errors.Is(err, errPoison) {
+		t.Errorf("%d, %v", n, err)
+	}
+	if got := fmt.Sprint(b.records()); got != "[t-a sent t-c sent]" {
+		t.Errorf("recorded %s", got)
+	}
+	if n := once(t, d.RunOnce); n != 0 {
+		t.Errorf("%d orders are asked for again at once", n)
+	}
+}
+
+// More than one page of both.
+func TestManyToDeliver(t *testing.T) {
+	var ids []string
+	for i := range 2*deliverPage + 1 {
+		ids = append(ids, fmt.Sprintf("o%04d", i))
+	}
+	b := newTill(ids...)
+	for i := range deliverPage + 1 {
+		b.fly(fmt.Sprintf("f%04d", i), order.TransferUnknown)
+	}
+	s := &scripted{lookup: func(rail.Delivery) (rail.Status, error) { return rail.StatusDelivered, nil }}
+	if n := once(t, b.deliverer(s, stands).RunOnce); n != 3*deliverPage+2 || len(b.records()) != n || len(s.called()) != n {
+		t.Errorf("%d done, %d recorded, %d called", n, len(b.records()), len(s.called()))
+	}
+}
+
+// A rail that hangs has its own loop: others go on. When the worker stops, the call that hangs is cut off,
+// and what became of it is unknown.
+func TestHangingRail(t *testing.T) {
+	hung, well := newTill("o"), newTill("o")
+	hanging := make(chan struct{})
+	bad := hung.deliverer(&scripted{send: func(ctx context.Context, _ rail.Delivery) (rail.Ref, error) {
+		close(hanging)
+		<-ctx.Done()
+		return "", ctx.Err()
+	}}, time.Now)
+	ctx, stop := context.WithCancel(t.Context())
+	var both sync.WaitGroup
+	both.Go(func() { bad.Run(ctx) })
+	both.Go(func() { well.deliverer(&scripted{}, time.Now).Run(ctx) })
+	<-hanging
+	eventually(t, "the other rail sends", func() bool { return fmt.Sprint(well.records()) == "[t-o sent]" })
+	if len(hung.records()) != 0 {
+		t.Errorf("recorded %v of a call that hangs", hung.records())
+	}
+	stop()
+	both.Wait()
+	if got := fmt.Sprint(hung.records()); got != "[t-o unknown]" {
+		t.Errorf("recorded %s", got)
+	}
+}
+
+// The workers of a house send on every rail they are given.
+func TestWorkersDeliver(t *testing.T) {
+	h := newHouse(t, &scripted{})
+	if len(h.workers.Deliver) != 2 {
+		t.Fatalf("%d loops deliver", len(h.workers.Deliver))
+	}
+	var names []string
+	for _, status := range h.workers.Health() {
+		names = append(names, status.Name)
+	}
+	if want := "[watch sandbox tick sandbox deliver bank:scripted deliver sandbox tell send]"; fmt.Sprint(names) != want {
+		t.Errorf("health of %v, want %s", names, want)
+	}
+}
+
+// Killed processes.
+
+// logged is a rail that writes each call into a file, which survives the process.
+type logged struct {
+	*sandbox.Rail
+	path string
+}
+
+func (l logged) note(format string, args ...any) {
+	f, err := os.OpenFile(l.path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err == nil {
+		_, err = fmt.Fprintf(f, format+"\n", args...)
+		err = errors.Join(err, f.Close())
+	}
+	if err != nil {
+		panic(err)
+	}
+}
+
+func (l logged) Send(ctx context.Context, d rail.Delivery) (rail.Ref, error) {
+	l.note("%s send", d.ID)
+	return l.Rail.Send(ctx, d)
+}
+
+func (l logged) Lookup(ctx context.Context, d rail.Delivery) (rail.Status, rail.Ref, error) {
+	status, ref, err := l.Rail.Lookup(ctx, d)
+	l.note("%s lookup %s", d.ID, status)
+	return status, ref, err
+}
+
+// payingVictim delivers what waits in the house until the process is killed.
+func payingVictim(path string) error {
+	db, err := store.OpenSQLite(context.Background(), path, store.Options{Now: victimNow})
+	if err != nil {
+		return err
+	}
+	eng := engine.New(db, []engine.Network{sbx}, nil)
+	far, err := sandbox.New(sandbox.Config{State: eng.State(sandbox.Name), Now: victimNow})
+	if err != nil {
+		return err
+	}
+	w := New(Config{Engine: eng, Senders: []rail.Sender{logged{far, path + ".calls"}}, Events: NewBell(), Now: victimNow, Log: slog.New(slog.DiscardHandler)})
+	for range 100 {
+		if _, err := w.Deliver[0].RunOnce(context.Background()); err != nil {
+			return err
+		}
+	}
+	return errors.New("nothing killed the process")
+}
+
+// case 81: killed with SIGKILL between the reservation, the sending and its record, and started again, money is
+// sent once: never a second time without a look-up that knows nothing of the first.
+func TestKilledDelivering(t *testing.T) {
+	program := buildVictim(t)
+	for _, test := range []struct{ place, to string }{
+		{"deliver.reserve", "ok"}, {"deliver.reserved", "ok"}, {"deliver.sent", "ok"}, {"deliver.record", "ok"}, {"deliver.recorded", "ok"},
+		{"deliver.sent", "unknown-then-none"}, {"deliver.sent", "unknown-then-ok"}, {"deliver.sent", "fail"}, {"deliver.sent", "refuse"},
+		{"deliver.claimed", "unknown-then-none"}, {"deliver.looked", "unknown-then-none"}, {"deliver.sent", "unknown-then-none, begun"},
+		{"deliver.record", "unknown-then-none, begun"}, {"deliver.recorded", "unknown-then-none, begun"},
+		{"deliver.claimed", "unknown-then-ok"}, {"deliver.looked", "unknown-then-ok"}, {"deliver.record", "unknown-then-ok, begun"},
+		{"deliver.claimed", "refund"}, {"deliver.looked", "refund"}, {"deliver.sent", "refund"}, {"deliver.record", "refund"}, {"deliver.recorded", "refund"},
+	} {
+		t.Run(test.place+" "+test.to, func(t *testing.T) {
+			t.Parallel()
+			path := filepath.Join(t.TempDir(), "till.db")
+			to, begun := strings.CutSuffix(test.to, ", begun")
+			begun = begun || strings.HasPrefix(to, "unknown") && (test.place == "deliver.claimed" || test.place == "deliver.looked")
+			prepare(t, path, to, begun)
+			kill(t, program, "TILL_TEST_PAYER="+path, test.place)
+
+			c := &clock{at: victimNow()}
+			h, _ := operate(t, path, c)
+			h.orders = []string{"one"}
+			h.workers.Deliver[0].sender = logged{h.rail, path + ".calls"}
+			want := order.Completed
+			if to == "fail" || to == "refuse" {
+				want = order.Failed
+			}
+			eventually(t, "the order is "+string(want)+" and nothing is in flight", func() bool {
+				c.move(time.Minute)
+				h.deliver()
+				o := h.read("one")
+				return o.State == want && !slices.ContainsFunc(o.Transfers, func(t order.Transfer) bool { return t.State.InFlight() })
+			})
+			h.holds(map[string]string{"fail": "suspense/extra 1000", "refuse": "suspense/extra 1000"}[to])
+			h.audit()
+			sentOnce(t, path+".calls", h.read("one"))
+		})
+	}
+}
+
+// prepare makes an order that waits to be sent, or one whose refund does; begun: the first sending is over
+// and nobody knows its outcome.
+func prepare(t *testing.T, path, to string, begun bool) {
+	t.Helper()
+	h, leave := operate(t, path, &clock{at: start})
+	h.must(h.engine.SaveMerchant(t.Context(), engine.Merchant{ID: "m", Organisation: "o", Name: "M"}))
+	h.workers.Deliver[0].sender = logged{h.rail, path + ".calls"}
+	if to == "refund" {
+		o := h.order("one", collected(1000), "")
+		h.pay(o, 1000)
+		_, err := h.engine.Refund(t.Context(), engine.NewRefund{OrderID: o.ID, ID: "r", Amount: money.FromInt(eur, 1000), From: ledger.Merchant, Actor: order.ByOperator})
+		h.must(err)
+	} else {
+		h.pay(h.order("one", forwarded(1000, 1), to), 1000)
+	}
+	if begun {
+		h.deliver()
+	}
+	leave()
+}
+
+// sentOnce reads what the rail was asked: between two sendings of one transfer somebody looked, and the rail
+// knew nothing of it. Every transfer's money moved at most once, and what was delivered did.
+func sentOnce(t *testing.T, path string, o *engine.Order) {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(o.Transfers) != 1 {
+		t.Errorf("the order has %d transfers", len(o.Transfers))
+	}
+	maySend := map[string]bool{}
+	sent := map[string]bool{}
+	for line := range strings.Lines(string(text)) {
+		id, call, _ := strings.Cut(strings.TrimSpace(line), " ")
+		switch {
+		case call == "send" && sent[id] && !maySend[id]:
+			t.Errorf("sent again without a look-up that knew nothing of it:\n%s", text)
+		case call == "send":
+			sent[id], maySend[id] = true, false
+		default:
+			maySend[id] = call == "lookup none"
+		}
+	}
+	for _, transfer := range o.Transfers {
+		if !sent[transfer.ID] {
+			t.Errorf("transfer %s is %s and was never sent:\n%s", transfer.ID, transfer.State, text)
+		}
+	}
+}
