@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -42,6 +43,8 @@ func (c *devCommand) Run(t *terminal) error {
 	if err == nil {
 		select {
 		case <-t.Done():
+		case <-s.Broken():
+			err = errors.New("the database failed; see the log")
 		case err = <-s.Failed():
 			return err
 		}

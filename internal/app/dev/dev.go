@@ -136,6 +136,9 @@ func (s *Server) Stop(ctx context.Context) error {
 // Failed tells when the HTTP server stopped by itself.
 func (s *Server) Failed() <-chan error { return s.app.Failed() }
 
+// Broken is closed when the database failed; the program must end then.
+func (s *Server) Broken() <-chan struct{} { return s.app.Broken() }
+
 // folder makes the data folder, readable by its owner only.
 func (s *Server) folder(data string) (string, error) {
 	if data == "" {
