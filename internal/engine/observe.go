@@ -12,6 +12,10 @@ import (
 	"till/internal/rail"
 )
 
+// maxPayments is how many payments one order takes in. Further ones are money of nobody: each is kept and
+// booked, an operator may assign it, and the cost of a payment does not grow with their number.
+const maxPayments = 200
+
 // Report is what a rail tells at once: how far it has told everything, and what it saw on the way.
 type Report struct {
 	Progress Progress
@@ -74,6 +78,9 @@ func (e *Engine) observe(tx Tx, n Network, s rail.Observation) error {
 		if err != nil {
 			return err
 		}
+		if err := arrived(tx, n, in, hold, s.Value); err != nil {
+			return err
+		}
 		if hold == nil {
 			return e.newStray(tx, n, in, s)
 		}
@@ -82,7 +89,9 @@ func (e *Engine) observe(tx Tx, n Network, s rail.Observation) error {
 		if err != nil {
 			return err
 		}
-		if o.Scope.Mode != n.Mode { // an address is the same on test networks
+		// An address is the same on test networks; and nobody pays an order in hundreds of parts, but anybody
+		// can send dust to its address.
+		if o.Scope.Mode != n.Mode || len(o.Payments) >= maxPayments {
 			return e.newStray(tx, n, in, s)
 		}
 	}

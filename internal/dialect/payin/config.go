@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 
 	"till/internal/fault"
 	"till/internal/web"
@@ -15,20 +16,32 @@ import (
 // setting is one thing a merchant can configure. It holds for orders made from then on.
 type setting struct {
 	names     []string // the first is PayIn's full name; the others are served as well
-	isURL     bool     // a redirect URL or null; else whole minutes
+	kind      kind
 	low, high int64
 	preset    int64
 }
 
+// kind is what a setting's value is.
+type kind string
+
+const (
+	ofMinutes kind = "number"  // whole minutes
+	ofURL     kind = "string"  // a redirect URL, or null
+	ofSwitch  kind = "boolean" // on unless switched off
+)
+
 // The settings, with PayIn's own defaults and ranges.
 var (
-	windowSetting  = setting{names: []string{"orders.payment_window_minutes", "payment_window_minutes"}, low: 1, high: 60, preset: 10}
-	graceSetting   = setting{names: []string{"orders.grace_period_minutes", "grace_period_minutes"}, low: 0, high: 30, preset: 5}
-	maxSetting     = setting{names: []string{"orders.max_total_timeout_minutes", "max_total_timeout_minutes"}, low: 5, high: maxMinutes, preset: 60}
-	successSetting = setting{names: []string{"redirect.default_order_success_url", "default_order_success_url"}, isURL: true}
-	cancelSetting  = setting{names: []string{"redirect.default_order_cancel_url", "default_order_cancel_url"}, isURL: true}
+	windowSetting  = setting{names: []string{"orders.payment_window_minutes", "payment_window_minutes"}, kind: ofMinutes, low: 1, high: 60, preset: 10}
+	graceSetting   = setting{names: []string{"orders.grace_period_minutes", "grace_period_minutes"}, kind: ofMinutes, low: 0, high: 30, preset: 5}
+	maxSetting     = setting{names: []string{"orders.max_total_timeout_minutes", "max_total_timeout_minutes"}, kind: ofMinutes, low: 5, high: maxMinutes, preset: 60}
+	successSetting = setting{names: []string{"redirect.default_order_success_url", "default_order_success_url"}, kind: ofURL}
+	cancelSetting  = setting{names: []string{"redirect.default_order_cancel_url", "default_order_cancel_url"}, kind: ofURL}
 
-	settings = []setting{windowSetting, graceSetting, maxSetting, successSetting, cancelSetting}
+	// waitSetting is ours: off, an order expires at the end of its grace period whatever is on its way.
+	waitSetting = setting{names: []string{"orders.wait_for_seen", "wait_for_seen"}, kind: ofSwitch}
+
+	settings = []setting{windowSetting, graceSetting, maxSetting, waitSetting, successSetting, cancelSetting}
 )
 
 // stored is the key on record. Other APIs of the same merchant have settings of their own.
@@ -43,8 +56,11 @@ func (s setting) in(all map[string]json.RawMessage) json.RawMessage {
 }
 
 func (s setting) fallback() json.RawMessage {
-	if s.isURL {
+	switch s.kind {
+	case ofURL:
 		return json.RawMessage("null")
+	case ofSwitch:
+		return json.RawMessage("true")
 	}
 	return json.RawMessage(strconv.FormatInt(s.preset, 10))
 }
@@ -57,6 +73,9 @@ func (s setting) number(all map[string]json.RawMessage) int64 {
 	}
 	return n
 }
+
+// on is the value in effect of a switch.
+func (s setting) on(all map[string]json.RawMessage) bool { return string(s.in(all)) == "true" }
 
 func findSetting(key string) (setting, error) {
 	for _, s := range settings {
@@ -115,10 +134,12 @@ func decodeSetting(r *http.Request, all map[string]json.RawMessage) (setting, js
 		return s, nil, fault.New(fault.CodeMissingField, "The field 'value' is required").On("value")
 	}
 	value, present := body.Get("value")
-	if s.isURL {
+	switch {
+	case s.kind == ofURL:
 		return decodeURLSetting(s, value, present)
-	}
-	if !present {
+	case s.kind == ofSwitch:
+		return decodeSwitch(s, value, present)
+	case !present:
 		return s, nil, fault.New(fault.CodeMissingField, "The field 'value' must be a number").On("value")
 	}
 	n, err := wholeNumber(value, s.low, s.high)
@@ -146,10 +167,21 @@ func decodeURLSetting(s setting, value web.Value, present bool) (setting, json.R
 	return s, encode(text), nil
 }
 
+// decodeSwitch reads true or false; PayIn turns "true" into true.
+func decodeSwitch(s setting, value web.Value, present bool) (setting, json.RawMessage, error) {
+	if present {
+		switch text := strings.Trim(string(value.Raw()), `"`); text {
+		case "true", "false":
+			return s, json.RawMessage(text), nil
+		}
+	}
+	return s, nil, fault.New(fault.CodeWrongType, "The field 'value' must be true or false").On("value")
+}
+
 func encodeSetting(key string, s setting, all map[string]json.RawMessage, message string) answer {
-	body := configBody{Success: true, Message: message, Data: settingBody{Key: key, Value: s.in(all), DefaultValue: s.fallback(), Type: "string"}}
-	if !s.isURL {
-		body.Data.Type, body.Data.Min, body.Data.Max = "number", &s.low, &s.high
+	body := configBody{Success: true, Message: message, Data: settingBody{Key: key, Value: s.in(all), DefaultValue: s.fallback(), Type: string(s.kind)}}
+	if s.kind == ofMinutes {
+		body.Data.Min, body.Data.Max = &s.low, &s.high
 	}
 	return answer{http.StatusOK, body}
 }

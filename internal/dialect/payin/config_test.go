@@ -28,7 +28,7 @@ func TestConfig(t *testing.T) {
 	}
 	for key, want := range map[string]string{
 		"payment_window_minutes": "10", "orders.payment_window_minutes": "10", "grace_period_minutes": "5", "orders.grace_period_minutes": "5",
-		"max_total_timeout_minutes": "60", "orders.max_total_timeout_minutes": "60",
+		"max_total_timeout_minutes": "60", "orders.max_total_timeout_minutes": "60", "wait_for_seen": "true", "orders.wait_for_seen": "true",
 		"default_order_success_url": "null", "redirect.default_order_success_url": "null", "default_order_cancel_url": "null", "redirect.default_order_cancel_url": "null",
 	} {
 		if got := value(key); got != want {
@@ -78,6 +78,9 @@ func TestConfigRefusals(t *testing.T) {
 		{"grace_period_minutes", `{"value":31}`, "VALIDATION_ERROR", "value"},
 		{"max_total_timeout_minutes", `{"value":14}`, "VALIDATION_ERROR", "value"}, // less than the windows have
 		{"max_total_timeout_minutes", `{"value":1441}`, "VALIDATION_ERROR", "value"},
+		{"wait_for_seen", `{"value":null}`, "VALIDATION_ERROR", "value"},
+		{"wait_for_seen", `{"value":0}`, "VALIDATION_ERROR", "value"},
+		{"wait_for_seen", `{"value":"no"}`, "VALIDATION_ERROR", "value"},
 		{"default_order_success_url", `{}`, "VALIDATION_ERROR", "value"},
 		{"default_order_success_url", `{"value":""}`, "VALIDATION_ERROR", "value"},
 		{"default_order_success_url", `{"value":"javascript:alert(1)"}`, "VALIDATION_ERROR", "value"},

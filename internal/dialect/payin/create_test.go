@@ -36,6 +36,8 @@ func TestCreateValidation(t *testing.T) {
 		{"no reference", []string{"orderReference", ""}, v, "orderReference"},
 		{"null reference", []string{"orderReference", "null"}, v, "orderReference"},
 		{"empty reference", []string{"orderReference", `""`}, v, "orderReference"},
+		{"one dot", []string{"orderReference", `"."`}, v, "orderReference"},
+		{"two dots", []string{"orderReference", `".."`}, v, "orderReference"},
 		{"blank reference", []string{"orderReference", `" \u00a0 "`}, v, "orderReference"},
 		{"number as reference", []string{"orderReference", "7"}, v, "orderReference"},
 		{"255 characters", []string{"orderReference", long(255)}, "", ""},

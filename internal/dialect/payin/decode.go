@@ -99,11 +99,13 @@ func terms(merchant string, due money.Amount, a asked, p engine.Plan) (order.Ter
 	book := ledger.Wallet(merchant)
 	deadline := p.Now.Add(minutes(w.window + w.grace))
 	a.record.Window = w.window
-	return order.Terms{
-		Book: book, Due: due, To: book.Account(ledger.Merchant), OverAny: true,
-		Deadline: deadline, SeenWaits: true, ConfirmBy: deadline.Add(confirmTime),
-		Instant: true,
-	}, encode(a.record), nil
+	t := order.Terms{
+		Book: book, Due: due, To: book.Account(ledger.Merchant), OverAny: true, Instant: true, Deadline: deadline,
+	}
+	if waitSetting.on(p.Settings) {
+		t.SeenWaits, t.ConfirmBy = true, deadline.Add(confirmTime)
+	}
+	return t, encode(a.record), nil
 }
 
 // asked is the fields of a request for an order.
@@ -165,6 +167,8 @@ func checkReference(reference string) error {
 	switch {
 	case strings.TrimSpace(reference) == "":
 		return fault.New(fault.CodeMissingField, "The field 'orderReference' must not be blank").On("orderReference")
+	case reference == "." || reference == "..":
+		return fault.New(fault.CodeInvalidValue, "The field 'orderReference' must not be '.' or '..': no client could ask for it in a path").On("orderReference")
 	case !utf8.ValidString(reference) || strings.ContainsFunc(reference, unicode.IsControl):
 		return fault.New(fault.CodeInvalidValue, "The field 'orderReference' must not hold control characters").On("orderReference")
 	case utf8.RuneCountInString(reference) > maxReference:

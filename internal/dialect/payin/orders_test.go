@@ -119,6 +119,25 @@ func TestSentInTimeConfirmedLate(t *testing.T) {
 	}
 }
 
+// With the strict reading it is not: what is not confirmed at the end of the grace period is nothing.
+func TestStrictExpiry(t *testing.T) {
+	k := newKit(t)
+	k.pool(shopKey, 1, 3)
+	before := k.create("R-1")
+	k.must(putOK(k, shopKey, "wait_for_seen", `"false"`))
+	strict := k.create("R-2") // the setting holds for orders made from then on
+	k.clock.move(14 * time.Minute)
+	k.told(sepolia, 1234190,
+		k.payment(before.Address, "0xaaa", 1234190, order.RankSeen, sepoliaUSDT100),
+		k.payment(strict.Address, "0xbbb", 1234190, order.RankSeen, sepoliaUSDT100))
+	k.expire(sepolia, 2*time.Minute)
+	for id, want := range map[string]string{before.OrderID: pending, strict.OrderID: expired} {
+		if got := parse[orderBody](k, k.get(shopKey, "/api/v1/orders/"+id)); got.Status != want {
+			t.Errorf("%s is %s, want %s", got.OrderReference, got.Status, want)
+		}
+	}
+}
+
 func TestOrdersThatAreNotThere(t *testing.T) {
 	k := newKit(t)
 	for _, id := range []string{"ord_abc123def456", "ord_aaaaaaaaaaaaaaaaaaaaaaaaaa", "x", "stats", "by-reference", "'", "%00", "ord_%2e%2e", strings.Repeat("x", 10000)} {
