@@ -15,6 +15,11 @@ import (
 // Idempotency is how long a remembered answer is given again.
 const Idempotency = 24 * time.Hour
 
+// stale is how far behind a rail may be for an instrument that other orders held before to be handed out.
+// What the rail has not told yet may be late money of the former owner, and the new hold begins at the
+// rail's horizon. Nobody can have paid to an instrument that was never handed out.
+const stale = 2 * time.Minute
+
 // NewOrder asks for an order. The dialect fills it after it has checked the request.
 type NewOrder struct {
 	Scope     Scope
@@ -70,7 +75,7 @@ type Created struct {
 // Errors: duplicate_reference (Details "existing": the public id of the order that has the unique key),
 // idempotency_conflict, insufficient_balance, not_configured (the network's rail has never told anything, or
 // the destination's rail serves another mode or nobody), missing_field (a delivery that leaves the house
-// without a destination), no_address, and what Terms returns.
+// without a destination), invalid_network (of another mode), no_address, and what Terms returns.
 func (e *Engine) Create(ctx context.Context, n NewOrder) (Created, error) {
 	var made Created
 	want := Keys{
@@ -167,6 +172,9 @@ func (e *Engine) checkDestination(d Destination, t order.Terms, m Mode) error {
 
 // collectOn gives the order its rail, and the instrument that its payer pays to.
 func (e *Engine) collectOn(tx Tx, o *Order, n NewOrder) error {
+	if n.Network.Mode != n.Scope.Mode || n.Network.Simulated && n.Scope.Mode == Live {
+		return fault.New(fault.CodeInvalidNetwork, "the network '"+n.Network.ID+"' is not supported")
+	}
 	told, err := tx.Progress(n.Network.Rail)
 	if err != nil {
 		return err
@@ -182,7 +190,11 @@ func (e *Engine) collectOn(tx Tx, o *Order, n NewOrder) error {
 	pool := Pool{Merchant: n.Scope.Merchant, Mode: n.Scope.Mode, Family: n.Network.Family}
 	switch n.Instrument {
 	case Pooled:
-		o.Instrument, err = tx.TakeInstrument(pool, o.ID, told.Cursor.Horizon)
+		take := tx.TakeInstrument
+		if tx.Now().Sub(told.Cursor.Horizon) > stale {
+			take = tx.TakeNewInstrument
+		}
+		o.Instrument, err = take(pool, o.ID, told.Cursor.Horizon)
 	case Made:
 		o.Instrument, err = tx.MakeInstrument(pool, n.Network.Prefix+strings.ToUpper(tx.NewID()), o.ID)
 	}

@@ -68,24 +68,28 @@ type Tx interface {
 	Stray(k order.PaymentKey) (*Stray, error)          // nil when there is none
 	HoldAt(in Instrument, at time.Time) (*Hold, error) // the latest hold with From not after at, else nil
 	InstrumentPool(in Instrument) (*Pool, error)       // nil when unknown
+	Endpoint(id string) (*Endpoint, error)             // nil when there is none
 	Answer(k AnswerKey) (*Answer, error)               // nil when there is none
 	Settings(s SettingScope) (map[string]json.RawMessage, error)
 	Clock(m Mode) (Clock, error)
 	Progress(r rail.Name) (*Progress, error) // nil when the rail never told anything
 	Balance(a ledger.Account, asset money.Asset, m Mode) (money.Amount, error)
 
-	// TakeInstrument hands out a free instrument of the pool to the order: never used first, oldest
-	// import first, then the one at rest longest. It goes back by itself when fn fails. no_address when
-	// there is none.
+	// TakeInstrument hands out a free instrument of the pool to the order: never used first, imported before
+	// derived, oldest first; then the one at rest longest, but never one that was derived. It goes back by
+	// itself when fn fails. no_address when there is none.
 	TakeInstrument(p Pool, orderID string, from time.Time) (Instrument, error)
+	// TakeNewInstrument is TakeInstrument, but hands out only what no order ever held.
+	TakeNewInstrument(p Pool, orderID string, from time.Time) (Instrument, error)
 	// MakeInstrument makes an instrument of the pool that is the order's from the beginning of time and never
 	// another's. An error when the value exists.
 	MakeInstrument(p Pool, value, orderID string) (Instrument, error)
-	// FreeInstrument ends the order's hold; the instrument may be handed out again from restUntil on.
+	// FreeInstrument ends the order's hold; the instrument may be handed out again after restUntil and EndRest.
 	FreeInstrument(in Instrument, orderID string, at, restUntil time.Time) error
 	// ImportInstruments adds instruments to a pool; those the pool has already are left alone; one that
 	// another pool has is a fault invalid_address (Param: index). Returns how many are new.
 	ImportInstruments(p Pool, list []Imported) (added int, err error)
+	poolTx // pool.go: how instruments are kept
 
 	InsertOrder(o *Order) error // gives Number and Version; duplicate_reference (Details existing = public id) when UniqueKey is taken
 	SaveOrder(o *Order) error   // version_conflict
@@ -101,8 +105,17 @@ type Tx interface {
 	SaveRailState(r rail.Name, key string, value []byte) error           // nil value deletes
 	MoveClock(m Mode, to ClockMove) error                                // never backwards
 
+	AddAction(a Action) error
+	LastSeal(m Mode) (Seal, error)        // of a chain without seals: the zero Seal
+	AddSeals(list []Seal) error           // and marks their rows as sealed; version_conflict where a number or a row is taken
+	Lease(name string) (WorkLease, error) // the zero WorkLease when it was never taken
+	SaveLease(l WorkLease) error          // version_conflict when the stored fence is larger
+
+	Merchant(id string) (*Merchant, error) // nil when there is none
+	KeyByID(id string) (*Key, error)       // nil when there is none
 	SaveMerchant(m Merchant) error
 	SaveEndpoint(e Endpoint) error
+	DeleteEndpoint(id string) error    // its messages stay
 	SaveMessages(list []Message) error // insert or update by id; a message whose (event, endpoint) exists is left alone on insert
 	EventsTold(ids []string) error     // these events have their messages
 	SaveKey(k Key) error
@@ -143,11 +156,18 @@ type Reader interface {
 	Progress(r rail.Name) (*Progress, error)
 	Instruments(p Pool, after string, limit int) ([]InstrumentRow, error) // by value
 	InstrumentCounts(p Pool) (InstrumentCounts, error)
+	poolReader                                                 // pool.go: how instruments are kept
 	Balances(merchant string, m Mode) ([]order.Balance, error) // of every account of the merchant's books
 	Endpoints(s Scope) ([]Endpoint, error)
 	Endpoint(id string) (*Endpoint, error) // nil when there is none
 	Merchants() ([]Merchant, error)
 	KeyByHash(hash string) (*Key, error) // nil when there is none
+
+	Searches // search.go: what operators look for
+
+	// For sealing.
+	Unsealed(limit int) (Unsealed, error) // at most limit of each kind, of every mode, by id
+	LastSeal(m Mode) (Seal, error)        // of a chain without seals: the zero Seal
 
 	// For rails: what one keeps under keys with the prefix, by key, behind the given key.
 	RailStates(r rail.Name, prefix, after string, limit int) ([]rail.Item, error)
@@ -201,6 +221,8 @@ type InstrumentRow struct {
 	OrderID    string // public id of the holder, when held
 	CreatedAt  time.Time
 	RestUntil  time.Time
+	Index      *int64    // of an address that belongs to a public key; nil: not known
+	Balances   []Balance // what it held at the end of its last rest
 }
 
 // InstrumentState is what an instrument is doing.
@@ -211,10 +233,13 @@ const (
 	InstrumentHeld     InstrumentState = "allocated"
 	InstrumentResting  InstrumentState = "cooldown"
 	InstrumentArchived InstrumentState = "archived"
+
+	InstrumentQuarantined InstrumentState = "quarantined" // an operator must look at what arrived there
+	InstrumentUsed        InstrumentState = "used"        // derived, and held once: it never serves again
 )
 
 // InstrumentCounts is how many instruments a pool has in each state.
-type InstrumentCounts struct{ Total, Free, Held, Resting, Archived int64 }
+type InstrumentCounts struct{ Total, Free, Held, Resting, Archived, Quarantined, Used int64 }
 
 // SortKey is what a list is sorted by; ties are broken by creation order.
 type SortKey string

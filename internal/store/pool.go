@@ -15,13 +15,18 @@ type pools struct {
 	claim string // this process, in the claim column
 	block int    // claimed at a time
 	free  map[engine.Pool]*freeList
+	dry   bool // somebody got nothing since the last sweep
+
+	shared bool // other processes claim too: the database gives one at a time when few are left
 }
 
 // freeList is one pool's claimed free instruments, the next one first.
 type freeList struct {
 	fresh, rested []pooled
+	imported      bool // something was, since new ones were last claimed
 	// Whether the database may have more: a block came back full, or something was imported.
 	moreNew, moreRested bool
+	few                 bool // the last claim of new ones was less than a block
 }
 
 // pooled is one free instrument.
@@ -30,6 +35,8 @@ type pooled struct {
 	value string
 	order int64 // import number, or since when it rests
 	fresh bool  // never held
+
+	derived bool // goes after all that were imported
 }
 
 func (p *pools) list(pool engine.Pool) *freeList {
@@ -63,6 +70,9 @@ func (p *pools) forget(pool engine.Pool, value string) {
 func (p *pools) low() []engine.Pool {
 	var low []engine.Pool
 	for pool, l := range p.free {
+		if p.shared && l.few {
+			continue // what is left is not hoarded
+		}
 		if len(l.fresh)+len(l.rested) < p.block/4 && (l.moreNew || l.moreRested) {
 			low = append(low, pool)
 		}
@@ -70,10 +80,11 @@ func (p *pools) low() []engine.Pool {
 	return low
 }
 
-// take hands out the next instrument of a pool: never held first, by import; then the longest at rest.
-func (g *group) take(pool engine.Pool) (pooled, error) {
+// take hands out the next instrument of a pool: never held first, imported before derived, by number; then the
+// longest at rest.
+func (g *group) take(pool engine.Pool, onlyNew bool) (pooled, error) {
 	l := g.store.pools.list(pool)
-	if len(l.fresh) == 0 && l.moreNew {
+	if l.moreNew && (len(l.fresh) == 0 || l.fresh[0].derived && l.imported) {
 		if err := g.claimNew(pool); err != nil {
 			return pooled{}, err
 		}
@@ -83,16 +94,17 @@ func (g *group) take(pool engine.Pool) (pooled, error) {
 		l.fresh = l.fresh[1:]
 		return in, nil
 	}
-	if len(l.rested) == 0 {
+	if len(l.rested) == 0 && !onlyNew {
 		if err := g.claimRested(pool); err != nil {
 			return pooled{}, err
 		}
 	}
-	if len(l.rested) > 0 {
+	if len(l.rested) > 0 && !onlyNew {
 		in := l.rested[0]
 		l.rested = l.rested[1:]
 		return in, nil
 	}
+	g.store.pools.dry = true
 	return pooled{}, fault.New(fault.CodeNoAddress, "No payment address is free at the moment.")
 }
 
@@ -117,7 +129,9 @@ func (g *group) claimNew(pool engine.Pool) error {
 		return err
 	}
 	l.fresh = append(l.fresh, got...)
-	l.moreNew = len(got) == block
+	byTurn(l.fresh)
+	l.few = len(got) < block
+	l.moreNew, l.imported = !l.few || g.store.pools.shared && len(got) > 0, false
 	return nil
 }
 
@@ -144,7 +158,7 @@ func (g *group) claimBlock(pool engine.Pool, fresh bool, query string, args ...a
 		in := pooled{pool: pool, fresh: fresh}
 		got = append(got, in)
 		last := &got[len(got)-1]
-		return rows.Scan(&last.value, &last.order)
+		return rows.Scan(&last.value, &last.order, &last.derived)
 	})
 	if err != nil {
 		return nil, err

@@ -376,8 +376,16 @@ func (t *tx) ImportInstruments(p engine.Pool, list []engine.Imported) (added int
 }
 
 func (t *tx) TakeInstrument(p engine.Pool, orderID string, from time.Time) (engine.Instrument, error) {
+	return t.takeInstrument(p, false, orderID, from)
+}
+
+func (t *tx) TakeNewInstrument(p engine.Pool, orderID string, from time.Time) (engine.Instrument, error) {
+	return t.takeInstrument(p, true, orderID, from)
+}
+
+func (t *tx) takeInstrument(p engine.Pool, onlyNew bool, orderID string, from time.Time) (engine.Instrument, error) {
 	g := t.use()
-	taken, err := g.take(p)
+	taken, err := g.take(p, onlyNew)
 	if err != nil {
 		return engine.Instrument{}, err
 	}
@@ -421,7 +429,7 @@ func (t *tx) HoldAt(in engine.Instrument, at time.Time) (*engine.Hold, error) {
 	}
 	written, _ := g.holds.get(in)
 	for _, h := range written {
-		if !h.From.Before(at) {
+		if h.From.After(at) {
 			continue
 		}
 		if found == nil || !h.From.Before(found.From) {
@@ -444,9 +452,19 @@ func (t *tx) SaveKey(k engine.Key) error {
 	return nil
 }
 
+func (t *tx) Endpoint(id string) (*engine.Endpoint, error) {
+	e, err := t.use().endpoint(id)
+	if err != nil || e == nil {
+		return nil, err
+	}
+	c := *e
+	c.Events = slices.Clone(e.Events)
+	return &c, nil
+}
+
 func (t *tx) SaveEndpoint(e engine.Endpoint) error {
 	e.Events = slices.Clone(e.Events)
-	t.use().endpoints.add(e)
+	t.use().endpoints.put(e.ID, &e)
 	return nil
 }
 

@@ -1,0 +1,62 @@
+package engine_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"till/internal/engine"
+	"till/internal/fault"
+	"till/internal/order"
+	"till/internal/rail"
+)
+
+// While a rail is behind, what it has not told yet may be late money of an address's former owner: only
+// addresses that nobody held go out. // case 30
+func TestReuseWaitsForTheRail(t *testing.T) {
+	k := newKit(t)
+	small := engine.Scope{Merchant: "small", Mode: engine.Sandbox, Dialect: "one"}
+	k.pool(pool(small), "s", 1)
+	first := k.order(k.ask(small, north))
+	rest := window + confirm + engine.Rest
+	k.pass(north, at(rest)) // the rail's last word
+	k.wantState(first, order.Expired)
+	k.sweep() // the address is looked into, and free
+
+	now := at(rest + 2*time.Hour) // the node has been away since
+	k.clock.set(now)
+	_, err := k.engine.Create(context.Background(), k.ask(small, north))
+	k.wantCode(err, fault.CodeNoAddress)
+	k.pool(pool(small), "t", 1)
+	fresh := k.order(k.ask(small, north))
+	if fresh.Instrument == first.Instrument {
+		t.Fatal("an address that was held before was handed out")
+	}
+
+	// The node is back, and tells of the first customer's payment of an hour ago.
+	k.block(north, now, k.confirmed(first, "late", 100, now.Add(-time.Hour)))
+	want(k, "payments of the first", len(k.now(first).Payments), 1)
+	want(k, "payments of the fresh one", len(k.now(fresh).Payments), 0)
+	k.wantState(fresh, order.Waiting)
+}
+
+// Anybody can send dust to an order's address. An order takes in a bounded number of payments; the rest is
+// kept and booked as nobody's, so that the cost of one does not grow with their number.
+func TestDust(t *testing.T) {
+	k := newKit(t)
+	o := k.order(k.ask(shop, north))
+	const dust = 1000
+	var seen []rail.Observation
+	for i := range dust {
+		seen = append(seen, k.confirmed(o, fmt.Sprintf("dust %d", i), 1, at(time.Minute)))
+	}
+	k.block(north, at(time.Minute), seen[:500]...)
+	k.block(north, at(2*time.Minute), seen...) // repeated words find the same payments
+	taken := len(k.now(o).Payments)
+	if taken != 200 {
+		t.Errorf("the order took in %d payments", taken)
+	}
+	want(k, "nobody's", k.balance(engine.Sandbox, shopStray, northUSDT), fmt.Sprint(dust-taken))
+	k.auditBooks()
+}
