@@ -1,7 +1,7 @@
 # Every target that does more than one command is a script in scripts/.
 # ARGS are handed on: make dev ARGS='--addr 127.0.0.1:8080'
 
-.PHONY: test build dev demo lint golden docs fuzz
+.PHONY: test build dev demo lint golden docs fuzz bench
 
 test:    ## all tests, after installing what they need
 	@scripts/test
@@ -26,3 +26,6 @@ docs:    ## write the generated documents anew: docs/states.md, docs/ledger.md, 
 
 fuzz:    ## every fuzz target for FUZZTIME each (default 10s)
 	@scripts/fuzz
+
+bench:   ## how fast orders are created, beside an echo server; writes bench/RESULTS.md, wants the machine for itself for some minutes
+	go run ./bench $(ARGS)

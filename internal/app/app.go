@@ -25,15 +25,17 @@ import (
 	"till/internal/engine"
 	"till/internal/secrets"
 	"till/internal/store"
+	"till/internal/web"
 	"till/internal/webhook"
 	"till/internal/worker"
 )
 
 // Config is everything a server is made of. LoadConfig reads one from a file.
 type Config struct {
-	Addr     string    // host and port to listen on; port 0 takes a free one
-	Database string    // the SQLite file
-	Networks []Network // where orders are collected
+	Addr     string        // host and port to listen on; port 0 takes a free one
+	Database string        // the SQLite file, or a postgres:// URL
+	Networks []Network     // where orders are collected
+	Pools    []worker.Pool // that addresses are derived for
 	Guard    webhook.Guard
 	Box      *secrets.Box // seals what must sign
 
@@ -41,6 +43,10 @@ type Config struct {
 	PublicURL      string           // where clients reach the server, without a slash at the end; empty: not said
 	TrustedProxies []netip.Prefix   // whose X-Forwarded-For is believed
 	Dir            string           // of the config file; what belongs beside it is put here
+	Metrics        Metrics
+	Tracing        string // URL of an OpenTelemetry collector's traces; empty: none
+	Version        string // of the program, for the metrics and traces
+	Heads          string // the folder that heads of the sealed ledger are exported to; empty: they are not
 
 	Now    func() time.Time // nil: the system's clock
 	Random io.Reader        // nil: the system's
@@ -62,7 +68,8 @@ type App struct {
 	served   chan error
 	rails    []worker.Rail
 	random   io.Reader
-	secure   bool // it speaks https
+	tracing  *tracing // nil: none
+	secure   bool     // it speaks https
 }
 
 // Start opens the database, listens and starts the workers. The caller must Stop it.
@@ -73,21 +80,30 @@ func Start(ctx context.Context, cfg Config) (*App, error) {
 	if cfg.Random == nil {
 		cfg.Random = rand.Reader
 	}
+	cfg.Log = slog.New(web.LogHandler(cfg.Log.Handler()))
 	a := &App{log: cfg.Log, box: cfg.Box, served: make(chan error, 1), random: cfg.Random, secure: cfg.TLS != nil}
 	var err error
-	if a.store, err = store.OpenSQLite(ctx, cfg.Database, store.Options{Now: cfg.Now, Log: cfg.Log}); err != nil {
+	open := store.OpenSQLite
+	if store.IsPostgres(cfg.Database) {
+		open = store.OpenPostgres
+	}
+	if a.store, err = open(ctx, cfg.Database, store.Options{Now: cfg.Now, Log: cfg.Log}); err != nil {
 		return nil, err
 	}
 	if err := a.start(cfg); err != nil {
+		a.tracing.stop(ctx)
 		return nil, errors.Join(err, a.store.Close())
 	}
 	return a, nil
 }
 
 func (a *App) start(cfg Config) error {
-	told := worker.NewBell()
-	a.Engine = engine.New(a.store, networks(cfg.Networks), told.Ring)
 	var err error
+	if a.tracing, err = newTracing(context.Background(), cfg); err != nil {
+		return err
+	}
+	told, commits := worker.NewBell(), worker.NewBell()
+	a.Engine = engine.New(a.tracing.store(a.store), networks(cfg.Networks), func() { told.Ring(); commits.Ring() })
 	if a.rails, err = rails(cfg); err != nil {
 		return err
 	}
@@ -98,8 +114,8 @@ func (a *App) start(cfg Config) error {
 	}
 	a.client = webhook.NewClient(cfg.Guard, webhook.Options{Now: cfg.Now})
 	a.workers = worker.New(worker.Config{
-		Engine: a.Engine, Rails: a.rails, Tellers: tellers(a.dialects), Open: a.open, Client: a.client,
-		Events: told, Now: cfg.Now, Chance: mathrand.Uint64, Log: cfg.Log,
+		Engine: a.Engine, Rails: a.rails, Pools: cfg.Pools, Tellers: tellers(a.dialects), Open: a.open, Client: a.client,
+		Events: told, Commits: commits, Random: cfg.Random, Heads: cfg.Heads, Now: cfg.Now, Chance: mathrand.Uint64, Log: cfg.Log,
 	})
 	a.workers.Start(context.Background())
 	a.server = newServer(a, keys, cfg)
@@ -128,14 +144,15 @@ func (a *App) Stop(ctx context.Context) error {
 	}
 	workers.Wait()
 	a.client.Close()
+	a.tracing.stop(ctx)
 	return errors.Join(err, a.store.Close())
 }
 
 // Failed tells when the HTTP server stopped by itself.
 func (a *App) Failed() <-chan error { return a.served }
 
-// Broken is closed when the disk failed so that nothing may be written by this process any more. The
-// program must end then; the next start finds out what is on disk.
+// Broken is closed when the disk under SQLite failed so that nothing may be written by this process any more.
+// The program must end then; the next start finds out what is on disk.
 func (a *App) Broken() <-chan struct{} { return a.store.Broken() }
 
 // URL is where the server listens, without a slash at the end.

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"crypto/rand"
 	"crypto/tls"
 	_ "embed"
@@ -24,6 +25,7 @@ import (
 
 	"till/internal/engine"
 	"till/internal/secrets"
+	"till/internal/store"
 	"till/internal/webhook"
 )
 
@@ -43,9 +45,13 @@ type File struct {
 	Server   ServerSection             `toml:"server"`
 	Database DatabaseSection           `toml:"database"`
 	Secrets  SecretsSection            `toml:"secrets"`
+	Audit    AuditSection              `toml:"audit"`
 	Webhooks WebhooksSection           `toml:"webhooks"`
 	Log      LogSection                `toml:"log"`
+	Metrics  MetricsSection            `toml:"metrics"`
+	Tracing  TracingSection            `toml:"tracing"`
 	Networks map[string]NetworkSection `toml:"networks"` // by the id merchants name
+	Pools    map[string]PoolSection    `toml:"pools"`    // that addresses are derived for
 }
 
 // ServerSection is where the server listens and what stands in front of it.
@@ -68,6 +74,11 @@ type SecretsSection struct {
 	MasterKeyFile string `toml:"master_key_file"`
 }
 
+// AuditSection says where proof of the books is put.
+type AuditSection struct {
+	Heads string `toml:"heads"`
+}
+
 // WebhooksSection loosens whom the server may call.
 type WebhooksSection struct {
 	AllowPrivate bool `toml:"allow_private"`
@@ -78,6 +89,17 @@ type WebhooksSection struct {
 type LogSection struct {
 	Level  string `toml:"level"`
 	Format string `toml:"format"`
+}
+
+// MetricsSection says whether /metrics is served.
+type MetricsSection struct {
+	Enabled bool         `toml:"enabled"`
+	Token   secrets.Text `toml:"token"`
+}
+
+// TracingSection says where spans are sent.
+type TracingSection struct {
+	Endpoint string `toml:"endpoint"`
 }
 
 // NetworkSection is one network. Name, ChainID, Mode and Tokens describe one of the operator's own; for one
@@ -128,8 +150,10 @@ func Defaults() File {
 		Server:   ServerSection{Addr: "127.0.0.1:4488", TrustedProxies: []string{}},
 		Database: DatabaseSection{URL: "till.db"},
 		Secrets:  SecretsSection{MasterKeyFile: "master.key"},
+		Audit:    AuditSection{Heads: "heads"},
 		Log:      LogSection{Level: "info", Format: "text"},
 		Networks: map[string]NetworkSection{},
+		Pools:    map[string]PoolSection{},
 	}
 	for _, n := range Catalogue() {
 		f.Networks[n.ID] = defaultNetwork(&n)
@@ -153,29 +177,41 @@ func defaultNetwork(known *engine.Network) NetworkSection {
 //
 // Errors name the file, the line and the key, and never repeat a value that may be a secret.
 func LoadConfig(path string, env func(string) string, logTo io.Writer) (Config, error) {
-	text, path, err := readConfig(path)
-	if err != nil {
-		return Config{}, err
-	}
-	f, err := decode(text)
-	if err != nil {
-		return Config{}, fmt.Errorf("%s: %w", path, err)
-	}
-	if from := env(envDatabase); from != "" {
-		f.Database.URL = secrets.Text(from)
-		if _, err := f.Database.path(""); err != nil {
-			return Config{}, fmt.Errorf("%s: %w", envDatabase, err)
-		}
-	}
-	cfg, err := f.config(filepath.Dir(path), logTo)
-	if wrong, ok := errors.AsType[*valueError](err); ok {
-		return Config{}, fmt.Errorf("%s: %s", path, wrong.in(text))
-	}
+	f, cfg, err := loadFile(path, env, logTo)
 	if err != nil {
 		return Config{}, err
 	}
 	cfg.Box, err = f.box(cfg, env)
 	return cfg, err
+}
+
+// ReadConfig is LoadConfig for a command that seals and opens nothing: without the master key, whose file it
+// neither makes nor reads.
+func ReadConfig(path string, env func(string) string, logTo io.Writer) (Config, error) {
+	_, cfg, err := loadFile(path, env, logTo)
+	return cfg, err
+}
+
+func loadFile(path string, env func(string) string, logTo io.Writer) (File, Config, error) {
+	text, path, err := readConfig(path)
+	if err != nil {
+		return File{}, Config{}, err
+	}
+	f, err := decode(text)
+	if err != nil {
+		return File{}, Config{}, fmt.Errorf("%s: %w", path, err)
+	}
+	if from := env(envDatabase); from != "" {
+		f.Database.URL = secrets.Text(from)
+		if _, err := f.Database.path(""); err != nil {
+			return File{}, Config{}, fmt.Errorf("%s: %w", envDatabase, err)
+		}
+	}
+	cfg, err := f.config(filepath.Dir(path), logTo)
+	if wrong, ok := errors.AsType[*valueError](err); ok {
+		return File{}, Config{}, fmt.Errorf("%s: %s", path, wrong.in(text))
+	}
+	return f, cfg, err
 }
 
 // readConfig returns the text of the file and its absolute path, where it is or would be.
@@ -232,7 +268,7 @@ func readable(err error) error {
 	return errors.New(strings.TrimPrefix(err.Error(), "toml: "))
 }
 
-// knownKeys is every key that a file may have, with the word of anyID for a network's id.
+// knownKeys is every key that a file may have, with the word of anyID for a network's id or a pool's name.
 var knownKeys = keysOf(reflect.TypeFor[File](), nil, map[string]bool{})
 
 const anyID = "ID"
@@ -254,10 +290,10 @@ func keysOf(t reflect.Type, prefix toml.Key, into map[string]bool) map[string]bo
 }
 
 func keyPattern(key toml.Key) string {
-	if len(key) < 2 || key[0] != "networks" {
+	if len(key) < 2 || key[0] != "networks" && key[0] != "pools" {
 		return key.String()
 	}
-	return append(toml.Key{"networks", anyID}, key[2:]...).String()
+	return append(toml.Key{key[0], anyID}, key[2:]...).String()
 }
 
 // valueError is a value that has the right type and cannot be right.
@@ -313,17 +349,39 @@ func (*refusal) UnmarshalTOML(any) error { return errors.New("refused") }
 func (f File) config(dir string, logTo io.Writer) (cfg Config, err error) {
 	cfg.Dir = dir
 	cfg.Guard = webhook.Guard{AllowPrivate: f.Webhooks.AllowPrivate, AllowHTTP: f.Webhooks.AllowHTTP}
+	if f.Audit.Heads != "" {
+		cfg.Heads = under(dir, f.Audit.Heads)
+	}
 	if cfg.Log, err = f.Log.logger(logTo); err != nil {
 		return cfg, err
 	}
 	if err = f.Server.check(&cfg); err != nil {
 		return cfg, err
 	}
+	if cfg.Metrics, err = f.Metrics.metrics(cfg); err != nil {
+		return cfg, err
+	}
+	if cfg.Tracing, err = tracingURL(f.Tracing.Endpoint); err != nil {
+		return cfg, wrong(toml.Key{"tracing", "endpoint"}, "%v", err)
+	}
 	if cfg.Database, err = f.Database.path(dir); err != nil {
 		return cfg, err
 	}
-	cfg.Networks, err = networkList(f.Networks)
+	if cfg.Networks, err = networkList(f.Networks); err != nil {
+		return cfg, err
+	}
+	cfg.Pools, err = poolList(f.Pools)
 	return cfg, err
+}
+
+// metrics asks for a token where other machines reach the server: the numbers tell how business goes.
+func (s MetricsSection) metrics(cfg Config) (Metrics, error) {
+	host, _, _ := net.SplitHostPort(cfg.Addr)
+	open := !loopback(host) || cfg.PublicURL != "" || len(cfg.TrustedProxies) > 0
+	if s.Enabled && open && s.Token == "" {
+		return Metrics{}, wrong(toml.Key{"metrics", "token"}, "is needed where others than this machine reach the server")
+	}
+	return Metrics{Enabled: s.Enabled, Token: s.Token}, nil
 }
 
 func (s LogSection) logger(to io.Writer) (*slog.Logger, error) {
@@ -419,16 +477,16 @@ func parsePrefix(text string) (netip.Prefix, error) {
 	return prefix.Masked(), nil
 }
 
-// path is the database's file.
+// path is the database's file, or the URL of its server.
 func (s DatabaseSection) path(dir string) (string, error) {
 	key, text := toml.Key{"database", "url"}, s.URL.Reveal()
 	switch {
 	case text == "":
 		return "", wrong(key, "is empty")
 	case strings.HasPrefix(text, "postgres://"), strings.HasPrefix(text, "postgresql://"):
-		return "", wrong(key, "PostgreSQL is not supported by this version: want the path of a SQLite file")
+		return text, nil
 	case strings.Contains(text, "://"):
-		return "", wrong(key, "want the path of a SQLite file")
+		return "", wrong(key, "want the path of a SQLite file, or a postgres:// URL")
 	case strings.HasSuffix(text, "/"):
 		return "", wrong(key, "want a file, not a folder")
 	}
@@ -453,14 +511,29 @@ func (f File) box(cfg Config, env func(string) string) (*secrets.Box, error) {
 		return box, nil
 	}
 	path := under(cfg.Dir, f.Secrets.MasterKeyFile)
-	_, err := os.Stat(cfg.Database)
-	fresh := errors.Is(err, fs.ErrNotExist)
+	fresh, err := noDatabase(cfg.Database, path)
+	if err != nil {
+		return nil, err
+	}
 	box, err := secrets.Open(path, rand.Reader, fresh)
 	if !fresh && errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("secrets.master_key_file: %s is missing, and %s holds what only that key can open: put the file back", path, cfg.Database)
+		return nil, fmt.Errorf("secrets.master_key_file: %s is missing, and the database holds what only that key can open: put the file back", path)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("secrets.master_key_file: %w", err)
 	}
 	return box, nil
+}
+
+// noDatabase says whether nothing was kept yet, which a server is only asked where there is no key.
+func noDatabase(database, keyFile string) (bool, error) {
+	if !store.IsPostgres(database) {
+		_, err := os.Stat(database)
+		return errors.Is(err, fs.ErrNotExist), nil
+	}
+	if _, err := os.Stat(keyFile); err == nil {
+		return false, nil
+	}
+	schema, err := store.SchemaOf(context.Background(), database)
+	return schema.Version == 0, err
 }

@@ -17,7 +17,6 @@ import (
 
 	"till/internal/auth"
 	"till/internal/engine"
-	"till/internal/operator"
 	"till/internal/rail"
 	"till/internal/rail/evm"
 	"till/internal/web"
@@ -31,7 +30,7 @@ func newServer(a *App, keys *auth.Auth, cfg Config) *http.Server {
 		mount := "/" + d.Name()
 		mux.Handle(mount+"/", http.StripPrefix(mount, d.Handler()))
 	}
-	mux.Handle("/operator/", operator.Handler(operator.Config{Engine: a.Engine, Auth: keys, Now: cfg.Now, Log: cfg.Log}))
+	mux.Handle("/operator/", operatorAPI(a, keys, cfg))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		web.WriteJSON(w, http.StatusOK, map[string]string{"status": "ok"})
 	})
@@ -43,8 +42,17 @@ func newServer(a *App, keys *auth.Auth, cfg Config) *http.Server {
 		web.WriteJSON(w, http.StatusNotFound, map[string]string{"error": "not found", "path": r.URL.Path})
 	})
 
+	numbers := newMeter(a, cfg)
+	if cfg.Metrics.Enabled {
+		mux.Handle("GET /metrics", numbers.handler(cfg.Metrics.Token))
+	}
+
 	var h http.Handler = mux
 	h = web.Recover(h, http.HandlerFunc(failed), cfg.Log)
+	h = a.tracing.requests(h, a.faces())
+	if cfg.Metrics.Enabled {
+		h = numbers.measure(h, a.faces())
+	}
 	h = web.AccessLog(h, cfg.Log, cfg.Now)
 	h = forwarded(h, cfg.TrustedProxies, cfg.Log)
 	h = web.RequestID(h, requestID)
@@ -91,6 +99,11 @@ const (
 	nodeTrouble  reason = "node_trouble"  // its node cannot be reached, or answers nonsense; it is tried again
 	watchTrouble reason = "watch_trouble" // what its node told could not be booked, or is another chain's
 	noAddresses  reason = "no_addresses"  // no merchant has an address in this mode
+
+	nodeSpare      reason = "node_spare"      // one of its nodes is not used, because it failed or serves another chain
+	addressGap     reason = "address_gap"     // addresses beyond the last one derived are in use: nothing more is derived
+	addressTrouble reason = "address_trouble" // addresses cannot be derived, or not looked into at the end of their rest
+	quarantine     reason = "quarantine"      // money arrived at an address that no order held: an operator must release it
 )
 
 // readyWithin is how long /readyz waits for the database.
@@ -113,9 +126,14 @@ func (a *App) ready(ctx context.Context) (int, readiness) {
 	}
 	for _, r := range a.rails {
 		n := networkHealth{Status: "ok", Reasons: watchReasons(r.Watcher, watches[r.Network.Rail])}
-		if !pools[engine.Pool{Mode: r.Network.Mode, Family: r.Network.Family}] {
+		stock := pools[engine.Pool{Mode: r.Network.Mode, Family: r.Network.Family}]
+		if !stock.any {
 			n.Reasons = append(n.Reasons, noAddresses)
 		}
+		if stock.quarantined {
+			n.Reasons = append(n.Reasons, quarantine)
+		}
+		n.Reasons = append(n.Reasons, a.addressReasons(r.Network)...)
 		if len(n.Reasons) > 0 {
 			n.Status, got.Status = "degraded", "degraded"
 		}
@@ -138,13 +156,43 @@ func watchReasons(w rail.Watcher, s worker.Status) []reason {
 	if s.Told.IsZero() {
 		reasons = append(reasons, notHeard)
 	}
+	if chain, ok := w.(*evm.Rail); ok && chain.Status().Err == nil && slices.ContainsFunc(chain.Status().Nodes, idle) {
+		reasons = append(reasons, nodeSpare)
+	}
 	return reasons
 }
 
-// stocked says of which modes and families any merchant has an instrument. A whole pool is never counted:
-// one row of it is enough to know.
-func (a *App) stocked(ctx context.Context) (map[engine.Pool]bool, error) {
-	has := map[engine.Pool]bool{}
+// idle says that a node is not used and something is wrong with it.
+func idle(n evm.NodeStatus) bool { return !n.Used && n.Err != nil }
+
+// addressReasons is what is wrong with the addresses that a network's orders get.
+func (a *App) addressReasons(n engine.Network) (reasons []reason) {
+	gap, trouble := false, false
+	for _, s := range a.workers.Stocks {
+		if s.Covers(n.Family, n.Mode) {
+			gap = gap || s.Gap() != nil
+			trouble = trouble || s.Gap() == nil && s.Status().Err != nil
+		}
+	}
+	for _, r := range a.workers.Rests {
+		trouble = trouble || r.Covers(n.Family, n.Mode) && r.Status().Err != nil
+	}
+	if gap {
+		reasons = append(reasons, addressGap)
+	}
+	if trouble {
+		reasons = append(reasons, addressTrouble)
+	}
+	return reasons
+}
+
+// stock is what there is of instruments of a mode and family.
+type stock struct{ any, quarantined bool }
+
+// stocked says of which modes and families any merchant has an instrument, and whether any is in quarantine. A
+// whole pool is never counted: one row of it is enough to know.
+func (a *App) stocked(ctx context.Context) (map[engine.Pool]stock, error) {
+	has := map[engine.Pool]stock{}
 	err := a.store.View(ctx, func(rd engine.Reader) error {
 		merchants, err := rd.Merchants()
 		if err != nil {
@@ -155,9 +203,14 @@ func (a *App) stocked(ctx context.Context) (map[engine.Pool]bool, error) {
 			if _, done := has[kind]; done {
 				continue
 			}
-			if has[kind], err = anyInstrument(rd, merchants, kind); err != nil {
+			var found stock
+			if found.any, err = anyInstrument(rd, merchants, kind); err != nil {
 				return err
 			}
+			if found.quarantined, err = rd.AnyQuarantined(kind.Family, kind.Mode); err != nil {
+				return err
+			}
+			has[kind] = found
 		}
 		return nil
 	})

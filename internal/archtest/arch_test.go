@@ -51,8 +51,10 @@ var rules = []rule{
 	// a test builds it in, to stop the process at a marked place.
 	{of: "killpoint", may: nothing, never: list(modules)},
 	{of: "engine", may: with(pure, "rail", "killpoint"), never: list("net/http", "database/sql")},
-	{of: "store", may: with(pure, "engine", "auth", "killpoint")},
+	{of: "store", may: with(pure, "engine", "auth", "verify", "killpoint")},
+	{of: "store/pgtest", may: nothing},
 	{of: "store/storetest", may: with(pure, "engine", "auth")},
+	{of: "verify", may: with(pure, "engine", "rail"), never: outside},
 	{of: "worker", may: with(pure, "engine", "rail", "webhook", "notify", "killpoint")},
 
 	// How money moves: a rail knows orders and people, not the engine.
@@ -89,8 +91,9 @@ var rules = []rule{
 }
 
 // knowDialects are the folders whose Go files may name a dialect: its own
-// home, the wiring, the commands, and the tests of the whole program.
-var knowDialects = []string{"internal/dialect", "internal/app", "internal/cli", "test/e2e"}
+// home, the wiring, the commands, and the tests and measurements of the whole
+// program.
+var knowDialects = []string{"internal/dialect", "internal/app", "internal/cli", "test/e2e", "bench"}
 
 // The names are put together here so that this file does not trip itself. The
 // first one also begins ordinary words ("paying"), so that it must end where a

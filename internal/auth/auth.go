@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/subtle"
 	"slices"
+	"sync"
 	"time"
 
 	"till/internal/fault"
@@ -42,11 +43,22 @@ type Keys interface {
 	KeyByHash(ctx context.Context, hash string) (*Key, error) // nil when there is none
 }
 
-// Auth checks keys.
+// Auth checks keys. Safe for concurrent use.
 type Auth struct {
-	keys Keys
-	now  func() time.Time
+	keys  Keys
+	now   func() time.Time
+	known sync.Map // hash -> lookup; only of keys on record, so that no stranger fills it
 }
+
+// lookup is a key as it was on record at a time.
+type lookup struct {
+	key *Key
+	at  time.Time
+}
+
+// believed is how long a key stays what it was when it was looked up, so that not every request reads the database. A key that is
+// revoked, in whatever process, is refused at most this much later; a new key works at once.
+const believed = 500 * time.Millisecond
 
 // New makes an Auth.
 func New(keys Keys, now func() time.Time) *Auth { return &Auth{keys: keys, now: now} }
@@ -64,7 +76,7 @@ func (a *Auth) Check(ctx context.Context, key, api string) (Principal, error) {
 		return Principal{}, refused()
 	}
 	hash := secrets.Hash(key)
-	k, err := a.keys.KeyByHash(ctx, hash)
+	k, err := a.find(ctx, hash)
 	if err != nil {
 		return Principal{}, err
 	}
@@ -75,6 +87,23 @@ func (a *Auth) Check(ctx context.Context, key, api string) (Principal, error) {
 		return Principal{}, refused()
 	}
 	return Principal{KeyID: k.ID, Merchant: k.Merchant, Mode: k.Mode, Scopes: k.Scopes}, nil
+}
+
+// find is the key of a hash, nil when there is none.
+func (a *Auth) find(ctx context.Context, hash string) (*Key, error) {
+	now := a.now()
+	if l, ok := a.known.Load(hash); ok {
+		if age := now.Sub(l.(lookup).at); age >= 0 && age < believed {
+			return l.(lookup).key, nil
+		}
+	}
+	k, err := a.keys.KeyByHash(ctx, hash)
+	if err != nil || k == nil {
+		a.known.Delete(hash)
+		return nil, err
+	}
+	a.known.Store(hash, lookup{k, now})
+	return k, nil
 }
 
 func refused() error {

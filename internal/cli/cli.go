@@ -1,5 +1,6 @@
 // Package cli is the command line: one file per subcommand. serve, dev and demo own the server they
-// start; every other command is a client of the operator API.
+// start; verify, backup, restore and migrate work on a database; every other command is a client of the
+// operator API.
 package cli
 
 import (
@@ -22,6 +23,21 @@ type commands struct {
 	Init    initCommand    `cmd:"" help:"Write a config file with every key, its default and what it means."`
 	Dev     devCommand     `cmd:"" help:"Run a server with a chain of its own, to write a client against."`
 	Demo    demoCommand    `cmd:"" help:"Show orders being paid on a real chain, and check every step."`
+	Verify  verifyCommand  `cmd:"" help:"Prove the books, beside a server that may be running."`
+	Backup  backupCommand  `cmd:"" help:"Copy a SQLite database, beside a server that may be running."`
+	Restore restoreCommand `cmd:"" help:"Make a SQLite database of a copy."`
+	Migrate migrateCommand `cmd:"" help:"Bring a database's schema up to date, as serve does at its start."`
+
+	Order      orderCommand      `cmd:"" help:"Orders of every API."`
+	Ledger     ledgerCommand     `cmd:"" help:"What was booked."`
+	Webhook    webhookCommand    `cmd:"" help:"What is told to merchants."`
+	Merchant   merchantCommand   `cmd:"" help:"Who sells."`
+	Key        keyCommand        `cmd:"" help:"API keys and operators' tokens."`
+	Clock      clockCommand      `cmd:"" help:"The sandbox's clock."`
+	Instrument instrumentCommand `cmd:"" help:"Addresses and references that orders are paid to."`
+	Suspense   suspenseCommand   `cmd:"" help:"Money that came and did not fit."`
+	Short      shortCommand      `cmd:"" help:"Money that is missing."`
+
 	Version versionCommand `cmd:"" help:"Print the version."`
 }
 

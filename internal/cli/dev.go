@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/url"
 	"time"
 
 	"till/internal/app/dev"
@@ -16,6 +17,7 @@ const stopWithin = 10 * time.Second
 type devCommand struct {
 	Addr      string        `default:"127.0.0.1:4488" placeholder:"HOST:PORT" help:"Where to listen; port 0 takes a free one."`
 	Data      string        `type:"path" placeholder:"DIR" help:"Folder of database and keys, kept and used again. Default: a temporary folder, removed at the end."`
+	Postgres  string        `placeholder:"URL" help:"Use this PostgreSQL database instead of a file: postgres://user:password@host/name. Goes with --data, which keeps the keys that its contents need."`
 	BlockTime time.Duration `default:"1s" help:"Time between blocks. Below 1s the chain's clock runs ahead of ours."`
 	Out       string        `type:"path" placeholder:"FILE" help:"Write all that a client needs into this file, once everything answers."`
 	Verbose   bool          `short:"v" help:"Log every request."`
@@ -30,7 +32,7 @@ func (c *devCommand) Run(t *terminal) error {
 		level = slog.LevelDebug
 	}
 	s, err := dev.Start(t, dev.Options{
-		Addr: c.Addr, Data: c.Data, BlockTime: c.BlockTime,
+		Addr: c.Addr, Data: c.Data, Postgres: c.Postgres, BlockTime: c.BlockTime,
 		Log: slog.New(slog.NewTextHandler(t.err, &slog.HandlerOptions{Level: level})),
 	})
 	if err != nil {
@@ -71,5 +73,13 @@ Try it:
 %s
 
 Ctrl-C ends it.
-`, i.PayIn.BaseURL, i.PayIn.APIKey, i.Chain.RPCURL, i.Chain.ChainID, c.BlockTime, i.Sink.URL, i.Sink.LogURL, i.Database, i.Help())
+`, i.PayIn.BaseURL, i.PayIn.APIKey, i.Chain.RPCURL, i.Chain.ChainID, c.BlockTime, i.Sink.URL, i.Sink.LogURL, withoutPassword(i.Database), i.Help())
+}
+
+// withoutPassword is the name of a database as a terminal may show it.
+func withoutPassword(database string) string {
+	if u, err := url.Parse(database); err == nil && u.User != nil {
+		return u.Redacted()
+	}
+	return database
 }

@@ -30,6 +30,8 @@ func (c *serveCommand) Run(t *terminal) error {
 	if err != nil {
 		return err
 	}
+	cfg.Version = Version
+	app.TradeMemory()
 	a, err := app.Start(t, cfg)
 	if err != nil {
 		return err

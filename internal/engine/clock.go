@@ -31,6 +31,9 @@ func (e *Engine) MoveClock(ctx context.Context, m Mode, by time.Duration) (time.
 		if offset > MaxClock {
 			return fault.New(fault.CodeInvalidValue, "the clock would be more than ten years ahead").On("seconds")
 		}
+		if err := e.act(tx, m, "clock.move", string(m), "by "+by.String()+" to "+offset.String()); err != nil {
+			return err
+		}
 		return tx.MoveClock(m, ClockMove{At: tx.Now(), Offset: offset})
 	})
 	return offset, err

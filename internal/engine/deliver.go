@@ -12,9 +12,9 @@ import (
 	"till/internal/rail"
 )
 
-// Lease is how long a worker has a transfer for itself: longer than it lets any call of a rail take, so
+// TransferLease is how long a worker has a transfer for itself: longer than it lets any call of a rail take, so
 // that nobody looks a transfer up while its sending is still on the way.
-const Lease = 2 * time.Minute
+const TransferLease = 2 * time.Minute
 
 // ShortWait is how long an order waits before it is asked again whether its merchant's shortfall is gone.
 const ShortWait = time.Minute
@@ -50,7 +50,7 @@ func (e *Engine) InFlight(ctx context.Context, r rail.Name, now time.Time, after
 }
 
 // Reserve takes the money of a paid order out of reach, so that the worker may send it: the point of no
-// return, committed before any rail is called. The worker has the transfer for itself for Lease. While the
+// return, committed before any rail is called. The worker has the transfer for itself for TransferLease. While the
 // merchant is short of an asset of the order, nothing is sent, and the order stays paid.
 //
 // Errors: not_found; order_state_conflict when the order is not paid any more; insufficient_balance when the
@@ -68,7 +68,7 @@ func (e *Engine) Reserve(ctx context.Context, orderID string) (Job, error) {
 			}
 		}
 		id := tx.NewID()
-		o.surround(id, Sending{Destination: o.Destination, Look: tx.Now().Add(Lease)})
+		o.surround(id, Sending{Destination: o.Destination, Look: tx.Now().Add(TransferLease)})
 		send := order.Change{Kind: order.Send, Actor: order.ByEngine, Transfer: order.Transfer{ID: id, Rail: string(o.Destination.Rail)}}
 		if _, err = e.apply(tx, o, send, false); err != nil {
 			return err
@@ -99,7 +99,7 @@ func notShort(tx Tx, o *Order) error {
 
 // Postpone lets an order that could not be reserved wait. It does nothing when the order waits no more.
 func (e *Engine) Postpone(ctx context.Context, orderID string, until time.Time) error {
-	return e.update(ctx, Keys{Orders: []string{orderID}}, func(tx Tx) error {
+	return e.store.Update(ctx, Keys{Orders: []string{orderID}}, func(tx Tx) error {
 		o, err := tx.Order(orderID)
 		if err != nil || o.SendAt.IsZero() {
 			return err
@@ -109,10 +109,10 @@ func (e *Engine) Postpone(ctx context.Context, orderID string, until time.Time) 
 	})
 }
 
-// Claim takes a transfer that is due for a look, for Lease. It says false when another worker was faster or
+// Claim takes a transfer that is due for a look, for TransferLease. It says false when another worker was faster or
 // nothing is left to look at.
 func (e *Engine) Claim(ctx context.Context, due DueTransfer) (job Job, ok bool, err error) {
-	err = e.update(ctx, Keys{Orders: []string{due.OrderID}}, func(tx Tx) error {
+	err = e.store.Update(ctx, Keys{Orders: []string{due.OrderID}}, func(tx Tx) error {
 		job, ok = Job{}, false
 		o, err := tx.Order(due.OrderID)
 		if err != nil {
@@ -122,7 +122,7 @@ func (e *Engine) Claim(ctx context.Context, due DueTransfer) (job Job, ok bool, 
 		if t == nil || s.Look.IsZero() || !s.Look.Equal(due.At) {
 			return nil
 		}
-		s.Look, s.Looks = tx.Now().Add(Lease), s.Looks+1
+		s.Look, s.Looks = tx.Now().Add(TransferLease), s.Looks+1
 		o.surround(due.ID, s)
 		job, ok = o.job(*t), true
 		return tx.SaveOrder(o)

@@ -2,6 +2,8 @@ package engine
 
 import (
 	"context"
+	"fmt"
+	"strings"
 	"time"
 
 	"till/internal/fault"
@@ -13,6 +15,9 @@ func (e *Engine) SaveMerchant(ctx context.Context, m Merchant) error {
 		if m.CreatedAt.IsZero() {
 			m.CreatedAt = tx.Now()
 		}
+		if err := e.act(tx, "", "merchant.save", m.ID, m.Name); err != nil {
+			return err
+		}
 		return tx.SaveMerchant(m)
 	})
 }
@@ -23,8 +28,16 @@ func (e *Engine) SaveKey(ctx context.Context, k Key) error {
 		if k.CreatedAt.IsZero() {
 			k.CreatedAt = tx.Now()
 		}
+		if err := e.act(tx, k.Scope.Mode, "key.save", k.ID, keyDetail(k)); err != nil {
+			return err
+		}
 		return tx.SaveKey(k)
 	})
+}
+
+// keyDetail is what may be shown of a key.
+func keyDetail(k Key) string {
+	return fmt.Sprintf("%s %s of %s; active %t; scopes %s", k.Name, k.Prefix, k.Scope.Merchant, k.Active, strings.Join(k.Scopes, " "))
 }
 
 // SaveEndpoint adds or changes a webhook endpoint. The caller has checked the URL and sealed the secret.
@@ -32,6 +45,9 @@ func (e *Engine) SaveEndpoint(ctx context.Context, ep Endpoint) error {
 	return e.update(ctx, Keys{}, func(tx Tx) error {
 		if ep.CreatedAt.IsZero() {
 			ep.CreatedAt = tx.Now()
+		}
+		if err := e.act(tx, ep.Scope.Mode, "endpoint.save", ep.ID, fmt.Sprintf("%s; enabled %t", ep.Name, ep.Enabled)); err != nil {
+			return err
 		}
 		return tx.SaveEndpoint(ep)
 	})
@@ -145,17 +161,20 @@ func (e *Engine) Attempted(ctx context.Context, messages []Message) error {
 	return e.store.Update(ctx, Keys{}, func(tx Tx) error { return tx.SaveMessages(messages) })
 }
 
-// DisableEndpoint stops telling an endpoint (its receiver answered that it is gone).
+// DisableEndpoint stops telling an endpoint (its receiver answered that it is gone). All else of it stays as
+// it is at that moment. Error: not_found.
 func (e *Engine) DisableEndpoint(ctx context.Context, id string) error {
-	ep, err := e.Endpoint(ctx, id)
-	if err != nil {
-		return err
-	}
-	if ep == nil {
-		return fault.New(fault.CodeNotFound, "no such endpoint")
-	}
-	ep.Enabled = false
-	return e.SaveEndpoint(ctx, *ep)
+	return e.update(ctx, Keys{}, func(tx Tx) error {
+		ep, err := tx.Endpoint(id)
+		if err != nil {
+			return err
+		}
+		if ep == nil {
+			return fault.New(fault.CodeNotFound, "no such endpoint")
+		}
+		ep.Enabled = false
+		return tx.SaveEndpoint(*ep)
+	})
 }
 
 func enabled(all []Endpoint) []Endpoint {

@@ -22,6 +22,7 @@ type Engine struct {
 	store    Store
 	networks map[string]Network
 	wake     func() // called after a commit that wrote events; must not block
+	who      string // the operator this engine is for; empty: the program itself
 }
 
 // New makes an engine over a store and the networks it collects on. wake is called after each commit
@@ -67,7 +68,7 @@ func (e *Engine) apply(tx Tx, o *Order, c order.Change, fresh bool) (order.Outco
 	}
 
 	o.Order = out.Order
-	o.UpdatedAt = now
+	o.UpdatedAt, o.Head = now, head
 	if (c.Kind == order.PayConfirmed || c.Kind == order.AssignIt) && (c.Payment.PaymentKey == o.Closing || tells(out.Events, "order.paid")) {
 		o.Closing, o.ClosingAt = c.Payment.PaymentKey, head
 	}
@@ -83,6 +84,9 @@ func (e *Engine) apply(tx Tx, o *Order, c order.Change, fresh bool) (order.Outco
 		err = tx.SaveOrder(o)
 	}
 	if err != nil {
+		return out, err
+	}
+	if err := commanded(tx, o, c); err != nil {
 		return out, err
 	}
 	if o.State.Terminal() && !was.Terminal() && o.Instrument.Value != "" {

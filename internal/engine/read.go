@@ -3,6 +3,8 @@ package engine
 import (
 	"context"
 	"encoding/json"
+
+	"till/internal/rail"
 )
 
 // Order finds an order of the scope by its public id. Error: not_found, also for another scope's order.
@@ -32,10 +34,30 @@ func (e *Engine) Orders(ctx context.Context, f Filter) (Page, error) {
 	var page Page
 	err := e.store.View(ctx, func(rd Reader) error {
 		var err error
-		page, err = rd.Orders(f)
-		return err
+		if page, err = rd.Orders(f); err != nil {
+			return err
+		}
+		return fillHeads(rd, page.Orders)
 	})
 	return page, err
+}
+
+// fillHeads does what fillHead does, and asks once for each rail.
+func fillHeads(rd Reader, list []Order) error {
+	heads := map[rail.Name]uint64{}
+	for i := range list {
+		o := &list[i]
+		head, known := heads[o.Rail]
+		if !known {
+			if err := fillHead(rd, o); err != nil {
+				return err
+			}
+			head = o.Head
+			heads[o.Rail] = head
+		}
+		o.Head = head
+	}
+	return nil
 }
 
 // fillHead tells an order how far its rail is, so that confirmations can be counted.

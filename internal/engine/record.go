@@ -109,6 +109,7 @@ type Imported struct {
 	Value           string
 	DerivationIndex *int64
 	MasterPublicKey string
+	Derived         bool // made here from the key: it serves one order, ever
 }
 
 // Hold is one ownership of an instrument by an order. From and To are on the rail's own clock: a chain's

@@ -16,7 +16,7 @@ type NewRefund struct {
 	ID      string // of the transfer, given by the caller and unique on the server: a repeat has no second effect
 	Amount  money.Amount
 	From    ledger.Role // the order's account it is taken from: merchant, or one of suspense
-	To      Destination // the zero Destination: where the order's last confirmed payment of the asset came from
+	To      Destination // the zero Destination: where the order's last confirmed payment of the asset came from (on a chain that may be an exchange's wallet, which knows no refunds)
 	Actor   order.Actor
 	Who     string
 }

@@ -48,7 +48,7 @@ func (a *api) advanceClock(ctx context.Context, in *advanceInput) (client.Clock,
 	if err := mustSee(ctx, mode); err != nil {
 		return client.Clock{}, err
 	}
-	offset, err := a.Engine.MoveClock(ctx, mode, time.Duration(in.Body.AdvanceSeconds)*time.Second)
+	offset, err := a.as(ctx).MoveClock(ctx, mode, time.Duration(in.Body.AdvanceSeconds)*time.Second)
 	if f, ok := fault.As(err); ok && f.Kind == fault.Invalid {
 		err = f.On("advanceSeconds")
 	}

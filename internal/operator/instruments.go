@@ -1,12 +1,15 @@
 package operator
 
 import (
+	"cmp"
 	"context"
 	"net/http"
+	"strconv"
 
 	"github.com/danielgtaylor/huma/v2"
 
 	"till/internal/engine"
+	"till/internal/fault"
 	"till/internal/operator/client"
 )
 
@@ -19,6 +22,25 @@ func (a *api) instruments() {
 		OperationID: "countInstruments", Method: http.MethodGet, Path: "/instruments/counts", Security: needs("instruments:read"),
 		Summary: "How many of a pool are in each state",
 	}, a.countInstruments)
+	serve(a, huma.Operation{
+		OperationID: "importInstruments", Method: http.MethodPost, Path: "/instruments", Security: needs("instruments:write"),
+		Summary:     "Add addresses to a pool",
+		Description: "All of them or, when one is refused, none. Addresses that the pool has already are left as they are.",
+	}, a.importInstruments)
+	serve(a, huma.Operation{
+		OperationID: "releaseInstrument", Method: http.MethodPost, Path: "/instruments/release", Security: needs("instruments:write"),
+		Summary:     "End an address's quarantine",
+		Description: "Money arrived there that no order was waiting for: look at it first. The address serves again after its rest.",
+	}, a.releaseInstrument)
+	serve(a, huma.Operation{
+		OperationID: "archiveInstrument", Method: http.MethodPost, Path: "/instruments/archive", Security: needs("instruments:write"),
+		Summary:     "Take an address out of use",
+		Description: "The order that has it keeps it to its end, and what arrives there is booked as before.",
+	}, a.archiveInstrument)
+	serve(a, huma.Operation{
+		OperationID: "unarchiveInstrument", Method: http.MethodPost, Path: "/instruments/unarchive", Security: needs("instruments:write"),
+		Summary: "Take an address back into use",
+	}, a.unarchiveInstrument)
 }
 
 // PoolInput names a pool. It is exported because huma reads an embedded struct only then.
@@ -34,8 +56,7 @@ func (in PoolInput) pool() engine.Pool {
 
 type instrumentsInput struct {
 	PoolInput
-	After string `query:"after" maxLength:"256" doc:"the address before the page"`
-	Limit int    `query:"limit" default:"100" minimum:"1" maximum:"1000"`
+	PageInput
 }
 
 func (a *api) listInstruments(ctx context.Context, in *instrumentsInput) (client.InstrumentPage, error) {
@@ -52,16 +73,20 @@ func (a *api) listInstruments(ctx context.Context, in *instrumentsInput) (client
 		page.Next = rows[in.Limit-1].Instrument.Value
 	}
 	for _, row := range rows {
-		i := client.Instrument{
-			Family: string(row.Instrument.Family), Address: row.Instrument.Value, State: string(row.State),
-			Order: row.OrderID, CreatedAt: row.CreatedAt.UTC(),
-		}
-		if row.State == engine.InstrumentResting {
-			i.RestUntil = timeOf(row.RestUntil)
-		}
-		page.Instruments = append(page.Instruments, i)
+		page.Instruments = append(page.Instruments, instrumentOf(row))
 	}
 	return page, nil
+}
+
+func instrumentOf(row engine.InstrumentRow) client.Instrument {
+	i := client.Instrument{
+		Family: string(row.Instrument.Family), Address: row.Instrument.Value, State: string(row.State),
+		Order: row.OrderID, CreatedAt: row.CreatedAt.UTC(),
+	}
+	if row.State == engine.InstrumentResting {
+		i.RestUntil = timeOf(row.RestUntil)
+	}
+	return i
 }
 
 func (a *api) countInstruments(ctx context.Context, in *PoolInput) (client.InstrumentCounts, error) {
@@ -69,5 +94,83 @@ func (a *api) countInstruments(ctx context.Context, in *PoolInput) (client.Instr
 		return client.InstrumentCounts{}, err
 	}
 	c, err := a.Engine.InstrumentCounts(ctx, in.pool())
-	return client.InstrumentCounts{Total: c.Total, Available: c.Free, Allocated: c.Held, Cooldown: c.Resting, Archived: c.Archived}, err
+	return client.InstrumentCounts{Total: c.Total, Available: c.Free, Allocated: c.Held, Cooldown: c.Resting, Archived: c.Archived,
+		Quarantined: c.Quarantined, Used: c.Used}, err
+}
+
+type importInput struct{ Body client.InstrumentImport }
+
+func (a *api) importInstruments(ctx context.Context, in *importInput) (client.InstrumentsImported, error) {
+	b := in.Body
+	if err := mustSee(ctx, engine.Mode(b.Mode)); err != nil {
+		return client.InstrumentsImported{}, err
+	}
+	p := engine.Pool{Merchant: b.Merchant, Mode: engine.Mode(b.Mode), Family: familyOf(b.Family)}
+	list := make([]engine.Imported, len(b.Addresses))
+	first := map[string]int{}
+	for i, text := range b.Addresses {
+		value, err := a.ParseAddress(p.Family, text)
+		if err != nil {
+			return client.InstrumentsImported{}, at(err, i)
+		}
+		if j, twice := first[value]; twice {
+			return client.InstrumentsImported{}, at(fault.New(fault.CodeInvalidAddress, "the same address as number "+strconv.Itoa(j)), i)
+		}
+		first[value] = i
+		list[i] = engine.Imported{Value: value}
+	}
+	if err := a.merchant(ctx, b.Merchant); err != nil {
+		return client.InstrumentsImported{}, err
+	}
+	added, err := a.as(ctx).ImportInstruments(ctx, p, list)
+	if f, ok := fault.As(err); ok && f.Code == fault.CodeInvalidAddress {
+		i, _ := strconv.Atoi(f.Param)
+		err = at(err, i)
+	}
+	return client.InstrumentsImported{Added: added, Present: len(list) - added}, err
+}
+
+// at names the address of an import that is refused.
+func at(err error, i int) error {
+	if f, ok := fault.As(err); ok {
+		return f.On("addresses[" + strconv.Itoa(i) + "]")
+	}
+	return err
+}
+
+func familyOf(text string) engine.Family { return engine.Family(cmp.Or(text, string(engine.EVM))) }
+
+type instrumentInput struct{ Body client.InstrumentRef }
+
+func (a *api) releaseInstrument(ctx context.Context, in *instrumentInput) (client.Instrument, error) {
+	return a.keep(ctx, in.Body, (*engine.Engine).ReleaseInstrument)
+}
+
+func (a *api) archiveInstrument(ctx context.Context, in *instrumentInput) (client.Instrument, error) {
+	return a.keep(ctx, in.Body, (*engine.Engine).ArchiveInstrument)
+}
+
+func (a *api) unarchiveInstrument(ctx context.Context, in *instrumentInput) (client.Instrument, error) {
+	return a.keep(ctx, in.Body, (*engine.Engine).UnarchiveInstrument)
+}
+
+// keep changes how an address is kept and shows it afterwards. An address of a pool that the caller may not
+// see does not exist for him.
+func (a *api) keep(ctx context.Context, ref client.InstrumentRef, change func(*engine.Engine, context.Context, engine.Pool, string) error) (client.Instrument, error) {
+	p := engine.Pool{Merchant: ref.Merchant, Mode: engine.Mode(ref.Mode), Family: familyOf(ref.Family)}
+	if !sees(ctx, p.Mode) {
+		return client.Instrument{}, fault.New(fault.CodeNotFound, "the pool has no such address")
+	}
+	value, err := a.ParseAddress(p.Family, ref.Address)
+	if f, ok := fault.As(err); ok {
+		return client.Instrument{}, f.On("address")
+	}
+	if err == nil {
+		err = change(a.as(ctx), ctx, p, value)
+	}
+	if err != nil {
+		return client.Instrument{}, err
+	}
+	row, err := a.Engine.Instrument(ctx, p, value)
+	return instrumentOf(row), err
 }

@@ -1,5 +1,6 @@
-// Package operator is Till's own API: orders of every API with their whole story, instruments, balances and
-// the sandbox's clock, for whoever runs the server. Its document, OpenAPI 3.1, is at
+// Package operator is Till's own API, for whoever runs the server: orders of every API with their whole story,
+// the ledger, money that waits for a decision, webhooks and their replay, merchants, keys, endpoints,
+// instruments, the sandbox's clock and the background work. Its document, OpenAPI 3.1, is at
 // /operator/v1/openapi.json.
 //
 // It reads and commands the engine and holds no rule of its own. The wire types are in package client, which
@@ -37,7 +38,25 @@ type Config struct {
 	Auth   *auth.Auth
 	Now    func() time.Time // true time
 	Log    *slog.Logger
+
+	Dialects []string // the APIs that are served
+	// NewKey makes a key for an API ("" is this one): the key, its hash as it is stored, and what may be shown.
+	NewKey func(dialect string, m engine.Mode) (NewKey, error)
+	// NewEndpoint makes the id and the secret of an endpoint, and seals the secret for the database.
+	NewEndpoint func() (NewEndpoint, error)
+	// CheckURL refuses a URL that the server would not deliver to. Error: invalid_url.
+	CheckURL func(url string) error
+	// ParseAddress gives an address its canonical spelling. Error: invalid_address.
+	ParseAddress func(f engine.Family, text string) (string, error)
+	// Jobs is how the background loops of this process are.
+	Jobs func() []client.Job
 }
+
+// NewKey is a key that was just made. Key is shown once and kept nowhere.
+type NewKey struct{ Key, Hash, Shown string }
+
+// NewEndpoint is what an endpoint is made with. Secret is shown once; Sealed is what is stored.
+type NewEndpoint struct{ ID, Secret, Sealed string }
 
 // api serves the operations.
 type api struct {
@@ -60,9 +79,16 @@ func Handler(cfg Config) http.Handler {
 	a.huma.UseMiddleware(a.guard)
 
 	a.orders()
+	a.payments()
+	a.ledger()
+	a.suspense()
+	a.messages()
+	a.endpoints()
+	a.merchants()
+	a.keys()
 	a.instruments()
-	a.balances()
 	a.clock()
+	a.jobs()
 	return a
 }
 
@@ -146,6 +172,15 @@ func sees(ctx context.Context, m engine.Mode) bool {
 	return ok && (who.Mode == "" || who.Mode == string(m))
 }
 
+// keyID is who calls, for the record.
+func keyID(ctx context.Context) string {
+	who, _ := ctx.Value(callerKey{}).(auth.Principal)
+	return who.KeyID
+}
+
+// as is the engine for the caller: what is administered through it is on record as the caller's.
+func (a *api) as(ctx context.Context) *engine.Engine { return a.Engine.As(keyID(ctx)) }
+
 // mustSee refuses a mode that the caller may not see.
 func mustSee(ctx context.Context, m engine.Mode) error {
 	if sees(ctx, m) {
@@ -181,6 +216,35 @@ func readable(r *http.Request, hasBody bool) error {
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	return nil
+}
+
+// PageInput is where a page begins and how long it is. It is exported because huma reads an embedded struct
+// only then; so are the others.
+type PageInput struct {
+	After string `query:"after" maxLength:"512" doc:"next of the page before"`
+	Limit int    `query:"limit" default:"100" minimum:"1" maximum:"1000"`
+}
+
+// ModeInput narrows a list to a mode.
+type ModeInput struct {
+	Mode string `query:"mode" enum:"live,sandbox"`
+}
+
+// mode is the mode a list is about; "" is both, which a token for one mode never sees.
+func (in ModeInput) mode(ctx context.Context) (engine.Mode, error) {
+	who, _ := ctx.Value(callerKey{}).(auth.Principal)
+	if in.Mode == "" {
+		return engine.Mode(who.Mode), nil
+	}
+	return engine.Mode(in.Mode), mustSee(ctx, engine.Mode(in.Mode))
+}
+
+// cut takes the row off that was only read to know whether there is another page, and names that page.
+func cut[T any](list []T, limit int, cursor func(T) string) (page []T, next string) {
+	if len(list) <= limit {
+		return list, ""
+	}
+	return list[:limit], cursor(list[limit-1])
 }
 
 // answer is an operation's output.

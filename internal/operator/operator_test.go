@@ -3,7 +3,6 @@ package operator
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -27,6 +26,7 @@ import (
 const (
 	tokenAll      = "op_all"
 	tokenReader   = "op_reader"   // orders:read only
+	tokenKeys     = "op_keys"     // keys:write only
 	tokenLive     = "op_live"     // made for the live mode
 	tokenMerchant = "op_merchant" // belongs to a merchant
 	tokenOff      = "op_off"      // switched off
@@ -50,6 +50,7 @@ func newTestKeys() testKeys {
 	for token, key := range map[string]auth.Key{
 		tokenAll:      {Active: true},
 		tokenReader:   {Active: true, Scopes: []string{"orders:read"}},
+		tokenKeys:     {Active: true, Scopes: []string{"keys:write"}},
 		tokenLive:     {Active: true, Mode: "live"},
 		tokenMerchant: {Active: true, Merchant: "m1"},
 		tokenOff:      {},
@@ -71,6 +72,7 @@ type fakeStore struct {
 	balances    []order.Balance
 	clock       engine.Clock
 	head        uint64
+	actions     []engine.Action
 	err         error
 }
 
@@ -123,7 +125,12 @@ type fakeTx struct {
 	*fakeStore
 }
 
-func (f fakeTx) Now() time.Time                          { return testNow }
+func (f fakeTx) Now() time.Time { return testNow }
+func (f fakeTx) NewID() string  { return "an_id" }
+func (f fakeTx) AddAction(a engine.Action) error {
+	f.fakeStore.actions = append(f.fakeStore.actions, a)
+	return nil
+}
 func (f fakeTx) Clock(engine.Mode) (engine.Clock, error) { return f.fakeStore.clock, f.err }
 func (f fakeTx) MoveClock(_ engine.Mode, to engine.ClockMove) error {
 	f.fakeStore.clock = append(f.fakeStore.clock, to)
@@ -132,10 +139,7 @@ func (f fakeTx) MoveClock(_ engine.Mode, to engine.ClockMove) error {
 
 func testHandler(store engine.Store, log io.Writer) http.Handler {
 	now := func() time.Time { return testNow }
-	return Handler(Config{
-		Engine: engine.New(store, nil, nil), Auth: auth.New(newTestKeys(), now), Now: now,
-		Log: slog.New(slog.NewTextHandler(log, nil)),
-	})
+	return Handler(testConfig(engine.New(store, nil, nil), now, slog.New(slog.NewTextHandler(log, nil))))
 }
 
 // call sends a request as an operator would; header lines are "Name: value".
@@ -177,49 +181,110 @@ func wantProblem(t *testing.T, w *httptest.ResponseRecorder, status int, code fa
 	}
 }
 
-// Every operation there is, with a request that is right.
-var operations = []struct{ method, path, body, scope string }{
-	{"GET", "/orders/ord_1", "", "orders:read"},
-	{"GET", "/instruments?merchant=m1&mode=sandbox", "", "instruments:read"},
-	{"GET", "/instruments/counts?merchant=m1&mode=sandbox", "", "instruments:read"},
-	{"GET", "/balances?merchant=m1&mode=sandbox", "", "balances:read"},
-	{"GET", "/clock?mode=sandbox", "", "clock:read"},
-	{"POST", "/clock", `{"mode":"sandbox","advanceSeconds":60}`, "clock:write"},
+// Every operation there is, with a request that is right and about the sandbox. Where MESSAGE stands goes
+// the id of a message. other is the answer to a token for the live mode: not found where the request names
+// something of the sandbox, forbidden where it names the mode, and an answer without it where it names
+// neither.
+var operations = []struct {
+	method, path, body, scope string
+	other                     int
+}{
+	{"GET", "/orders/ord_open", "", "orders:read", 404},
+	{"GET", "/orders", "", "orders:read", 200},
+	{"POST", "/orders/ord_open/cancel", `{"reason":"wish"}`, "orders:write", 404},
+	{"GET", "/payments", "", "payments:read", 200},
+	{"GET", "/strays", "", "payments:read", 200},
+	{"GET", "/balances?merchant=m1&mode=sandbox", "", "balances:read", 403},
+	{"GET", "/entries?order=ord_late", "", "balances:read", 404},
+	{"GET", "/events?order=ord_late", "", "orders:read", 404},
+	{"GET", "/suspense", "", "suspense:read", 200},
+	{"POST", "/suspense/assign", `{"order":"ord_open","rail":"evm:some-chain","external":"0xst:0"}`, "suspense:write", 404},
+	{"POST", "/suspense/release", `{"id":"r1","order":"ord_late","from":"suspense/late","amount":"4.00"}`, "suspense:write", 404},
+	{"POST", "/suspense/refund", `{"id":"r2","order":"ord_late","from":"suspense/late","amount":"4.00"}`, "suspense:write", 404},
+	{"GET", "/shortfalls", "", "suspense:read", 200},
+	{"POST", "/shortfalls/absorb", `{"id":"a1","order":"ord_short","amount":"5.00"}`, "suspense:write", 404},
+	{"GET", "/messages?order=ord_open", "", "messages:read", 404},
+	{"POST", "/messages/MESSAGE/replay", "", "messages:write", 404},
+	{"POST", "/messages/replay", `{"order":"ord_open"}`, "messages:write", 404},
+	{"POST", "/messages/replay", `{"endpoint":"ep_1","createdAfter":"2026-03-01T00:00:00Z"}`, "messages:write", 404},
+	{"GET", "/endpoints", "", "endpoints:read", 200},
+	{"POST", "/endpoints", `{"merchant":"m1","mode":"sandbox","dialect":"some","url":"https://example.com/2"}`, "endpoints:write", 403},
+	{"PATCH", "/endpoints/ep_1", `{"enabled":false}`, "endpoints:write", 404},
+	{"DELETE", "/endpoints/ep_1", "", "endpoints:write", 404},
+	{"GET", "/merchants", "", "merchants:read", 200},
+	{"POST", "/merchants", `{"id":"m2","name":"Two"}`, "merchants:write", 201},
+	{"GET", "/keys", "", "keys:read", 200},
+	{"POST", "/keys", `{"merchant":"m1","mode":"sandbox","dialect":"some"}`, "keys:write", 403},
+	{"POST", "/keys/key_1/revoke", "", "keys:write", 404},
+	{"GET", "/instruments?merchant=m1&mode=sandbox", "", "instruments:read", 403},
+	{"GET", "/instruments/counts?merchant=m1&mode=sandbox", "", "instruments:read", 403},
+	{"POST", "/instruments", `{"merchant":"m1","mode":"sandbox","addresses":["0xnew"]}`, "instruments:write", 403},
+	{"POST", "/instruments/archive", `{"merchant":"m1","mode":"sandbox","address":"0xaddr4"}`, "instruments:write", 404},
+	{"POST", "/instruments/unarchive", `{"merchant":"m1","mode":"sandbox","address":"0xaddr4"}`, "instruments:write", 404},
+	{"POST", "/instruments/release", `{"merchant":"m1","mode":"sandbox","address":"0xaddr4"}`, "instruments:write", 404},
+	{"GET", "/clock?mode=sandbox", "", "clock:read", 403},
+	{"POST", "/clock", `{"mode":"sandbox","advanceSeconds":60}`, "clock:write", 403},
+	{"GET", "/jobs", "", "jobs:read", 200},
+	{"GET", "/audit/heads", "", "audit:read", 200},
 }
 
+// cases 41, 42, 45: every route asks who calls and what they may, and shows nothing of the other mode.
 func TestWhoMayCall(t *testing.T) {
-	h := testHandler(&fakeStore{story: testStory()}, io.Discard)
 	for _, op := range operations {
 		t.Run(op.method+" "+op.path, func(t *testing.T) {
-			if w := call(h, op.method, op.path, tokenAll, op.body); w.Code != http.StatusOK {
-				t.Errorf("with a token: %d %s", w.Code, w.Body)
-			}
-			for _, token := range []string{"", "op_unknown", tokenOff, tokenOld, keyOfAPI} {
-				w := call(h, op.method, op.path, token, op.body)
+			t.Parallel()
+			k := newKit(t)
+			h, path := k.handler, strings.Replace(op.path, "MESSAGE", k.message, 1)
+			for _, token := range []string{"", "op_unknown", tokenOff, tokenOld, keyOfAPI, tokenAll[:len(tokenAll)-1]} {
+				w := call(h, op.method, path, token, op.body)
 				wantProblem(t, w, http.StatusUnauthorized, fault.CodeUnauthorized, "")
 				if w.Header().Get("WWW-Authenticate") != "Bearer" {
 					t.Errorf("no WWW-Authenticate for %q", token)
 				}
 			}
-			wantProblem(t, call(h, op.method, op.path, "", op.body, "Authorization: Basic "+tokenAll), http.StatusUnauthorized, fault.CodeUnauthorized, "")
-			wantProblem(t, call(h, op.method, op.path, "", op.body, "X-API-Key: "+tokenAll), http.StatusUnauthorized, fault.CodeUnauthorized, "")
-			wantProblem(t, call(h, op.method, op.path, tokenMerchant, op.body), http.StatusForbidden, fault.CodeForbidden, "")
-			if w := call(h, op.method, op.path, tokenReader, op.body); op.scope == "orders:read" {
-				if w.Code != http.StatusOK {
-					t.Errorf("with its scope: %d", w.Code)
+			wantProblem(t, call(h, op.method, path, "", op.body, "Authorization: Basic "+tokenAll), http.StatusUnauthorized, fault.CodeUnauthorized, "")
+			wantProblem(t, call(h, op.method, path, "", op.body, "X-API-Key: "+tokenAll), http.StatusUnauthorized, fault.CodeUnauthorized, "")
+			in := "?token="
+			if strings.Contains(path, "?") {
+				in = "&token="
+			}
+			wantProblem(t, call(h, op.method, path+in+tokenAll, "", op.body), http.StatusUnauthorized, fault.CodeUnauthorized, "")
+			wantProblem(t, call(h, op.method, path, tokenMerchant, op.body), http.StatusForbidden, fault.CodeForbidden, "")
+			if op.scope != "orders:read" {
+				wantProblem(t, call(h, op.method, path, tokenReader, op.body), http.StatusForbidden, fault.CodeForbidden, "")
+			}
+			switch w := call(h, op.method, path, tokenLive, op.body); op.other {
+			case http.StatusNotFound:
+				wantProblem(t, w, op.other, fault.CodeNotFound, "")
+			case http.StatusForbidden:
+				wantProblem(t, w, op.other, fault.CodeForbidden, "mode")
+			default:
+				if w.Code != op.other || strings.Contains(w.Body.String(), "sandbox") || strings.Contains(w.Body.String(), "ord_") {
+					t.Errorf("a token for the other mode: %d %s", w.Code, w.Body)
 				}
-			} else {
-				wantProblem(t, w, http.StatusForbidden, fault.CodeForbidden, "")
 			}
-			if w := call(h, op.method, op.path, tokenLive, op.body); op.scope == "orders:read" {
-				wantProblem(t, w, http.StatusNotFound, fault.CodeNotFound, "")
-			} else {
-				wantProblem(t, w, http.StatusForbidden, fault.CodeForbidden, "mode")
+			want := http.StatusOK
+			if op.method == "POST" && slices.Contains([]string{"/endpoints", "/merchants", "/keys"}, path) {
+				want = http.StatusCreated
 			}
-			if w := call(h, op.method, op.path, "", op.body, "Authorization: bearer  "+tokenAll); w.Code != http.StatusOK {
-				t.Errorf("the scheme is case-insensitive (RFC 9110): %d", w.Code)
+			body := strings.Replace(op.body, `"m2"`, `"m3"`, 1)                                              // the live token may have made m2
+			if w := call(h, op.method, path, "", body, "Authorization: bearer  "+tokenAll); w.Code != want { // RFC 9110: the scheme's case does not matter
+				t.Errorf("with a token: %d %s", w.Code, w.Body)
 			}
 		})
+	}
+}
+
+// A read token reads, with its scope alone.
+func TestOneScope(t *testing.T) {
+	h := newKit(t).handler
+	for _, op := range operations {
+		if op.scope != "orders:read" {
+			continue
+		}
+		if w := call(h, op.method, op.path, tokenReader, op.body); w.Code != http.StatusOK {
+			t.Errorf("%s: %d %s", op.path, w.Code, w.Body)
+		}
 	}
 }
 
@@ -282,7 +347,7 @@ func TestBadInput(t *testing.T) {
 		{"limit 0", "GET", "/instruments?merchant=m1&mode=sandbox&limit=0", "", bad, fault.CodeInvalidPage, "limit"},
 		{"limit 1001", "GET", "/instruments?merchant=m1&mode=sandbox&limit=1001", "", bad, fault.CodeInvalidPage, "limit"},
 		{"a limit in words", "GET", "/instruments?merchant=m1&mode=sandbox&limit=all", "", bad, fault.CodeInvalidPage, "limit"},
-		{"a long after", "GET", "/instruments?merchant=m1&mode=sandbox&after=" + strings.Repeat("x", 257), "", bad, fault.CodeInvalidPage, "after"},
+		{"a long after", "GET", "/instruments?merchant=m1&mode=sandbox&after=" + strings.Repeat("x", 513), "", bad, fault.CodeInvalidPage, "after"},
 		{"a long merchant", "GET", "/balances?mode=sandbox&merchant=" + strings.Repeat("x", 65), "", bad, fault.CodeTooLong, "merchant"},
 		{"counts of no merchant", "GET", "/instruments/counts?mode=sandbox", "", bad, fault.CodeMissingField, "merchant"},
 		{"an unknown order", "GET", "/orders/ord_2", "", http.StatusNotFound, fault.CodeNotFound, ""},
@@ -319,7 +384,7 @@ func TestMediaTypeAndMethod(t *testing.T) {
 // An error that is no fault is logged and not told.
 func TestInternalErrorIsNotTold(t *testing.T) {
 	var log strings.Builder
-	h := testHandler(&fakeStore{err: errors.New("disk /dev/sda1 is on fire")}, &log)
+	h := burningHandler(&log)
 	for _, op := range operations {
 		log.Reset()
 		w := call(h, op.method, op.path, tokenAll, op.body)
@@ -475,8 +540,13 @@ func TestDocument(t *testing.T) {
 			}
 		}
 	}
-	if count != len(operations) {
-		t.Errorf("%d operations documented, %d tested", count, len(operations))
+	tested := map[string]bool{}
+	for _, op := range operations {
+		path, _, _ := strings.Cut(op.path, "?")
+		tested[op.method+" "+path] = true
+	}
+	if count != len(tested) {
+		t.Errorf("%d operations documented, %d tested", count, len(tested))
 	}
 	for schema, fields := range map[string][]string{
 		"Order": {"id", "payments", "entries", "events", "messages"}, "Problem": {"code", "param"}, "ClockMove": {"mode", "advanceSeconds"},

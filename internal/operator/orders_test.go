@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"testing"
 	"time"
 
@@ -58,19 +59,26 @@ func testStory() *engine.Story {
 		}}},
 		Events: []engine.Event{{ID: "internal_never_shown", Seq: 1, Type: "order.created", State: order.Waiting, Overlay: order.NoOverlay, Row: "O1", At: testNow}},
 		Messages: []engine.Message{
-			{ID: "internal_never_shown", WireID: "evt_1", Type: "order_created", EndpointID: "ep_1", State: engine.MessageDelivered, Attempts: 2, LastStatus: 200, NextAt: testNow, CreatedAt: testNow, DoneAt: testNow.Add(time.Second)},
-			{WireID: "evt_2", Type: "order_done", EndpointID: "ep_1", State: engine.MessagePending, Attempts: 1, LastError: "refused", NextAt: testNow.Add(time.Minute), CreatedAt: testNow},
+			{ID: "msg_1", WireID: "evt_1", Type: "order_created", EndpointID: "ep_1", State: engine.MessageDelivered, Attempts: 2, LastStatus: 200, NextAt: testNow, CreatedAt: testNow, DoneAt: testNow.Add(time.Second)},
+			{ID: "msg_2", WireID: "evt_2", Type: "order_done", EndpointID: "ep_1", State: engine.MessagePending, Attempts: 1, LastError: "refused", NextAt: testNow.Add(time.Minute), CreatedAt: testNow},
 		},
 	}
 }
 
 func TestOrderStory(t *testing.T) {
 	const big = `{"decimal":"9007199254740993.000000000000000001","units":"9007199254740993000000000000000001","asset":"DAI/18@some-chain","currency":"DAI"}`
-	const want = `{
+	o1, p5 := strconv.Quote(order.Explain("O1")), strconv.Quote(order.Explain("P5"))
+	want := `{
 		"id":"ord_1","merchant":"m1","mode":"sandbox","dialect":"some","reference":"ref <1>","network":"some-chain","instrument":"0xcc",
 		"state":"completed","overlay":"refunding","reason":"a reason","due":` + big + `,"received":` + big + `,
 		"deadline":"2026-03-01T13:00:00Z","confirmBy":"2026-03-01T14:00:00Z",
 		"createdAt":"2026-03-01T12:00:00Z","updatedAt":"2026-03-01T12:01:00Z","endedAt":"2026-03-01T12:01:00Z",
+		"waiting":{"says":"It was delivered. Terminal.","missing":["a shortfall of 0.000000000000000001 DAI is not covered: money that still counts covers it, or an operator absorbs it"]},
+		"timeline":[
+			{"at":"2026-03-01T12:00:00Z","kind":"event","text":"order.created","why":` + o1 + `,"row":"O1","state":"waiting"},
+			{"at":"2026-03-01T12:00:00Z","kind":"booking","text":"9007199254740993.000000000000000001 DAI from outside/payer:evm:some-chain to order/in","why":` + p5 + `,"row":"P5"},
+			{"at":"2026-03-01T12:00:00Z","kind":"webhook","text":"webhook order_done to endpoint ep_1 is pending after 1 attempt: refused; next at 2026-03-01T12:01:00Z"},
+			{"at":"2026-03-01T12:00:01Z","kind":"webhook","text":"webhook order_created to endpoint ep_1 is delivered after 2 attempts, last answer 200"}],
 		"balances":[
 			{"account":"wallet/m1/merchant","role":"merchant","amount":` + big + `},
 			{"account":"wallet/m1/order/short","role":"order/short","amount":{"decimal":"-0.000000000000000001","units":"-1","asset":"DAI/18@some-chain","currency":"DAI"}}],
@@ -80,12 +88,13 @@ func TestOrderStory(t *testing.T) {
 				"valueAt":"2026-03-01T12:00:00Z","toldAt":"2026-03-01T12:00:01Z","settledAt":"2026-03-01T12:01:00Z"},
 			{"rail":"evm:some-chain","external":"0xbb:1","amount":{"decimal":"0.000000000000000005","units":"5","asset":"DAI/18@some-chain","currency":"DAI"},
 				"state":"seen","epoch":0,"tx":"0xbb","block":14,"confirmations":7,"valueAt":"2026-03-01T12:00:00Z","toldAt":"2026-03-01T12:00:00Z"}],
+		"transfers":[],"reviews":[],
 		"entries":[{"id":"ent_1","at":"2026-03-01T12:00:00Z","postings":[
 			{"row":"P5","from":"house/outside/payer:evm:some-chain","fromRole":"outside/payer:evm:some-chain","to":"wallet/m1/order/in","toRole":"order/in","amount":` + big + `}]}],
 		"events":[{"seq":1,"type":"order.created","state":"waiting","row":"O1","at":"2026-03-01T12:00:00Z"}],
 		"messages":[
-			{"id":"evt_1","type":"order_created","endpoint":"ep_1","state":"delivered","attempts":2,"lastStatus":200,"createdAt":"2026-03-01T12:00:00Z","doneAt":"2026-03-01T12:00:01Z"},
-			{"id":"evt_2","type":"order_done","endpoint":"ep_1","state":"pending","attempts":1,"lastError":"refused","nextAt":"2026-03-01T12:01:00Z","createdAt":"2026-03-01T12:00:00Z"}]
+			{"id":"evt_1","messageId":"msg_1","type":"order_created","endpoint":"ep_1","state":"delivered","attempts":2,"lastStatus":200,"createdAt":"2026-03-01T12:00:00Z","doneAt":"2026-03-01T12:00:01Z"},
+			{"id":"evt_2","messageId":"msg_2","type":"order_done","endpoint":"ep_1","state":"pending","attempts":1,"lastError":"refused","nextAt":"2026-03-01T12:01:00Z","createdAt":"2026-03-01T12:00:00Z"}]
 	}`
 	w := call(testHandler(&fakeStore{story: testStory(), head: 20}, io.Discard), "GET", "/orders/ord_1", tokenAll, "")
 	if w.Code != http.StatusOK {
@@ -108,7 +117,8 @@ func TestEmptyOrder(t *testing.T) {
 	w := call(testHandler(&fakeStore{story: story}, io.Discard), "GET", "/orders/ord_1", tokenLive, "")
 	const zero = `{"decimal":"0.000000000000000000","units":"0","asset":"DAI/18@some-chain","currency":"DAI"}`
 	const want = `{"id":"ord_1","merchant":"m1","mode":"live","dialect":"some","state":"waiting","due":` + zero + `,"received":` + zero + `,` +
-		`"createdAt":"2026-03-01T12:00:00Z","updatedAt":"2026-03-01T12:00:00Z","balances":[],"payments":[],"entries":[],"events":[],"messages":[]}`
+		`"createdAt":"2026-03-01T12:00:00Z","updatedAt":"2026-03-01T12:00:00Z",` +
+		`"waiting":{"says":"Nothing has come. The payer acts.","missing":[]},"timeline":[],"balances":[],"payments":[],"transfers":[],"reviews":[],"entries":[],"events":[],"messages":[]}`
 	if got := string(bytes.TrimSpace(w.Body.Bytes())); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}

@@ -1,9 +1,11 @@
 package operator
 
 import (
+	"encoding/json"
 	"log/slog"
 	"net/http/httptest"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -55,9 +57,9 @@ func TestStoryOfAnOrder(t *testing.T) {
 
 	book := ledger.Wallet("m1")
 	due := money.FromInt(usdt, 100_000_000)
-	made, err := e.Create(ctx, engine.NewOrder{Scope: scope, PublicID: "ord_1", Reference: "r-1", UniqueKey: "r-1", Network: network, Doc: []byte("{}"),
-		Terms: func(p engine.Plan) (order.Terms, error) {
-			return order.Terms{Book: book, Due: due, To: book.Account(ledger.Merchant), Deadline: p.Now.Add(15 * time.Minute), Instant: true, OverAny: true}, nil
+	made, err := e.Create(ctx, engine.NewOrder{Scope: scope, PublicID: "ord_1", Reference: "r-1", UniqueKey: "r-1", Network: network,
+		Terms: func(p engine.Plan) (order.Terms, json.RawMessage, error) {
+			return order.Terms{Book: book, Due: due, To: book.Account(ledger.Merchant), Deadline: p.Now.Add(15 * time.Minute), Instant: true, OverAny: true}, nil, nil
 		}})
 	if err != nil {
 		t.Fatal(err)
@@ -88,6 +90,10 @@ func TestStoryOfAnOrder(t *testing.T) {
 		Evidence: order.Evidence{Tx: "0xaa", Block: 101, BlockHash: "0xb", From: "0xpayer", To: address}}
 	report(101, paid)
 	o = mustOrder(t, c)
+	if o.Waiting.Deadline == nil || len(o.Waiting.Missing) != 2 || !strings.Contains(o.Waiting.Missing[0], "100.000000 USDT") ||
+		!strings.Contains(o.Waiting.Missing[1], "0xaa") || o.Waiting.Says == "" || o.Waiting.Then == "" {
+		t.Errorf("what a seen order waits for: %+v", o.Waiting)
+	}
 	if o.State != "seen" || len(o.Payments) != 1 || len(o.Entries) != 0 {
 		t.Fatalf("seen: %+v", o)
 	}
@@ -125,6 +131,10 @@ func TestStoryOfAnOrder(t *testing.T) {
 			t.Errorf("event %d: %+v", i, ev)
 		}
 	}
+	if len(o.Waiting.Missing) != 0 || o.Waiting.Deadline != nil {
+		t.Errorf("what a completed order waits for: %+v", o.Waiting)
+	}
+	wantTimeline(t, o)
 	balances, err := c.Balances(ctx, "m1", "sandbox")
 	if err != nil {
 		t.Fatal(err)
@@ -168,6 +178,38 @@ func TestStoryOfAnOrder(t *testing.T) {
 	}
 	if _, err := client.New(server.URL+client.Path, "op_none", server.Client()).Order(ctx, "ord_1"); !client.IsCode(err, string(fault.CodeUnauthorized)) {
 		t.Errorf("another token: %v", err)
+	}
+}
+
+// wantTimeline wants every event and posting in words, in the order of time, each with the reason its row gives.
+func wantTimeline(t *testing.T, o client.Order) {
+	t.Helper()
+	var events, bookings int
+	for i, step := range o.Timeline {
+		if i > 0 && step.At.Before(o.Timeline[i-1].At) {
+			t.Errorf("step %d is before the one above it", i)
+		}
+		if step.Why == "" || step.Row == "" || step.Text == "" {
+			t.Errorf("step %d explains nothing: %+v", i, step)
+		}
+		switch step.Kind {
+		case "event":
+			events++
+		case "booking":
+			bookings++
+		}
+	}
+	if events != len(o.Events) || bookings != 2 {
+		t.Errorf("%d events and %d bookings told of %d events: %+v", events, bookings, len(o.Events), o.Timeline)
+	}
+	var all string
+	for _, step := range o.Timeline {
+		all += step.Text + "\n"
+	}
+	for _, want := range []string{"payment.seen: 100.000000 USDT", "from 0xpayer, transaction 0xaa in block 101", "order.completed", "from order/in to merchant"} {
+		if !strings.Contains(all, want) {
+			t.Errorf("the timeline lacks %q:\n%s", want, all)
+		}
 	}
 }
 

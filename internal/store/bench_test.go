@@ -14,6 +14,7 @@ import (
 	"till/internal/ledger"
 	"till/internal/money"
 	"till/internal/order"
+	"till/internal/store/pgtest"
 )
 
 const benchClients = 64
@@ -21,23 +22,41 @@ const benchClients = 64
 // BenchmarkInsertOrder creates orders the way a merchant's API does (unique key, address, event, remembered answer)
 // from 64 clients, for one merchant and for a hundred. BenchmarkBareGroup beside it writes one bare row for each call.
 func BenchmarkInsertOrder(b *testing.B) {
-	for _, merchants := range []int{1, 100} {
-		b.Run(fmt.Sprintf("merchants=%d", merchants), func(b *testing.B) {
-			s := openTest(b, filepath.Join(b.TempDir(), "till.db"), Options{})
-			for m := range merchants {
-				importRange(b, s, benchPool(m), b.N/merchants+benchClients)
-			}
-			b.ResetTimer()
-			perSecond(b, s, func(n int) error { return insertBench(s, n, n%merchants) })
-		})
-	}
+	benchEach(b, func(b *testing.B, open func(b *testing.B) *Store) {
+		for _, merchants := range []int{1, 100} {
+			b.Run(fmt.Sprintf("merchants=%d", merchants), func(b *testing.B) {
+				s := open(b)
+				for m := range merchants {
+					importRange(b, s, benchPool(m), b.N/merchants+5*s.pools.block) // PostgreSQL keeps the last four blocks for all
+				}
+				b.ResetTimer()
+				perSecond(b, s, func(n int) error { return insertBench(s, n, n%merchants) })
+			})
+		}
+	})
 }
 
 func BenchmarkBareGroup(b *testing.B) {
-	s := openTest(b, filepath.Join(b.TempDir(), "till.db"), Options{})
-	perSecond(b, s, func(n int) error {
-		return s.Update(context.Background(), engine.Keys{}, func(tx engine.Tx) error {
-			return tx.SaveMerchant(engine.Merchant{ID: strconv.Itoa(n)})
+	benchEach(b, func(b *testing.B, open func(b *testing.B) *Store) {
+		s := open(b)
+		perSecond(b, s, func(n int) error {
+			return s.Update(context.Background(), engine.Keys{}, func(tx engine.Tx) error {
+				return tx.SaveMerchant(engine.Merchant{ID: strconv.Itoa(n)})
+			})
+		})
+	})
+}
+
+// benchEach runs a benchmark on each database, both waiting for the disk at each commit.
+func benchEach(b *testing.B, bench func(b *testing.B, open func(b *testing.B) *Store)) {
+	b.Run("sqlite", func(b *testing.B) {
+		bench(b, func(b *testing.B) *Store { return openTest(b, filepath.Join(b.TempDir(), "till.db"), Options{}) })
+	})
+	b.Run("postgres", func(b *testing.B) {
+		bench(b, func(b *testing.B) *Store {
+			url := pgtest.URL(b)
+			pgtest.Durable(b)
+			return openPostgres(b, url, Options{})
 		})
 	})
 }
@@ -120,7 +139,10 @@ var benchAsset = money.MustAsset("USDT", "testnet", 6)
 
 // BenchmarkViewOrder reads one order by its public id, the way a merchant polls.
 func BenchmarkViewOrder(b *testing.B) {
-	s := openTest(b, filepath.Join(b.TempDir(), "till.db"), Options{})
+	benchEach(b, func(b *testing.B, open func(b *testing.B) *Store) { viewOrders(b, open(b)) })
+}
+
+func viewOrders(b *testing.B, s *Store) {
 	err := s.Update(context.Background(), engine.Keys{}, func(tx engine.Tx) error {
 		for i := range 1000 {
 			o := testOrder(tx)

@@ -27,7 +27,7 @@ func isConflict(err error) bool {
 	if _, ok := errors.AsType[*conflict](err); ok {
 		return true
 	}
-	return primaryCode(err) == sqlite3.SQLITE_CONSTRAINT
+	return primaryCode(err) == sqlite3.SQLITE_CONSTRAINT || conflictState(sqlState(err))
 }
 
 // translate turns what the database says into a fault a caller can act on, where there is one.
@@ -46,7 +46,7 @@ func translate(err error) error {
 	case sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR:
 		return fault.New(fault.CodeOverloaded, "The server cannot store anything at the moment.").Retry(time.Minute).Because(err)
 	}
-	return err
+	return translatePostgres(err)
 }
 
 // unsound says that after this error nothing is known of what the disk holds, so that the process must
@@ -59,7 +59,7 @@ func unsound(err error) bool {
 // refused says that a COMMIT which failed like this certainly changed nothing.
 func refused(err error) bool {
 	code := primaryCode(err)
-	return code == sqlite3.SQLITE_FULL || code == sqlite3.SQLITE_BUSY || code == sqlite3.SQLITE_READONLY
+	return code == sqlite3.SQLITE_FULL || code == sqlite3.SQLITE_BUSY || code == sqlite3.SQLITE_READONLY || refusedByServer(err)
 }
 
 // primaryCode is SQLite's result code without its extension, 0 for other errors.

@@ -20,26 +20,23 @@ import (
 func (g *group) flush() error {
 	steps := []func() error{
 		g.flushOrders, g.flushTransfers, g.flushPayments, g.flushInstruments, g.flushHolds, g.flushLedger, g.flushEvents,
-		g.flushAnswers, g.flushSettings, g.flushProgress, g.flushMemory, g.flushAdministration, g.flushMessages, g.flushMarks,
+		g.flushAnswers, g.flushSettings, g.flushProgress, g.flushMemory, g.flushAdministration, g.flushMessages, g.flushSeals, g.flushMarks,
 	}
 	for _, step := range steps {
 		if err := step(); err != nil {
 			return err
 		}
 	}
-	return nil
+	return g.db.send()
 }
 
-// write runs one statement. Where what is not empty, the statement must change a row.
+// write writes one row. Where what is not empty, the statement must change it.
 func (g *group) write(what string, query string, args ...any) error {
-	n, err := g.db.exec(query, args...)
-	if err != nil {
-		return err
+	var none *conflict
+	if what != "" {
+		none = &conflict{what: what}
 	}
-	if what != "" && n == 0 {
-		return &conflict{what: what}
-	}
-	return nil
+	return g.db.write(none, query, args...)
 }
 
 // inOrder calls row for everything the group wrote on a shelf, sorted by key, with what the database has.
@@ -210,14 +207,18 @@ func (g *group) flushInstruments() error {
 			index = *row.imported.DerivationIndex
 		}
 		err := g.write("instrument "+row.imported.Value, insertInstrument, row.number, string(row.pool.Family), row.imported.Value,
-			row.pool.Merchant, string(row.pool.Mode), index, row.imported.MasterPublicKey, flag(row.made), micros(g.now))
+			row.pool.Merchant, string(row.pool.Mode), index, row.imported.MasterPublicKey, 2*flag(row.made), flag(row.imported.Derived), micros(g.now))
 		if err != nil {
 			return err
 		}
 	}
-	return inOrder(&g.rests, byInstrument, func(in engine.Instrument, _, now rest) error {
+	err := inOrder(&g.rests, byInstrument, func(in engine.Instrument, _, now rest) error {
 		return g.write("", restInstrument, micros(now.since), micros(now.until), string(in.Family), in.Value)
 	})
+	if err != nil {
+		return err
+	}
+	return g.flushKeepings()
 }
 
 // flushHolds ends holds before it begins new ones: an instrument may change hands within a group.
@@ -241,12 +242,9 @@ func (g *group) flushHolds() error {
 			if h.stored {
 				continue
 			}
-			n, err := g.db.exec(insertHold, string(in.Family), in.Value, micros(h.From), h.OrderID, micros(h.To))
-			if err != nil {
+			held := &conflict{what: "the hold of " + in.Value, instrument: in}
+			if err := g.db.write(held, insertHold, string(in.Family), in.Value, micros(h.From), h.OrderID, micros(h.To)); err != nil {
 				return err
-			}
-			if n == 0 {
-				return &conflict{what: "the hold of " + in.Value, instrument: in}
 			}
 		}
 		return nil
@@ -404,18 +402,17 @@ func (g *group) flushAdministration() error {
 			return err
 		}
 	}
-	for _, e := range g.endpoints.group {
+	return inOrder(&g.endpoints, strings.Compare, func(id string, _, e *engine.Endpoint) error {
+		if e == nil {
+			return g.write("", deleteEndpoint, id)
+		}
 		events, err := toJSON(e.Events)
 		if err != nil {
 			return err
 		}
-		err = g.write("", upsertEndpoint, e.ID, e.Scope.Merchant, string(e.Scope.Mode), e.Scope.Dialect, e.Name, e.URL, e.Secret, events,
+		return g.write("", upsertEndpoint, id, e.Scope.Merchant, string(e.Scope.Mode), e.Scope.Dialect, e.Name, e.URL, e.Secret, events,
 			flag(e.Enabled), micros(e.CreatedAt))
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	})
 }
 
 func flag(b bool) int64 {

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"fmt"
 	"runtime"
 	"runtime/debug"
@@ -83,8 +84,8 @@ func (s *Store) collect(first *call) []*call {
 	return calls
 }
 
-// commit runs a group until it is on disk or has failed, and answers its callers. After two conflicts it
-// goes on with each caller alone, so that one that can never succeed takes nobody with it.
+// commit runs a group until it is on disk or has failed, and answers its callers. After two conflicts, or when one
+// caller is at fault, it goes on with each alone, so that one that can never succeed takes nobody with it.
 func (s *Store) commit(calls []*call) {
 	if len(calls) == 0 {
 		return
@@ -95,12 +96,14 @@ func (s *Store) commit(calls []*call) {
 		return
 	}
 	for run := 1; run <= maxRuns; run++ {
-		if err = s.run(calls); err == nil || !isConflict(err) {
+		err = s.run(calls)
+		alone := len(calls) == 1
+		if again := isConflict(err) || isLost(err) || isCallers(err) && !alone; !again {
 			break
 		}
 		s.stats.conflicts.Add(1)
 		s.log.Warn("a group of changes is computed again", "calls", len(calls), "err", err)
-		if run == 2 && len(calls) > 1 {
+		if !alone && (isCallers(err) || isConflict(err) && run == 2) {
 			for _, c := range calls {
 				s.commit([]*call{c})
 			}
@@ -146,6 +149,8 @@ type group struct {
 // run computes a group once and commits it. Every error leaves the database and the writer's memory as they were,
 // except commit_unknown, after which nobody knows.
 func (s *Store) run(calls []*call) error {
+	begun := s.now()
+	defer func() { s.stats.busy.Add(int64(s.now().Sub(begun))) }()
 	g, err := s.begin()
 	if err != nil {
 		return err
@@ -156,16 +161,20 @@ func (s *Store) run(calls []*call) error {
 	}
 	for _, c := range calls {
 		c.err = g.call(c.fn)
-		if unsound(c.err) {
-			g.undo(c.err)
-			return c.err
+		if unsound(c.err) || g.db.aborted() {
+			err := c.err
+			if !unsound(err) {
+				err = errors.Join(errRolledBack, err)
+			}
+			g.undo(err)
+			return err
 		}
 	}
 	return g.end()
 }
 
 func (s *Store) begin() (*group, error) {
-	if err := s.writer.begin("BEGIN IMMEDIATE"); err != nil {
+	if err := s.beginWriting(); err != nil {
 		return nil, err
 	}
 	now := s.now().UTC().Truncate(time.Microsecond)
@@ -174,6 +183,25 @@ func (s *Store) begin() (*group, error) {
 	}
 	s.current = &group{store: s, db: s.writer, now: now, newScopes: map[engine.Scope]int64{}}
 	return s.current, nil
+}
+
+// beginWriting starts a transaction in which nobody else writes.
+func (s *Store) beginWriting() error {
+	if s.postgres != nil {
+		return s.takeTurn()
+	}
+	return s.writer.begin()
+}
+
+// unknown goes on after a COMMIT of which nobody knows what became: SQLite's file may be anything until recovery has
+// looked at it, while a server of its own is sound, and a new connection waits until the old one's turn is over.
+func (s *Store) unknown(err error) {
+	if s.postgres == nil {
+		s.breakDown(err)
+		return
+	}
+	s.log.Error("a commit was not answered", "err", err)
+	s.writer.discard()
 }
 
 // call runs one caller's function. When it fails or panics, what it wrote is dropped.
@@ -216,7 +244,7 @@ func (g *group) end() error {
 	if err := g.db.commit(); err != nil {
 		g.undo(err)
 		if !isConflict(err) && !refused(err) {
-			g.store.breakDown(err)
+			g.store.unknown(err)
 			return fault.New(fault.CodeCommitUnknown, "It is not known whether the change was saved.").Retry(time.Second).Because(err)
 		}
 		return err
@@ -225,9 +253,11 @@ func (g *group) end() error {
 	for scope, id := range g.newScopes {
 		g.store.scopes.Store(scope, id)
 	}
+	g.kept()
 	for _, row := range g.instruments.group {
 		if row.number > 0 && !row.made {
-			g.store.pools.list(row.pool).moreNew = true
+			l := g.store.pools.list(row.pool)
+			l.moreNew, l.imported = true, l.imported || !row.imported.Derived
 		}
 	}
 	return nil
@@ -309,4 +339,5 @@ func (s *Store) refill() {
 			return
 		}
 	}
+	s.sweep()
 }

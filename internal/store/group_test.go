@@ -75,156 +75,164 @@ func testOrder(tx engine.Tx) *engine.Order {
 
 // 64 who wait are one transaction, and what they share is written once.
 func TestCallersAreGrouped(t *testing.T) {
-	s := testStore(t)
-	insert := func(int) func(engine.Tx) error {
-		return func(tx engine.Tx) error {
-			o := testOrder(tx)
-			if err := tx.InsertOrder(o); err != nil {
-				return err
+	onEach(t, func(t *testing.T, db database) {
+		s := db.open(t, Options{})
+		insert := func(int) func(engine.Tx) error {
+			return func(tx engine.Tx) error {
+				o := testOrder(tx)
+				if err := tx.InsertOrder(o); err != nil {
+					return err
+				}
+				return tx.AddEntry(engine.Entry{ID: tx.NewID(), OrderID: o.ID, Merchant: "m0", Mode: engine.Sandbox, At: tx.Now(), Postings: []order.Posting{
+					{Posting: ledger.Posting{From: ledger.House.Account(ledger.PayerOn("x")), To: ledger.Owed("m0").Account(ledger.In), Amount: money.FromInt(benchAsset, 1)}}}})
 			}
-			return tx.AddEntry(engine.Entry{ID: tx.NewID(), OrderID: o.ID, Merchant: "m0", Mode: engine.Sandbox, At: tx.Now(), Postings: []order.Posting{
-				{Posting: ledger.Posting{From: ledger.House.Account(ledger.PayerOn("x")), To: ledger.Owed("m0").Account(ledger.In), Amount: money.FromInt(benchAsset, 1)}}}})
 		}
-	}
-	for _, err := range together(t, s, 4, insert) { // the scope and the balances come to be
-		if err != nil {
-			t.Fatal(err)
+		for _, err := range together(t, s, 4, insert) { // the scope and the balances come to be
+			if err != nil {
+				t.Fatal(err)
+			}
 		}
-	}
-	before := s.Stats()
-	for _, err := range together(t, s, 64, insert) {
-		if err != nil {
-			t.Fatal(err)
+		before := s.Stats()
+		for _, err := range together(t, s, 64, insert) {
+			if err != nil {
+				t.Fatal(err)
+			}
 		}
-	}
-	after := s.Stats()
-	if groups := after.Groups - before.Groups; groups != 2 { // the one that held the writer, and the 64
-		t.Errorf("%d groups for 64 callers", groups)
-	}
-	// An order, an entry and a posting each; begin, commit, number, counter, balances and time for all.
-	if n := after.Statements - before.Statements; n < 3*64 || n > 3*64+12 {
-		t.Errorf("%d statements for 64 callers", n)
-	}
+		after := s.Stats()
+		if groups := after.Groups - before.Groups; groups != 2 { // the one that held the writer, and the 64
+			t.Errorf("%d groups for 64 callers", groups)
+		}
+		// An order, an entry and a posting each; begin, commit, number, counter, balances and time for all.
+		if n := after.Statements - before.Statements; n < 3*64 || n > 3*64+16 {
+			t.Errorf("%d statements for 64 callers", n)
+		}
+	})
 }
 
 // One refused in the middle of a group, and the numbers of the others have no gap.
 func TestRefusedInAGroup(t *testing.T) {
-	s := testStore(t)
-	refused := errors.New("refused")
-	seen := make([]int64, 64)
-	errs := together(t, s, 64, func(i int) func(engine.Tx) error {
-		return func(tx engine.Tx) error {
-			o := testOrder(tx)
-			if err := tx.InsertOrder(o); err != nil {
-				return err
+	onEach(t, func(t *testing.T, db database) {
+		s := db.open(t, Options{})
+		refused := errors.New("refused")
+		seen := make([]int64, 64)
+		errs := together(t, s, 64, func(i int) func(engine.Tx) error {
+			return func(tx engine.Tx) error {
+				o := testOrder(tx)
+				if err := tx.InsertOrder(o); err != nil {
+					return err
+				}
+				if i%9 == 4 {
+					return refused
+				}
+				seen[i] = o.Number
+				return nil
 			}
+		})
+		next := int64(1)
+		for i, err := range errs {
 			if i%9 == 4 {
-				return refused
+				if err != refused {
+					t.Errorf("caller %d: %v", i, err)
+				}
+				continue
 			}
-			seen[i] = o.Number
-			return nil
+			if err != nil || seen[i] != next {
+				t.Errorf("caller %d: number %d, want %d (%v)", i, seen[i], next, err)
+			}
+			next++
+		}
+		if groups := s.Stats().Groups; groups != 2 {
+			t.Errorf("%d groups", groups)
 		}
 	})
-	next := int64(1)
-	for i, err := range errs {
-		if i%9 == 4 {
-			if err != refused {
-				t.Errorf("caller %d: %v", i, err)
-			}
-			continue
-		}
-		if err != nil || seen[i] != next {
-			t.Errorf("caller %d: number %d, want %d (%v)", i, seen[i], next, err)
-		}
-		next++
-	}
-	if groups := s.Stats().Groups; groups != 2 {
-		t.Errorf("%d groups", groups)
-	}
 }
 
 // Another process took an instrument of ours: the index refuses, the group is computed again with the next one.
 func TestInstrumentHeldByAnotherProcess(t *testing.T) {
-	s := testStore(t)
-	pool := benchPool(0)
-	importRange(t, s, pool, 3)
-	take := func(tx engine.Tx) (string, error) {
-		in, err := tx.TakeInstrument(pool, tx.NewID(), tx.Now())
-		return in.Value, err
-	}
-	var got [3]string
-	update := func(i int) error {
-		return s.Update(context.Background(), engine.Keys{}, func(tx engine.Tx) (err error) { got[i], err = take(tx); return err })
-	}
-	if err := update(0); err != nil {
-		t.Fatal(err)
-	}
-	other := rawDB(t, s)
-	second := fmt.Sprintf("0xm0%036x", 1)
-	if _, err := other.Exec(insertHold, "evm", second, 5, "other", 0); err != nil {
-		t.Fatal(err)
-	}
-	if err := update(1); err != nil {
-		t.Fatal(err)
-	}
-	if got[1] != fmt.Sprintf("0xm0%036x", 2) {
-		t.Errorf("got %s", got[1])
-	}
-	if n := s.Stats().Conflicts; n != 1 {
-		t.Errorf("%d conflicts", n)
-	}
-	if err := update(2); !fault.Is(err, fault.CodeNoAddress) {
-		t.Errorf("the pool is used up: %s, %v", got[2], err)
-	}
+	onEach(t, func(t *testing.T, db database) {
+		s := db.open(t, Options{Block: 4})
+		pool := benchPool(0)
+		importRange(t, s, pool, 16)
+		take := func(tx engine.Tx) (string, error) {
+			in, err := tx.TakeInstrument(pool, tx.NewID(), tx.Now())
+			return in.Value, err
+		}
+		var got [3]string
+		update := func(i int) error {
+			return s.Update(context.Background(), engine.Keys{}, func(tx engine.Tx) (err error) { got[i], err = take(tx); return err })
+		}
+		if err := update(0); err != nil {
+			t.Fatal(err)
+		}
+		other := db.raw(t)
+		second := fmt.Sprintf("0xm0%036x", 1)
+		if _, err := other.Exec(insertHold, "evm", second, 5, "other", 0); err != nil {
+			t.Fatal(err)
+		}
+		if err := update(1); err != nil {
+			t.Fatal(err)
+		}
+		if got[1] != fmt.Sprintf("0xm0%036x", 2) {
+			t.Errorf("got %s", got[1])
+		}
+		if n := s.Stats().Conflicts; n != 1 {
+			t.Errorf("%d conflicts", n)
+		}
+		if err := update(2); err != nil || got[2] != fmt.Sprintf("0xm0%036x", 3) {
+			t.Errorf("got %s, %v", got[2], err)
+		}
+	})
 }
 
 // A group that is computed again claims and hands out again what it had: nothing twice, nothing lost.
 func TestGroupIsComputedAgain(t *testing.T) {
-	s := openTest(t, filepath.Join(t.TempDir(), "till.db"), Options{Block: 2})
-	pool := benchPool(0)
-	importRange(t, s, pool, 6)
-	failed := 0
-	var everySecond func() error
-	everySecond = func() error {
-		if failed++; failed%2 == 1 {
-			return &conflict{what: "another process, says the test"}
+	onEach(t, func(t *testing.T, db database) {
+		s := db.open(t, Options{Block: 2})
+		pool := benchPool(0)
+		importRange(t, s, pool, 6)
+		failed := 0
+		var everySecond func() error
+		everySecond = func() error {
+			if failed++; failed%2 == 1 {
+				return &conflict{what: "another process, says the test"}
+			}
+			s.writer.onCommit = nil
+			defer func() { s.writer.onCommit = everySecond }()
+			return s.writer.commit()
 		}
-		s.writer.onCommit = nil
-		defer func() { s.writer.onCommit = everySecond }()
-		return s.writer.commit()
-	}
-	s.writer.onCommit = everySecond
-	var got []string
-	for range 6 {
-		var in engine.Instrument
-		err := s.Update(context.Background(), engine.Keys{}, func(tx engine.Tx) (err error) {
-			in, err = tx.TakeInstrument(pool, tx.NewID(), tx.Now())
-			return errors.Join(err, tx.InsertOrder(testOrder(tx)))
+		s.writer.onCommit = everySecond
+		var got []string
+		for range 6 {
+			var in engine.Instrument
+			err := s.Update(context.Background(), engine.Keys{}, func(tx engine.Tx) (err error) {
+				in, err = tx.TakeInstrument(pool, tx.NewID(), tx.Now())
+				return errors.Join(err, tx.InsertOrder(testOrder(tx)))
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, in.Value)
+		}
+		for i, value := range got {
+			if value != fmt.Sprintf("0xm0%036x", i) {
+				t.Errorf("handed out %v", got)
+				break
+			}
+		}
+		if n := s.Stats().Conflicts; n == 0 || n > 6 {
+			t.Errorf("%d conflicts", n)
+		}
+		err := s.View(context.Background(), func(rd engine.Reader) error {
+			page, err := rd.Orders(engine.Filter{Scope: testScope, Page: 1, Limit: 10})
+			if page.Total != 6 || len(page.Orders) != 6 {
+				t.Errorf("%d orders listed, %d counted", len(page.Orders), page.Total)
+			}
+			return err
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
-		got = append(got, in.Value)
-	}
-	for i, value := range got {
-		if value != fmt.Sprintf("0xm0%036x", i) {
-			t.Errorf("handed out %v", got)
-			break
-		}
-	}
-	if n := s.Stats().Conflicts; n == 0 || n > 6 {
-		t.Errorf("%d conflicts", n)
-	}
-	err := s.View(context.Background(), func(rd engine.Reader) error {
-		page, err := rd.Orders(engine.Filter{Scope: testScope, Page: 1, Limit: 10})
-		if page.Total != 6 || len(page.Orders) != 6 {
-			t.Errorf("%d orders listed, %d counted", len(page.Orders), page.Total)
-		}
-		return err
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
 }
 
 // rawDB is another connection that may write, as another process would have.
@@ -234,31 +242,28 @@ func rawDB(t *testing.T, s *Store) *sql.DB {
 	if err := s.readers.QueryRow(`SELECT file FROM pragma_database_list WHERE name = 'main'`).Scan(&path); err != nil {
 		t.Fatal(err)
 	}
-	db, err := sql.Open("sqlite", fileURI(path, "_pragma=busy_timeout(5000)"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { db.Close() })
-	return db
+	return rawSQL(t, "sqlite", fileURI(path, "_pragma=busy_timeout(5000)"))
 }
 
 // A caller that conflicts whatever it does fails alone.
 func TestHopelessCallerFailsAlone(t *testing.T) {
-	s := testStore(t)
-	errs := together(t, s, 16, func(i int) func(engine.Tx) error {
-		return func(tx engine.Tx) error {
-			return tx.SaveKey(engine.Key{ID: "k" + strconv.Itoa(i), Hash: strconv.Itoa(i % 15)}) // 0 and 15 share a hash
+	onEach(t, func(t *testing.T, db database) {
+		s := db.open(t, Options{})
+		errs := together(t, s, 16, func(i int) func(engine.Tx) error {
+			return func(tx engine.Tx) error {
+				return tx.SaveKey(engine.Key{ID: "k" + strconv.Itoa(i), Hash: strconv.Itoa(i % 15)}) // 0 and 15 share a hash
+			}
+		})
+		for i, err := range errs {
+			if i == 15 {
+				if !fault.Is(err, fault.CodeVersionConflict) {
+					t.Errorf("the second of one hash: %v", err)
+				}
+			} else if err != nil {
+				t.Errorf("caller %d: %v", i, err)
+			}
 		}
 	})
-	for i, err := range errs {
-		if i == 15 {
-			if !fault.Is(err, fault.CodeVersionConflict) {
-				t.Errorf("the second of one hash: %v", err)
-			}
-		} else if err != nil {
-			t.Errorf("caller %d: %v", i, err)
-		}
-	}
 }
 
 // case 84: nobody knows whether the commit happened. Callers are told so, nothing more is written, and the idempotency
@@ -357,130 +362,137 @@ func TestDiskFull(t *testing.T) {
 
 // A view that waits for a reader is told that the server stops, while those that run are waited for.
 func TestCloseWhileReadersAreBusy(t *testing.T) {
-	s := testStore(t)
-	release := make(chan bool)
-	var running atomic.Int64
-	errs := make(chan error, cap(s.idle))
-	for range cap(s.idle) {
-		go func() {
-			errs <- s.View(context.Background(), func(rd engine.Reader) error {
-				running.Add(1)
-				<-release
-				_, err := rd.Merchants()
-				return err
-			})
-		}()
-	}
-	waitFor(t, func() bool { return running.Load() == int64(cap(s.idle)) })
-	waiting := make(chan error, 1)
-	go func() { waiting <- s.View(context.Background(), func(engine.Reader) error { return nil }) }()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Millisecond)
-	defer cancel()
-	if err := s.View(ctx, func(engine.Reader) error { return nil }); err != context.DeadlineExceeded {
-		t.Errorf("a view whose time ends while it waits: %v", err)
-	}
-	closed := make(chan error, 1)
-	go func() { closed <- s.Close() }()
-	if err := <-waiting; !fault.Is(err, fault.CodeOverloaded) {
-		t.Errorf("the view that waited: %v", err)
-	}
-	close(release)
-	for range cap(errs) {
-		if err := <-errs; err != nil {
-			t.Errorf("a running view: %v", err)
+	onEach(t, func(t *testing.T, db database) {
+		s := db.open(t, Options{})
+		release := make(chan bool)
+		var running atomic.Int64
+		errs := make(chan error, cap(s.idle))
+		for range cap(s.idle) {
+			go func() {
+				errs <- s.View(context.Background(), func(rd engine.Reader) error {
+					running.Add(1)
+					<-release
+					_, err := rd.Merchants()
+					return err
+				})
+			}()
 		}
-	}
-	if err := <-closed; err != nil {
-		t.Error(err)
-	}
+		waitFor(t, func() bool { return running.Load() == int64(cap(s.idle)) })
+		waiting := make(chan error, 1)
+		go func() { waiting <- s.View(context.Background(), func(engine.Reader) error { return nil }) }()
+		ctx, cancel := context.WithTimeout(context.Background(), time.Millisecond)
+		defer cancel()
+		if err := s.View(ctx, func(engine.Reader) error { return nil }); err != context.DeadlineExceeded {
+			t.Errorf("a view whose time ends while it waits: %v", err)
+		}
+		closed := make(chan error, 1)
+		go func() { closed <- s.Close() }()
+		if err := <-waiting; !fault.Is(err, fault.CodeOverloaded) {
+			t.Errorf("the view that waited: %v", err)
+		}
+		close(release)
+		for range cap(errs) {
+			if err := <-errs; err != nil {
+				t.Errorf("a running view: %v", err)
+			}
+		}
+		if err := <-closed; err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 func TestFullQueue(t *testing.T) {
-	s := testStore(t)
-	begun, release := make(chan bool), make(chan bool)
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		s.Update(context.Background(), engine.Keys{}, func(engine.Tx) error { close(begun); <-release; return nil })
-	})
-	<-begun
-	for range maxQueue {
+	onEach(t, func(t *testing.T, db database) {
+		s := db.open(t, Options{})
+		begun, release := make(chan bool), make(chan bool)
+		var wg sync.WaitGroup
 		wg.Go(func() {
-			if err := s.Update(context.Background(), engine.Keys{}, func(engine.Tx) error { return nil }); err != nil {
-				t.Error(err)
-			}
+			s.Update(context.Background(), engine.Keys{}, func(engine.Tx) error { close(begun); <-release; return nil })
 		})
-	}
-	waitFor(t, func() bool { return len(s.queue) == maxQueue })
-	if err := s.Update(context.Background(), engine.Keys{}, func(engine.Tx) error { return nil }); !fault.Is(err, fault.CodeOverloaded) {
-		t.Errorf("error is %v", err)
-	}
-	close(release)
-	wg.Wait()
+		<-begun
+		for range maxQueue {
+			wg.Go(func() {
+				if err := s.Update(context.Background(), engine.Keys{}, func(engine.Tx) error { return nil }); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		waitFor(t, func() bool { return len(s.queue) == maxQueue })
+		if err := s.Update(context.Background(), engine.Keys{}, func(engine.Tx) error { return nil }); !fault.Is(err, fault.CodeOverloaded) {
+			t.Errorf("error is %v", err)
+		}
+		close(release)
+		wg.Wait()
+	})
 }
 
 // Close answers everybody who waits; who comes later is told that the server stops.
 func TestClose(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "till.db")
-	s := openTest(t, path, Options{})
-	begun, release := make(chan bool), make(chan bool)
-	errs := make(chan error, 9)
-	go func() {
-		errs <- s.Update(context.Background(), engine.Keys{}, func(tx engine.Tx) error {
-			close(begun)
-			<-release
-			return tx.SaveMerchant(engine.Merchant{ID: "first"})
-		})
-	}()
-	<-begun
-	for i := range 8 {
+	onEach(t, func(t *testing.T, db database) {
+		s := db.open(t, Options{})
+		begun, release := make(chan bool), make(chan bool)
+		errs := make(chan error, 9)
 		go func() {
-			errs <- s.Update(context.Background(), engine.Keys{}, func(tx engine.Tx) error { return tx.SaveMerchant(engine.Merchant{ID: strconv.Itoa(i)}) })
+			errs <- s.Update(context.Background(), engine.Keys{}, func(tx engine.Tx) error {
+				close(begun)
+				<-release
+				return tx.SaveMerchant(engine.Merchant{ID: "first"})
+			})
 		}()
-	}
-	waitFor(t, func() bool { return len(s.queue) == 8 })
-	closed := make(chan error, 1)
-	go func() { closed <- s.Close() }()
-	waitFor(t, s.isClosed)
-	if err := s.Update(context.Background(), engine.Keys{}, func(engine.Tx) error { return nil }); !fault.Is(err, fault.CodeOverloaded) {
-		t.Errorf("update after the close: %v", err)
-	}
-	close(release)
-	for range 9 {
-		if err := <-errs; err != nil {
+		<-begun
+		for i := range 8 {
+			go func() {
+				errs <- s.Update(context.Background(), engine.Keys{}, func(tx engine.Tx) error { return tx.SaveMerchant(engine.Merchant{ID: strconv.Itoa(i)}) })
+			}()
+		}
+		waitFor(t, func() bool { return len(s.queue) == 8 })
+		closed := make(chan error, 1)
+		go func() { closed <- s.Close() }()
+		waitFor(t, s.isClosed)
+		if err := s.Update(context.Background(), engine.Keys{}, func(engine.Tx) error { return nil }); !fault.Is(err, fault.CodeOverloaded) {
+			t.Errorf("update after the close: %v", err)
+		}
+		close(release)
+		for range 9 {
+			if err := <-errs; err != nil {
+				t.Error(err)
+			}
+		}
+		if err := <-closed; err != nil {
 			t.Error(err)
 		}
-	}
-	if err := <-closed; err != nil {
-		t.Error(err)
-	}
-	if err := s.View(context.Background(), func(engine.Reader) error { return nil }); !fault.Is(err, fault.CodeOverloaded) {
-		t.Errorf("view after the close: %v", err)
-	}
-	if err := s.Close(); err != nil {
-		t.Errorf("second close: %v", err)
-	}
-	s = openTest(t, path, Options{})
-	s.View(context.Background(), func(rd engine.Reader) error {
-		if list, err := rd.Merchants(); len(list) != 9 {
-			t.Errorf("%d of 9 were saved (%v)", len(list), err)
+		if err := s.View(context.Background(), func(engine.Reader) error { return nil }); !fault.Is(err, fault.CodeOverloaded) {
+			t.Errorf("view after the close: %v", err)
 		}
-		return nil
+		if err := s.Close(); err != nil {
+			t.Errorf("second close: %v", err)
+		}
+		s = db.open(t, Options{})
+		s.View(context.Background(), func(rd engine.Reader) error {
+			if list, err := rd.Merchants(); len(list) != 9 {
+				t.Errorf("%d of 9 were saved (%v)", len(list), err)
+			}
+			return nil
+		})
 	})
 }
 
 // A numbered placeholder is bound by its number, not by its place: some drivers get this silently wrong.
 func TestPlaceholdersAreBoundByNumber(t *testing.T) {
-	s := testStore(t)
-	var a, b string
-	if err := s.readers.QueryRow(`SELECT $2, $1`, "one", "two").Scan(&a, &b); err != nil {
-		t.Fatal(err)
-	}
-	if a != "two" || b != "one" {
-		t.Errorf("$2 is %q and $1 is %q", a, b)
-	}
-	if err := s.readers.QueryRow(`SELECT $2, $1, $2`, "one", "two").Scan(&a, &b, &a); err != nil || a != "two" || b != "one" {
-		t.Errorf("used twice: %q, %q, %v", a, b, err)
-	}
+	onEach(t, func(t *testing.T, db database) {
+		s := db.open(t, Options{})
+		var a, b string
+		if err := s.readers.QueryRow(`SELECT $2, $1`, "one", "two").Scan(&a, &b); err != nil {
+			t.Fatal(err)
+		}
+		if a != "two" || b != "one" {
+			t.Errorf("$2 is %q and $1 is %q", a, b)
+		}
+		if err := s.readers.QueryRow(`SELECT $2, $1, $2`, "one", "two").Scan(&a, &b, &a); err != nil || a != "two" || b != "one" {
+			t.Errorf("used twice: %q, %q, %v", a, b, err)
+		}
+	})
 }
 
 func TestTransactionCannotBeKept(t *testing.T) {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -18,6 +17,7 @@ import (
 	"till/internal/ledger"
 	"till/internal/money"
 	"till/internal/order"
+	"till/internal/store/pgtest"
 )
 
 // childEnv tells the test binary to be the process that TestKill kills.
@@ -27,7 +27,9 @@ func TestMain(m *testing.M) {
 	if path := os.Getenv(childEnv); path != "" {
 		childProcess(path)
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	pgtest.Stop()
+	os.Exit(code)
 }
 
 const (
@@ -41,12 +43,15 @@ var childScope = engine.Scope{Merchant: "m1", Mode: engine.Sandbox, Dialect: "on
 // cases 36, 68 and 81, invariants I1, I3, I8, I9: a process that creates and ends orders is killed in mid-load again
 // and again. What it acknowledged is there, once; no address ever had two owners; sums and counts are right.
 func TestKill(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "till.db")
+	onEach(t, killAgainAndAgain)
+}
+
+func killAgainAndAgain(t *testing.T, db database) {
 	told := map[string]string{} // unique key -> public id and address
 	for life := range 5 {
 		lives := 100 * (life + 1)
 		child := exec.Command(os.Args[0])
-		child.Env = append(os.Environ(), childEnv+"="+path)
+		child.Env = append(os.Environ(), childEnv+"="+db.where)
 		child.Stderr = os.Stderr
 		out, err := child.StdoutPipe()
 		if err != nil {
@@ -73,7 +78,7 @@ func TestKill(t *testing.T) {
 		if lines < lives {
 			t.Fatalf("life %d: the child ended after %d lines", life, lines)
 		}
-		checkDatabase(t, path, told)
+		checkDatabase(t, db, told)
 	}
 	if len(told) < 400 {
 		t.Fatalf("only %d orders were acknowledged", len(told))
@@ -87,7 +92,11 @@ func childProcess(path string) {
 		fmt.Fprintln(os.Stderr, "child:", err)
 		os.Exit(3)
 	}
-	s, err := OpenSQLite(context.Background(), path, Options{Block: 64})
+	open := OpenSQLite
+	if IsPostgres(path) {
+		open = OpenPostgres
+	}
+	s, err := open(context.Background(), path, Options{Block: 64})
 	if err != nil {
 		fail(err)
 	}
@@ -167,10 +176,18 @@ func childOrder(s *Store, pool engine.Pool, key string, brief bool) (line string
 }
 
 // checkDatabase opens what the killed process left and holds it against what it told.
-func checkDatabase(t *testing.T, path string, told map[string]string) {
+func checkDatabase(t *testing.T, db database, told map[string]string) {
 	t.Helper()
-	s := openTest(t, path, Options{})
+	db.alone(t)
+	s := db.open(t, Options{})
 	defer s.Close()
+	checkTold(t, s, told)
+	checkRecords(t, s)
+}
+
+// checkTold holds what was acknowledged against what is on record.
+func checkTold(t *testing.T, s *Store, told map[string]string) {
+	t.Helper()
 	err := s.View(context.Background(), func(rd engine.Reader) error {
 		for key, line := range told {
 			o, err := rd.OrderByUnique(engine.UniqueKey{Scope: childScope, Key: key})
@@ -197,6 +214,11 @@ func checkDatabase(t *testing.T, path string, told map[string]string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// checkRecords holds everything on record against everything else: one scope has all orders.
+func checkRecords(t *testing.T, s *Store) {
+	t.Helper()
 	checkBooks(t, s)
 	count := func(query string) (n int) {
 		t.Helper()
@@ -210,6 +232,7 @@ func checkDatabase(t *testing.T, path string, told map[string]string) {
 		"orders without their hold":               `SELECT COUNT(*) FROM orders o WHERE NOT EXISTS (SELECT 1 FROM holds h WHERE h.order_id = o.id)`,
 		"holds without their order":               `SELECT COUNT(*) FROM holds h WHERE NOT EXISTS (SELECT 1 FROM orders o WHERE o.id = h.order_id)`,
 		"open holds of ended orders":              `SELECT COUNT(*) FROM holds h JOIN orders o ON o.id = h.order_id WHERE (h.to_at = 0) <> (o.state = 'waiting')`,
+		"orders older than one before them":       `SELECT COUNT(*) FROM orders a JOIN orders b ON b.number = a.number + 1 WHERE b.created_at < a.created_at`,
 		"claims of dead processes without a hold": `SELECT COUNT(*) FROM instruments i WHERE claim <> '' AND NOT EXISTS (SELECT 1 FROM holds h WHERE h.value = i.value AND h.to_at = 0)`,
 		"wrong counts": `SELECT COUNT(*) FROM (SELECT scope_id, state, number >> 12 AS bucket, COUNT(*) AS n FROM orders GROUP BY 1, 2, 3) o
 			LEFT JOIN order_counts c ON c.scope_id = o.scope_id AND c.state = o.state AND c.bucket = o.bucket WHERE c.n IS NULL OR c.n <> o.n`,
@@ -276,11 +299,14 @@ func checkBooks(t *testing.T, s *Store) {
 
 // A claimed address that no order holds is free again after a kill: nothing is lost with the process.
 func TestClaimsOfADeadProcessAreFreed(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "till.db")
+	onEach(t, claimsOfADeadProcess)
+}
+
+func claimsOfADeadProcess(t *testing.T, db database) {
 	pool := benchPool(0)
 	n := 3*claimScan + 7
 	for life := range 3 {
-		s := openTest(t, path, Options{Block: 2*claimScan + 3})
+		s := db.open(t, Options{Block: 2*claimScan + 3})
 		var claimed, held int
 		if err := s.readers.QueryRow(`SELECT (SELECT COUNT(*) FROM instruments WHERE claim <> ''), (SELECT COUNT(*) FROM holds)`).Scan(&claimed, &held); err != nil {
 			t.Fatal(err)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/big"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -20,10 +21,14 @@ import (
 // queryer is a connection inside a transaction.
 type queryer interface {
 	query(query string, args ...any) (*sql.Rows, error)
+	postgres() bool
 }
 
 // scan runs a query and calls row for each row.
 func scan(q queryer, query string, args []any, row func(*sql.Rows) error) error {
+	if !storable(args) {
+		return nil // nothing on record equals that
+	}
 	rows, err := q.query(query, args...)
 	if err != nil {
 		return err
@@ -44,6 +49,7 @@ var sizes = []int{1, 4, 16, 64}
 // matchAny runs a query whose {any} is true where the columns equal any of the keys. A row may come only
 // once, in no order across chunks.
 func matchAny(q queryer, query string, columns []string, keys [][]any, row func(*sql.Rows) error) error {
+	keys = slices.DeleteFunc(keys, func(key []any) bool { return !storable(key) })
 	for len(keys) > 0 {
 		chunk := keys[:min(len(keys), sizes[len(sizes)-1])]
 		keys = keys[len(chunk):]
@@ -57,7 +63,11 @@ func matchAny(q queryer, query string, columns []string, keys [][]any, row func(
 		for i := range size {
 			args = append(args, chunk[min(i, len(chunk)-1)]...)
 		}
-		if err := scan(q, strings.Replace(query, "{any}", anyOf(columns, size), 1), args, row); err != nil {
+		condition := anyOf(columns, size)
+		if q.postgres() && len(columns) > 1 {
+			condition = anyOfValues(columns, size, chunk[0])
+		}
+		if err := scan(q, strings.Replace(query, "{any}", condition, 1), args, row); err != nil {
 			return err
 		}
 	}
@@ -527,6 +537,48 @@ func queryProgress(q queryer, r engine.RailName) (*engine.Progress, error) {
 			found.Cursor.State = nil
 		}
 		return err
+	})
+	return found, err
+}
+
+// Endpoints.
+
+func (g *group) endpoint(id string) (*engine.Endpoint, error) {
+	if e, ok := g.endpoints.get(id); ok {
+		return e, nil
+	}
+	e, err := queryEndpoint(g.db, id)
+	if err == nil {
+		g.endpoints.load(id, e)
+	}
+	return e, err
+}
+
+// queryEndpoint is nil when there is none.
+func queryEndpoint(q queryer, id string) (*engine.Endpoint, error) {
+	found, err := queryEndpoints(q, selectEndpoint, id)
+	if err != nil || len(found) == 0 {
+		return nil, err
+	}
+	return &found[0], nil
+}
+
+func queryEndpoints(q queryer, query string, args ...any) ([]engine.Endpoint, error) {
+	var found []engine.Endpoint
+	err := scan(q, query, args, func(rows *sql.Rows) error {
+		var e engine.Endpoint
+		var events sql.RawBytes
+		var created int64
+		err := rows.Scan(&e.ID, &e.Scope.Merchant, &e.Scope.Mode, &e.Scope.Dialect, &e.Name, &e.URL, &e.Secret, &events, &e.Enabled, &created)
+		if err != nil {
+			return err
+		}
+		e.CreatedAt = timeOf(created)
+		if err := json.Unmarshal(events, &e.Events); err != nil {
+			return err
+		}
+		found = append(found, e)
+		return nil
 	})
 	return found, err
 }

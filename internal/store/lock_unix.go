@@ -45,9 +45,10 @@ func (l *ownerLock) begin() error {
 	return err
 }
 
-// release frees the lock after the database was closed.
+// release frees the lock after the database was closed. It unlocks before it closes: a child process that is
+// just being started has the file open too.
 func (l *ownerLock) release() error {
-	return errors.Join(l.file.Truncate(0), l.file.Close())
+	return errors.Join(l.file.Truncate(0), syscall.Flock(int(l.file.Fd()), syscall.LOCK_UN), l.file.Close())
 }
 
 func readPID(file *os.File) string {

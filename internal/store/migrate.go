@@ -13,11 +13,11 @@ import (
 	"github.com/pressly/goose/v3"
 )
 
-//go:embed migrations/sqlite/*.sql
+//go:embed migrations/*/*.sql
 var migrations embed.FS
 
 // selectSchemaVersion reads what the migrations keep.
-const selectSchemaVersion = `SELECT COALESCE(MAX(version_id), 0) FROM goose_db_version WHERE is_applied = 1`
+const selectSchemaVersion = `SELECT COALESCE(MAX(version_id), 0) FROM goose_db_version WHERE is_applied`
 
 // newestSchema is the schema this program knows: the number that the last migration's name begins with.
 func newestSchema(folder string) (newest int64, err error) {

@@ -90,14 +90,20 @@ type overlay struct {
 	rests       shelf[engine.Instrument, rest]
 	transfers   shelf[string, string] // whose it is: the order's id
 	memory      shelf[railKey, []byte]
+	endpoints   shelf[string, *engine.Endpoint]
+	lastSeals   shelf[engine.Mode, engine.Seal]
+	leases      shelf[string, engine.WorkLease]
 
 	entries   list[engine.Entry]
 	events    list[eventRow]
 	told      list[string]
 	merchants list[engine.Merchant]
 	keys      list[engine.Key]
-	endpoints list[engine.Endpoint]
 	messages  list[messageRow]
+	actions   list[engine.Action]
+	keepings  list[keeping]
+	rested    list[restEnd]
+	seals     list[engine.Seal]
 
 	balances map[balanceKey]balanceRow // as the database has them
 }
@@ -158,10 +164,11 @@ type layer interface {
 	empty() bool
 }
 
-func (o *overlay) layers() [22]layer {
-	return [22]layer{
+func (o *overlay) layers() [28]layer {
+	return [28]layer{
 		&o.orders, &o.unique, &o.numbers, &o.payments, &o.deltas, &o.answers, &o.settings, &o.clocks, &o.progress, &o.marks,
 		&o.instruments, &o.holds, &o.rests, &o.transfers, &o.memory, &o.entries, &o.events, &o.told, &o.merchants, &o.keys, &o.endpoints, &o.messages,
+		&o.lastSeals, &o.leases, &o.actions, &o.seals, &o.keepings, &o.rested,
 	}
 }
 

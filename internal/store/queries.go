@@ -116,26 +116,31 @@ const (
 // instruments and holds
 const (
 	selectInstruments = `SELECT family, value, merchant, mode FROM instruments WHERE {any}`
-	insertInstrument  = `INSERT INTO instruments (number, family, value, merchant, mode, derivation_index, master_public_key, archived, claim, rest_since, rest_until, created_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, '', 0, 0, $9) ON CONFLICT DO NOTHING`
-	restInstrument = `UPDATE instruments SET claim = '', rest_since = $1, rest_until = $2 WHERE family = $3 AND value = $4`
+	insertInstrument  = `INSERT INTO instruments (number, family, value, merchant, mode, derivation_index, master_public_key, archived, derived, claim, rest_since, rest_until, created_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, '', 0, 0, $10) ON CONFLICT DO NOTHING`
+	restInstrument = `UPDATE instruments SET claim = '', counted = 0, rest_since = $1, rest_until = $2 WHERE family = $3 AND value = $4`
 
 	claimNewInstruments = `UPDATE instruments SET claim = $1 WHERE number IN (
-		SELECT number FROM instruments WHERE merchant = $2 AND mode = $3 AND family = $4 AND claim = '' AND archived = 0 AND rest_since = 0
-		ORDER BY number LIMIT $5) RETURNING value, number`
+		SELECT number FROM instruments WHERE merchant = $2 AND mode = $3 AND family = $4 AND claim = '' AND archived = 0 AND quarantined = 0 AND rest_since = 0
+		ORDER BY derived, number LIMIT $5) RETURNING value, number, derived`
 	claimRestedInstruments = `UPDATE instruments SET claim = $1 WHERE number IN (
-		SELECT number FROM instruments WHERE merchant = $2 AND mode = $3 AND family = $4 AND claim = '' AND archived = 0 AND rest_since > 0
-		AND rest_until <= $5 ORDER BY rest_until LIMIT $6) RETURNING value, rest_since`
+		SELECT number FROM instruments WHERE merchant = $2 AND mode = $3 AND family = $4 AND claim = '' AND archived = 0 AND quarantined = 0 AND rest_since > 0
+		AND counted = 1 AND derived = 0 AND rest_until <= $5 ORDER BY rest_until LIMIT $6) RETURNING value, rest_since, derived`
 	selectClaimed  = `SELECT number FROM instruments WHERE claim <> '' AND number > $1 ORDER BY number LIMIT $2`
 	freeDeadClaims = `UPDATE instruments SET claim = '' WHERE claim <> '' AND claim <> $1 AND number > $2 AND number <= $3
 		AND NOT EXISTS (SELECT 1 FROM holds h WHERE h.family = instruments.family AND h.value = instruments.value AND h.to_at = 0)`
 
-	selectInstrumentRows = `SELECT i.value, i.archived, i.rest_until, i.created_at, h.order_id, o.public_id
+	selectInstrumentRows = `SELECT i.value, i.archived, i.quarantined, i.counted, i.derived, i.rest_since, i.rest_until, i.created_at,
+		i.derivation_index, i.rest_balance, h.order_id, o.public_id
 		FROM instruments i LEFT JOIN holds h ON h.family = i.family AND h.value = i.value AND h.to_at = 0 LEFT JOIN orders o ON o.id = h.order_id
 		WHERE i.merchant = $1 AND i.mode = $2 AND i.family = $3 AND i.value > $4 ORDER BY i.value LIMIT $5`
 	countInstruments = `SELECT COUNT(*), COALESCE(SUM(CASE WHEN h.to_at IS NOT NULL THEN 1 ELSE 0 END), 0),
-		COALESCE(SUM(CASE WHEN h.to_at IS NULL AND i.archived = 1 THEN 1 ELSE 0 END), 0),
-		COALESCE(SUM(CASE WHEN h.to_at IS NULL AND i.archived = 0 AND i.rest_until > $1 THEN 1 ELSE 0 END), 0)
+		COALESCE(SUM(CASE WHEN h.to_at IS NULL AND i.quarantined = 1 THEN 1 ELSE 0 END), 0),
+		COALESCE(SUM(CASE WHEN h.to_at IS NULL AND i.quarantined = 0 AND i.archived > 0 THEN 1 ELSE 0 END), 0),
+		COALESCE(SUM(CASE WHEN h.to_at IS NULL AND i.quarantined = 0 AND i.archived = 0 AND i.rest_since > 0
+			AND (i.rest_until > $1 OR i.counted = 0 AND i.derived = 0) THEN 1 ELSE 0 END), 0),
+		COALESCE(SUM(CASE WHEN h.to_at IS NULL AND i.quarantined = 0 AND i.archived = 0 AND i.rest_since > 0
+			AND i.rest_until <= $1 AND i.derived = 1 THEN 1 ELSE 0 END), 0)
 		FROM instruments i LEFT JOIN holds h ON h.family = i.family AND h.value = i.value AND h.to_at = 0
 		WHERE i.merchant = $2 AND i.mode = $3 AND i.family = $4`
 	selectKnownInstruments = `SELECT value FROM instruments WHERE {any}`
@@ -143,8 +148,11 @@ const (
 
 	selectHoldAt   = `SELECT order_id, from_at, to_at FROM holds WHERE family = $1 AND value = $2 AND from_at <= $3 ORDER BY from_at DESC, order_id DESC LIMIT 1`
 	selectHoldOpen = `SELECT order_id, from_at, to_at FROM holds WHERE family = $1 AND value = $2 AND to_at = 0`
-	insertHold     = `INSERT INTO holds (family, value, from_at, order_id, to_at) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING`
-	endHold        = `UPDATE holds SET to_at = $1 WHERE family = $2 AND value = $3 AND from_at = $4 AND order_id = $5 AND to_at = 0`
+	// What was archived or quarantined since it was claimed, perhaps by another process, gets no hold.
+	insertHold = `INSERT INTO holds (family, value, number, from_at, order_id, to_at)
+		SELECT family, value, number, CAST($3 AS BIGINT), CAST($4 AS TEXT), CAST($5 AS BIGINT)
+		FROM instruments WHERE family = $1 AND value = $2 AND archived <> 1 AND quarantined = 0 ON CONFLICT DO NOTHING`
+	endHold = `UPDATE holds SET to_at = $1 WHERE family = $2 AND value = $3 AND from_at = $4 AND order_id = $5 AND to_at = 0`
 )
 
 // webhooks

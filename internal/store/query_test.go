@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -49,6 +48,19 @@ func TestQueriesUseIndexes(t *testing.T) {
 		{selectEventsOfOrder, "events_order"},
 		{selectEventsUntold, "events_untold"},
 		{updateEventTold, "PRIMARY KEY"},
+		{selectUnsealedEntries, "entries_unsealed"},
+		{selectUnsealedEvents, "events_unsealed"},
+		{selectUnsealedActions, "actions_unsealed"},
+		{match(selectEntriesByID, "e.id"), "PRIMARY KEY"},
+		{selectLastSeal, "PRIMARY KEY"},
+		{sealEntry, "PRIMARY KEY"},
+		{sealEvent, "PRIMARY KEY"},
+		{sealAction, "PRIMARY KEY"},
+		{auditSeals, "PRIMARY KEY"},
+		{auditOrders, "sqlite_autoindex_orders_1"},
+		{match(auditPaymentsOfOrder, "order_id"), "payments_order"},
+		{match(auditEvents, "e.order_id"), "events_order"},
+		{auditHolds, "PRIMARY KEY"},
 		{selectEntries, "entries_order"},
 		{match(selectBalances, "mode", "book", "account", "asset"), "PRIMARY KEY"},
 		{selectBooks, "PRIMARY KEY"},
@@ -64,9 +76,15 @@ func TestQueriesUseIndexes(t *testing.T) {
 		{freeDeadClaims, "instruments_claimed"},
 		{restInstrument, "sqlite_autoindex_instruments_1"},
 		{selectInstrumentRows, "instruments_pool"},
+		{selectDerivedFree, "instruments_unheld"},
+		{selectRestOver, "instruments_uncounted"},
+		{selectQuarantined, "instruments_quarantined"},
+		{endRest, "sqlite_autoindex_instruments_1"},
+		{quarantineInstrument, "sqlite_autoindex_instruments_1"},
+		{releaseInstrument, "sqlite_autoindex_instruments_1"},
 		{countInstruments, "instruments_pool"},
 		{selectHoldAt, "PRIMARY KEY"},
-		{selectHoldOpen, "holds_open"},
+		{selectHoldOpen, "PRIMARY KEY"},
 		{endHold, "PRIMARY KEY"},
 		{selectKey, "sqlite_autoindex_keys_2"},
 		{selectEndpointsOfScope, "endpoints_scope"},
@@ -102,79 +120,81 @@ func TestQueriesUseIndexes(t *testing.T) {
 
 // Lists of more orders than one bucket counts, against a plain computation.
 func TestListsOverManyBuckets(t *testing.T) {
-	now := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
-	s := openTest(t, filepath.Join(t.TempDir(), "till.db"), Options{Now: func() time.Time { return now }})
-	const n = 2<<bucketBits + 300
-	random := rand.New(rand.NewPCG(3, 4))
-	states := make([]order.State, n+1) // by number
-	created := make([]time.Time, n+1)
-	for done := 0; done < n; {
-		err := s.Update(context.Background(), engine.Keys{}, func(tx engine.Tx) error {
-			for i := 0; i < 500 && done < n; i++ {
-				o := testOrder(tx)
-				if random.IntN(3) > 0 {
-					o.State = order.Completed
-				}
-				if done%3000 == 17 { // a rare state
-					o.State = order.Held
-				}
-				if err := tx.InsertOrder(o); err != nil {
-					return err
-				}
-				done++
-				states[done], created[done] = o.State, o.CreatedAt
-			}
-			return nil
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		now = now.Add(time.Minute)
-	}
-	check := func(f engine.Filter) {
-		t.Helper()
-		var fit []int64
-		for number := int64(1); number <= n; number++ {
-			if (len(f.States) == 0 || slices.Contains(f.States, states[number])) && (f.CreatedAfter.IsZero() || !created[number].Before(f.CreatedAfter)) &&
-				(f.CreatedBefore.IsZero() || !created[number].After(f.CreatedBefore)) {
-				fit = append(fit, number)
-			}
-		}
-		if f.Descending {
-			slices.Reverse(fit)
-		}
-		pages := (len(fit) + f.Limit - 1) / f.Limit
-		for _, f.Page = range []int{1, pages/2 + 1, pages, pages + 1} {
-			if f.Page < 1 {
-				continue
-			}
-			err := s.View(context.Background(), func(rd engine.Reader) error {
-				page, err := rd.Orders(f)
-				if err != nil {
-					return err
-				}
-				var got []int64
-				for _, o := range page.Orders {
-					got = append(got, o.Number)
-				}
-				want := fit[min((f.Page-1)*f.Limit, len(fit)):min(f.Page*f.Limit, len(fit))]
-				if page.Total != int64(len(fit)) || !slices.Equal(got, want) {
-					return fmt.Errorf("%+v:\n got %v of %d\nwant %v of %d", f, got, page.Total, want, len(fit))
+	onEach(t, func(t *testing.T, db database) {
+		now := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
+		s := db.open(t, Options{Now: func() time.Time { return now }})
+		const n = 2<<bucketBits + 300
+		random := rand.New(rand.NewPCG(3, 4))
+		states := make([]order.State, n+1) // by number
+		created := make([]time.Time, n+1)
+		for done := 0; done < n; {
+			err := s.Update(context.Background(), engine.Keys{}, func(tx engine.Tx) error {
+				for i := 0; i < 500 && done < n; i++ {
+					o := testOrder(tx)
+					if random.IntN(3) > 0 {
+						o.State = order.Completed
+					}
+					if done%3000 == 17 { // a rare state
+						o.State = order.Held
+					}
+					if err := tx.InsertOrder(o); err != nil {
+						return err
+					}
+					done++
+					states[done], created[done] = o.State, o.CreatedAt
 				}
 				return nil
 			})
 			if err != nil {
 				t.Fatal(err)
 			}
+			now = now.Add(time.Minute)
 		}
-	}
-	for _, down := range []bool{false, true} {
-		for _, list := range [][]order.State{nil, {order.Completed}, {order.Held}, {order.Held, order.Waiting}} {
-			for _, bounds := range [][2]time.Time{{}, {created[100], time.Time{}}, {time.Time{}, created[5000]}, {created[3000], created[8400]}, {created[4200], created[4300]}} {
-				check(engine.Filter{Scope: testScope, States: list, CreatedAfter: bounds[0], CreatedBefore: bounds[1], Descending: down, Limit: 97})
+		check := func(f engine.Filter) {
+			t.Helper()
+			var fit []int64
+			for number := int64(1); number <= n; number++ {
+				if (len(f.States) == 0 || slices.Contains(f.States, states[number])) && (f.CreatedAfter.IsZero() || !created[number].Before(f.CreatedAfter)) &&
+					(f.CreatedBefore.IsZero() || !created[number].After(f.CreatedBefore)) {
+					fit = append(fit, number)
+				}
+			}
+			if f.Descending {
+				slices.Reverse(fit)
+			}
+			pages := (len(fit) + f.Limit - 1) / f.Limit
+			for _, f.Page = range []int{1, pages/2 + 1, pages, pages + 1} {
+				if f.Page < 1 {
+					continue
+				}
+				err := s.View(context.Background(), func(rd engine.Reader) error {
+					page, err := rd.Orders(f)
+					if err != nil {
+						return err
+					}
+					var got []int64
+					for _, o := range page.Orders {
+						got = append(got, o.Number)
+					}
+					want := fit[min((f.Page-1)*f.Limit, len(fit)):min(f.Page*f.Limit, len(fit))]
+					if page.Total != int64(len(fit)) || !slices.Equal(got, want) {
+						return fmt.Errorf("%+v:\n got %v of %d\nwant %v of %d", f, got, page.Total, want, len(fit))
+					}
+					return nil
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
 			}
 		}
-	}
+		for _, down := range []bool{false, true} {
+			for _, list := range [][]order.State{nil, {order.Completed}, {order.Held}, {order.Held, order.Waiting}} {
+				for _, bounds := range [][2]time.Time{{}, {created[100], time.Time{}}, {time.Time{}, created[5000]}, {created[3000], created[8400]}, {created[4200], created[4300]}} {
+					check(engine.Filter{Scope: testScope, States: list, CreatedAfter: bounds[0], CreatedBefore: bounds[1], Descending: down, Limit: 97})
+				}
+			}
+		}
+	})
 }
 
 // A list that looks through too much is stopped, and says so.

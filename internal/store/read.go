@@ -25,6 +25,8 @@ func (r *reader) query(query string, args ...any) (*sql.Rows, error) {
 	return r.session.queryContext(r.ctx, query, args...)
 }
 
+func (r *reader) postgres() bool { return r.session.postgres() }
+
 // Orders.
 
 func (r *reader) Order(id string) (*engine.Order, error) {
@@ -103,27 +105,33 @@ func (r *reader) PaymentsSince(on engine.RailName, block uint64) ([]order.Paymen
 
 func (r *reader) Entries(orderID string) ([]engine.Entry, error) {
 	var found []engine.Entry
-	err := scan(r, selectEntries, []any{orderID}, func(rows *sql.Rows) error {
-		var e engine.Entry
-		var p order.Posting
-		var at int64
-		var amount string
-		err := rows.Scan(&e.ID, &e.OrderID, &e.Merchant, &e.Mode, &at, &p.From, &p.To, &amount, &p.Row)
-		if err != nil {
-			return err
-		}
-		if p.Amount, err = parseAmount(amount); err != nil {
-			return err
-		}
-		if len(found) == 0 || found[len(found)-1].ID != e.ID {
-			e.At = timeOf(at)
-			found = append(found, e)
-		}
-		last := &found[len(found)-1]
-		last.Postings = append(last.Postings, p)
-		return nil
+	err := scan(r, selectEntries, []any{orderID}, func(rows *sql.Rows) (err error) {
+		found, err = scanPosting(rows, found)
+		return err
 	})
 	return found, err
+}
+
+// scanPosting adds a posting to the last entry, or with a new one; rows come by entry.
+func scanPosting(rows *sql.Rows, found []engine.Entry) ([]engine.Entry, error) {
+	var e engine.Entry
+	var p order.Posting
+	var at int64
+	var amount string
+	err := rows.Scan(&e.ID, &e.OrderID, &e.Merchant, &e.Mode, &at, &p.From, &p.To, &amount, &p.Row)
+	if err != nil {
+		return found, err
+	}
+	if p.Amount, err = parseAmount(amount); err != nil {
+		return found, fmt.Errorf("entry %s cannot be read: %w", e.ID, err)
+	}
+	if len(found) == 0 || found[len(found)-1].ID != e.ID {
+		e.At = timeOf(at)
+		found = append(found, e)
+	}
+	last := &found[len(found)-1]
+	last.Postings = append(last.Postings, p)
+	return found, nil
 }
 
 func (r *reader) Balances(merchant string, m engine.Mode) ([]order.Balance, error) {
@@ -191,21 +199,24 @@ func (r *reader) Instruments(p engine.Pool, after string, limit int) ([]engine.I
 	}
 	var found []engine.InstrumentRow
 	err = scan(r, selectInstrumentRows, []any{p.Merchant, string(p.Mode), string(p.Family), after, limit}, func(rows *sql.Rows) error {
-		row := engine.InstrumentRow{State: engine.InstrumentFree, Instrument: engine.Instrument{Family: p.Family}}
-		var archived bool
-		var rest, created int64
+		row := engine.InstrumentRow{Instrument: engine.Instrument{Family: p.Family}}
+		var k keptRow
+		var created int64
+		var index sql.NullInt64
+		var balances string
 		var holder, public sql.NullString
-		if err := rows.Scan(&row.Instrument.Value, &archived, &rest, &created, &holder, &public); err != nil {
+		err := rows.Scan(&row.Instrument.Value, &k.archived, &k.quarantined, &k.counted, &k.derived, &k.restSince, &k.restUntil, &created,
+			&index, &balances, &holder, &public)
+		if err != nil {
 			return err
 		}
-		row.OrderID, row.CreatedAt, row.RestUntil = public.String, timeOf(created), timeOf(rest)
-		switch {
-		case holder.Valid:
-			row.State = engine.InstrumentHeld
-		case archived:
-			row.State = engine.InstrumentArchived
-		case rest > now:
-			row.State = engine.InstrumentResting
+		k.held = holder.Valid
+		row.State, row.OrderID, row.CreatedAt, row.RestUntil = k.state(now), public.String, timeOf(created), timeOf(k.restUntil)
+		if index.Valid {
+			row.Index = &index.Int64
+		}
+		if row.Balances, err = readBalances(balances); err != nil {
+			return err
 		}
 		found = append(found, row)
 		return nil
@@ -220,9 +231,9 @@ func (r *reader) InstrumentCounts(p engine.Pool) (engine.InstrumentCounts, error
 		return c, err
 	}
 	err = scan(r, countInstruments, []any{now, p.Merchant, string(p.Mode), string(p.Family)}, func(rows *sql.Rows) error {
-		return rows.Scan(&c.Total, &c.Held, &c.Archived, &c.Resting)
+		return rows.Scan(&c.Total, &c.Held, &c.Quarantined, &c.Archived, &c.Resting, &c.Used)
 	})
-	c.Free = c.Total - c.Held - c.Archived - c.Resting
+	c.Free = c.Total - c.Held - c.Quarantined - c.Archived - c.Resting - c.Used
 	return c, err
 }
 
@@ -302,36 +313,10 @@ func (r *reader) KeyByHash(hash string) (*engine.Key, error) {
 }
 
 func (r *reader) Endpoints(s engine.Scope) ([]engine.Endpoint, error) {
-	return r.endpoints(selectEndpointsOfScope, s.Merchant, string(s.Mode), s.Dialect)
+	return queryEndpoints(r, selectEndpointsOfScope, s.Merchant, string(s.Mode), s.Dialect)
 }
 
-func (r *reader) Endpoint(id string) (*engine.Endpoint, error) {
-	found, err := r.endpoints(selectEndpoint, id)
-	if err != nil || len(found) == 0 {
-		return nil, err
-	}
-	return &found[0], nil
-}
-
-func (r *reader) endpoints(query string, args ...any) ([]engine.Endpoint, error) {
-	var found []engine.Endpoint
-	err := scan(r, query, args, func(rows *sql.Rows) error {
-		var e engine.Endpoint
-		var events sql.RawBytes
-		var created int64
-		err := rows.Scan(&e.ID, &e.Scope.Merchant, &e.Scope.Mode, &e.Scope.Dialect, &e.Name, &e.URL, &e.Secret, &events, &e.Enabled, &created)
-		if err != nil {
-			return err
-		}
-		e.CreatedAt = timeOf(created)
-		if err := json.Unmarshal(events, &e.Events); err != nil {
-			return err
-		}
-		found = append(found, e)
-		return nil
-	})
-	return found, err
-}
+func (r *reader) Endpoint(id string) (*engine.Endpoint, error) { return queryEndpoint(r, id) }
 
 func (r *reader) Messages(orderID string) ([]engine.Message, error) {
 	return r.messages(selectMessagesOfOrder, orderID)

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"fmt"
@@ -13,8 +14,10 @@ const maxStatements = 500
 // session is one connection with its prepared statements. The writer has one; each reader has another.
 type session struct {
 	conn     *sql.Conn
+	how      string // begins a transaction
 	stmts    map[string]*sql.Stmt
 	inTx     bool
+	batch    *batch        // PostgreSQL: what the group has to write; nil: statements are run as they come
 	counted  *atomic.Int64 // statements sent; nil: not counted
 	onCommit func() error  // tests only: runs in place of COMMIT
 }
@@ -30,7 +33,11 @@ func (s *session) prepare(query string) (*sql.Stmt, error) {
 	if len(s.stmts) >= maxStatements {
 		s.forgetStatements()
 	}
-	stmt, err := s.conn.PrepareContext(context.Background(), query)
+	text := query
+	if s.batch != nil {
+		text = cmp.Or(ownWording[query], query)
+	}
+	stmt, err := s.conn.PrepareContext(context.Background(), text)
 	if err != nil {
 		return nil, fmt.Errorf("%w in %s", err, query)
 	}
@@ -69,28 +76,70 @@ func (s *session) exec(query string, args ...any) (changed int64, err error) {
 	return r.RowsAffected()
 }
 
-// begin starts a transaction: "BEGIN" sees one state from its first read on, "BEGIN IMMEDIATE" may write.
-func (s *session) begin(how string) error {
-	_, err := s.exec(how)
+func (s *session) postgres() bool { return s.batch != nil }
+
+// write runs a statement, or records it for send. none, where it is not nil, is the error when no row changes.
+func (s *session) write(none *conflict, query string, args ...any) error {
+	if !storable(args) {
+		return errText
+	}
+	if s.batch != nil {
+		s.batch.statements = append(s.batch.statements, statement{query, args, none})
+		return nil
+	}
+	n, err := s.exec(query, args...)
+	if err == nil && n == 0 && none != nil {
+		return none
+	}
+	return err
+}
+
+// send sends what write recorded.
+func (s *session) send() error {
+	if s.batch == nil {
+		return nil
+	}
+	return s.batch.send(s)
+}
+
+// begin starts a transaction.
+func (s *session) begin() (err error) {
+	if s.batch != nil {
+		_, err = s.nativeExec(s.how)
+	} else {
+		_, err = s.exec(s.how)
+	}
 	s.inTx = err == nil
 	return err
 }
 
-func (s *session) commit() error {
-	if s.onCommit != nil {
+func (s *session) commit() (err error) {
+	switch {
+	case s.onCommit != nil:
 		return s.onCommit()
+	case s.batch != nil:
+		err = s.nativeCommit()
+	default:
+		_, err = s.exec("COMMIT")
 	}
-	_, err := s.exec("COMMIT")
 	s.inTx = err != nil
 	return err
 }
 
 // rollback ends a transaction where there is one. SQLite may have ended it by itself after an error, and
-// then says so, which is what was wanted.
+// then says so, which is what was wanted. A connection to PostgreSQL that cannot even do this is given up.
 func (s *session) rollback() {
-	if s.inTx {
+	if !s.inTx {
+		return
+	}
+	s.inTx = false
+	if s.batch == nil {
 		s.exec("ROLLBACK")
-		s.inTx = false
+		return
+	}
+	s.batch.clear()
+	if _, err := s.nativeExec("ROLLBACK"); err != nil {
+		s.discard()
 	}
 }
 

@@ -67,7 +67,7 @@ func OpenSQLite(ctx context.Context, path string, o Options) (_ *Store, err erro
 	if err != nil {
 		return nil, err
 	}
-	w := &session{conn: conn}
+	w := &session{conn: conn, how: "BEGIN IMMEDIATE"} // it may write from the beginning
 	closers = append(closers, w.close)
 
 	readers, err := sql.Open("sqlite", fileURI(path, readerPragmas))
@@ -76,7 +76,7 @@ func OpenSQLite(ctx context.Context, path string, o Options) (_ *Store, err erro
 	}
 	closers = append(closers, readers.Close)
 
-	s := newStore(w, readers, o, closeAll)
+	s := newStore(w, readers, sqliteReader, o, closeAll)
 	if err := s.takeOver(); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
@@ -103,33 +103,10 @@ func OpenSQLiteReadOnly(ctx context.Context, path string, o Options) (*Store, er
 		readers.Close()
 		return nil, errors.Join(err, fmt.Errorf("%s has schema %d and this program reads %d", path, version, known))
 	}
-	s := newStore(&session{}, readers, o, readers.Close)
+	s := newStore(&session{}, readers, sqliteReader, o, readers.Close)
 	s.readOnly = true
 	close(s.done)
 	return s, nil
-}
-
-// Backup writes a copy of the database as it is at one moment to a file that must not exist yet, while others go
-// on writing. Copying the file itself would miss what is still in the write-ahead log.
-func (s *Store) Backup(ctx context.Context, to string) error {
-	if _, err := os.Lstat(to); err == nil {
-		return fmt.Errorf("%s exists already", to)
-	}
-	conn, err := s.readers.Conn(ctx)
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-	// The copy is another file; this one is open for reading only.
-	if _, err := conn.ExecContext(ctx, "PRAGMA query_only = 0"); err != nil {
-		return err
-	}
-	_, err = conn.ExecContext(ctx, "VACUUM INTO $1", to)
-	_, restored := conn.ExecContext(context.WithoutCancel(ctx), "PRAGMA query_only = 1")
-	if err := errors.Join(err, restored); err != nil {
-		return err
-	}
-	return syncFile(to)
 }
 
 // makePrivate makes a missing database file readable by its owner only. SQLite gives its side files the
@@ -142,18 +119,12 @@ func makePrivate(path string) error {
 	return f.Close()
 }
 
+// sqliteReader is a reader without its connection: one state is seen from the first read on.
+func sqliteReader() *session { return &session{how: "BEGIN"} }
+
 func fileExists(path string) bool {
 	_, err := os.Stat(path)
 	return err == nil
-}
-
-// syncFile waits until a file is on disk.
-func syncFile(path string) error {
-	file, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(file.Sync(), file.Close())
 }
 
 func fileURI(path, query string) string {

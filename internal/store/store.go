@@ -1,9 +1,9 @@
-// Package store keeps everything on disk: it implements engine.Store on SQLite, with one set of queries
-// that PostgreSQL can run as well. It decides nothing about orders or money.
+// Package store keeps everything on disk: it implements engine.Store on SQLite and on PostgreSQL, with one set of
+// queries for both. It decides nothing about orders or money.
 //
 // A change goes this way: Update queues the call; the writer (group.go) takes all who wait, loads what they
 // named, runs their functions one after another on an overlay in memory (overlay.go, tx.go), and writes the
-// result of the whole group in one durable transaction (flush.go). Reads are in read.go and list.go, what both
+// result of the whole group in one durable transaction (flush.go). Reads are in read.go and list.go, those of operators across all scopes in search.go, what both
 // ask in load.go, the statements in queries.go, the schema in migrations/, free addresses in pool.go, a
 // connection in session.go, and what is SQLite's own in sqlite.go. storetest holds what every database must do.
 package store
@@ -36,15 +36,19 @@ type Options struct {
 	Random io.Reader        // for ids; nil: crypto/rand
 	Log    *slog.Logger     // nil: slog.Default
 	Block  int              // instruments claimed at a time; 0: 512
+
+	connections int // to PostgreSQL, the writer's among them; 0: as many as readers are useful, and the writer's
 }
 
-// Store implements engine.Store. Make it with OpenSQLite or OpenSQLiteReadOnly.
+// Store implements engine.Store. Make it with OpenSQLite, OpenSQLiteReadOnly or OpenPostgres.
 type Store struct {
 	log     *slog.Logger
 	now     func() time.Time
 	readers *sql.DB
 	idle    chan *session // readers nobody uses
 	close   func() error  // what the database itself needs at the end
+
+	postgres *postgres // nil: SQLite
 
 	scopes sync.Map // engine.Scope -> int64, committed ones only; a scope's id never changes
 
@@ -74,17 +78,19 @@ var _ engine.Store = (*Store)(nil)
 
 // Stats is what the writer did since the start.
 type Stats struct {
-	Groups     int64 // committed transactions with callers
-	Calls      int64 // callers in them
-	Statements int64 // everything sent to the database by the writer
-	Conflicts  int64 // groups computed again because another process was faster
+	Groups     int64         // committed transactions with callers
+	Calls      int64         // callers in them
+	Statements int64         // everything sent to the database by the writer
+	Conflicts  int64         // groups computed again because another process was faster
+	Busy       time.Duration // spent on groups, from the first statement to the end of the commit
 }
 
-type stats struct{ groups, calls, statements, conflicts atomic.Int64 }
+type stats struct{ groups, calls, statements, conflicts, busy atomic.Int64 }
 
 // Stats may be called at any time.
 func (s *Store) Stats() Stats {
-	return Stats{Groups: s.stats.groups.Load(), Calls: s.stats.calls.Load(), Statements: s.stats.statements.Load(), Conflicts: s.stats.conflicts.Load()}
+	return Stats{Groups: s.stats.groups.Load(), Calls: s.stats.calls.Load(), Statements: s.stats.statements.Load(), Conflicts: s.stats.conflicts.Load(),
+		Busy: time.Duration(s.stats.busy.Load())}
 }
 
 // Broken is closed once the disk failed in a way after which nothing may be written by this process any
@@ -108,7 +114,7 @@ func (s *Store) breakDown(err error) {
 }
 
 // newStore makes a store whose writer does not run yet.
-func newStore(w *session, readers *sql.DB, o Options, closeDB func() error) *Store {
+func newStore(w *session, readers *sql.DB, reader func() *session, o Options, closeDB func() error) *Store {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
@@ -121,14 +127,18 @@ func newStore(w *session, readers *sql.DB, o Options, closeDB func() error) *Sto
 	if o.Block == 0 {
 		o.Block = 512
 	}
+	readersAtOnce := max(4, 2*runtime.NumCPU())
+	if o.connections > 0 {
+		readersAtOnce = o.connections - 1
+	}
 	s := &Store{
 		log: o.Log, now: o.Now, readers: readers, close: closeDB,
-		queue: make(chan *call, maxQueue), stopping: make(chan struct{}), done: make(chan struct{}), idle: make(chan *session, max(4, 2*runtime.NumCPU())), brokenCh: make(chan struct{}),
+		queue: make(chan *call, maxQueue), stopping: make(chan struct{}), done: make(chan struct{}), idle: make(chan *session, readersAtOnce), brokenCh: make(chan struct{}),
 		writer: w, ids: ids{random: o.Random}, pools: pools{block: o.Block, free: map[engine.Pool]*freeList{}},
 	}
 	w.counted = &s.stats.statements
 	for range cap(s.idle) {
-		s.idle <- &session{}
+		s.idle <- reader()
 	}
 	return s
 }
@@ -193,17 +203,26 @@ func (s *Store) View(ctx context.Context, fn func(engine.Reader) error) error {
 		return errStopping
 	}
 	defer func() { r.rollback(); s.idle <- r }()
-	if r.conn == nil {
-		conn, err := s.readers.Conn(ctx)
-		if err != nil {
-			return translate(err)
-		}
-		r.conn = conn
-	}
-	if err := r.begin("BEGIN"); err != nil {
+	if err := s.beginReading(ctx, r); err != nil {
 		return translate(err)
 	}
 	return translate(fn(&reader{store: s, ctx: ctx, session: r}))
+}
+
+// beginReading connects where that has not happened yet, or where the connection was lost since the last view.
+func (s *Store) beginReading(ctx context.Context, r *session) error {
+	if r.conn != nil {
+		if err := r.begin(); !isLost(err) {
+			return err
+		}
+		r.discard()
+	}
+	conn, err := s.readers.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	r.conn = conn
+	return r.begin()
 }
 
 func (s *Store) isClosed() bool {

@@ -8,8 +8,8 @@ import (
 // claimScan is how many claimed instruments are looked at in one transaction.
 const claimScan = 1000
 
-// takeOver prepares the writer: it learns the latest time given out, takes a new claim id and frees the
-// instruments that dead processes had claimed and no open order holds.
+// takeOver prepares the writer: it learns the latest time given out, takes a new claim id where connecting did not
+// give one, and frees the instruments that dead processes had claimed and no open order holds.
 func (s *Store) takeOver() error {
 	last, err := queryMark(s.writer, markNow)
 	if err != nil {
@@ -19,9 +19,15 @@ func (s *Store) takeOver() error {
 	if ahead := s.last.Sub(s.now()); ahead > time.Minute {
 		s.log.Warn("the system clock is behind what the database has seen: time stands still until it catches up", "behind", ahead)
 	}
-	if s.pools.claim, err = s.ids.next(s.now()); err != nil {
-		return err
+	if s.postgres == nil {
+		if s.pools.claim, err = s.ids.next(s.now()); err != nil {
+			return err
+		}
 	}
+	return s.freeAllClaims()
+}
+
+func (s *Store) freeAllClaims() error {
 	for after := int64(0); ; {
 		last, more, err := s.freeClaims(after)
 		if err != nil || !more {
@@ -33,7 +39,7 @@ func (s *Store) takeOver() error {
 
 // freeClaims looks at the next claimed instruments by number and says where to go on.
 func (s *Store) freeClaims(after int64) (last int64, more bool, err error) {
-	if err := s.writer.begin("BEGIN IMMEDIATE"); err != nil {
+	if err := s.beginWriting(); err != nil {
 		return 0, false, err
 	}
 	defer s.writer.rollback()

@@ -66,7 +66,10 @@ func (t *tx) saveTransfers(was, o *engine.Order) error {
 	if was != nil && len(o.Transfers) < len(was.Transfers) {
 		return fmt.Errorf("order %s: a transfer on record cannot be removed", o.ID)
 	}
-	for _, transfer := range o.Transfers {
+	for i, transfer := range o.Transfers {
+		if was != nil && i < len(was.Transfers) && was.Transfers[i].ID == transfer.ID {
+			continue
+		}
 		owner, err := t.g.transferOwner(transfer.ID)
 		if err != nil {
 			return err

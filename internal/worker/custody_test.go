@@ -34,14 +34,15 @@ var (
 
 // house is an operator who holds a merchant's money.
 type house struct {
-	t       *testing.T
-	clock   *clock
-	engine  *engine.Engine
-	store   engine.Store
-	rail    *sandbox.Rail
-	workers *Workers
-	orders  []string // public ids
-	mu      sync.Mutex
+	t         *testing.T
+	clock     *clock
+	engine    *engine.Engine
+	store     engine.Store
+	rail      *sandbox.Rail
+	workers   *Workers
+	orders    []string // public ids
+	overdrawn bool     // the test overdraws the merchant
+	mu        sync.Mutex
 }
 
 var paymentIDs atomic.Int64
@@ -222,6 +223,7 @@ func (h *house) entries(public string) int {
 // where it must not. invariant I3
 func (h *house) audit() {
 	h.t.Helper()
+	proved(h.t, h.store)
 	ctx := context.Background() // the test's has ended
 	var posted []ledger.Posting
 	for _, public := range h.orders {
@@ -245,18 +247,19 @@ func (h *house) audit() {
 	h.must(err)
 	sums := ledger.Sum(posted)
 	for _, b := range list {
-		if b.Account.Book() != owed {
+		if b.Account.Book() != owed || b.Account.Role() == ledger.Stray { // strays are no order's
 			continue
 		}
 		if want := sums.Of(b.Account, b.Amount.Asset()); !b.Amount.Equal(want) {
 			h.t.Errorf("%s has %s, its postings sum to %s", b.Account, b.Amount, want)
 		}
-		if b.Amount.Sign() < 0 && !b.Account.MayBeNegative() || b.Amount.Sign() > 0 && !b.Account.MayBePositive() {
+		if b.Amount.Sign() < 0 && !b.Account.MayBeNegative() && !h.overdrawn || b.Amount.Sign() > 0 && !b.Account.MayBePositive() {
 			h.t.Errorf("%s stands at %s", b.Account, b.Amount)
 		}
 	}
 }
 
+// case 10
 func TestCollectOnSandbox(t *testing.T) {
 	for _, test := range []struct {
 		name  string
@@ -399,6 +402,108 @@ func TestRetryWaits(t *testing.T) {
 		}
 	}
 	h.reaches("one", order.Failed)
+}
+
+// What is on its way is looked at less and less often, and not at all once it has arrived.
+func TestLooksBecomeRare(t *testing.T) {
+	h := newHouse(t)
+	h.pay(h.order("one", forwarded(1000, 1), "slow"), 1000)
+	for round, step := range []struct {
+		wait time.Duration
+		n    int
+	}{{0, 1}, {5*time.Second - 1000, 0}, {1000, 1}, {10*time.Second - 1000, 0}, {1000, 1}, {20 * time.Second, 1}, {39 * time.Second, 0}, {time.Second, 1}, {time.Hour, 0}} {
+		h.clock.move(step.wait)
+		if n := h.deliver(); n != step.n {
+			t.Errorf("round %d: %d, want %d", round, n, step.n)
+		}
+	}
+	h.reaches("one", order.Completed)
+}
+
+// One of many workers gets a transfer to look at, and nobody else until its lease has ended.
+func TestOneWorkerClaims(t *testing.T) {
+	h := newHouse(t)
+	h.pay(h.order("one", forwarded(1000, 1), "slow"), 1000)
+	h.deliver()
+	h.clock.move(5 * time.Second)
+	due := func() []engine.DueTransfer {
+		list, err := h.engine.InFlight(t.Context(), sandbox.Name, h.clock.now(), engine.Due{}, 10)
+		h.must(err)
+		return list
+	}
+	list := due()
+	if len(list) != 1 {
+		t.Fatalf("%d transfers are due", len(list))
+	}
+	var all sync.WaitGroup
+	var got atomic.Int64
+	for range 16 {
+		all.Go(func() {
+			job, ok, err := h.engine.Claim(t.Context(), list[0])
+			if err != nil || ok && (job.ID != list[0].ID || job.To != "slow" || job.State != order.TransferSent || !job.Amount.Equal(money.FromInt(eur, 990))) {
+				t.Errorf("claimed %+v, %v", job, err)
+			}
+			if ok {
+				got.Add(1)
+			}
+		})
+	}
+	all.Wait()
+	if got.Load() != 1 {
+		t.Errorf("%d workers have it", got.Load())
+	}
+	h.clock.move(engine.TransferLease - time.Microsecond)
+	if n := len(due()); n != 0 {
+		t.Errorf("it is due for others during the lease")
+	}
+	h.clock.move(time.Microsecond)
+	if n := len(due()); n != 1 {
+		t.Errorf("%d are due after the lease", n)
+	}
+}
+
+// A reservation keeps the transfer from other workers for as long as its sending may take.
+func TestReservedIsLeased(t *testing.T) {
+	h := newHouse(t)
+	o := h.order("one", forwarded(1000, 1), "ok")
+	h.pay(o, 1000)
+	job, err := h.engine.Reserve(t.Context(), o.ID)
+	h.must(err)
+	h.holds("order/out 990")
+	if job.To != "ok" || !job.Amount.Equal(money.FromInt(eur, 990)) || job.State != order.TransferReserved || job.Purpose != order.Delivery {
+		t.Errorf("reserved %+v", job)
+	}
+	if n := h.deliver(); n != 0 {
+		t.Errorf("%d things are to be done", n)
+	}
+	h.clock.move(engine.TransferLease)
+	h.deliver()
+	h.reaches("one", order.Completed)
+}
+
+// A rail speaks only of what was sent on it, in its mode; and of what nobody knows in vain.
+func TestForeignWordsOfTransfers(t *testing.T) {
+	h := newHouse(t)
+	o := h.order("one", forwarded(1000, 1), "slow")
+	h.pay(o, 1000)
+	h.deliver()
+	id := h.read("one").Transfers[0].ID
+	live, other := sbx, network
+	live.Mode, live.Simulated = engine.Live, false
+	for fence, n := range []engine.Network{other, live, sbx} {
+		word := rail.Word{ID: id, Status: rail.StatusFailed}
+		if n.Rail == sbx.Rail && n.Mode == sbx.Mode {
+			word.ID = "nobody's"
+		}
+		h.must(h.engine.Observe(t.Context(), n, engine.Report{
+			Progress: engine.Progress{Rail: n.Rail, Fence: int64(fence + 10)}, Seen: []rail.Observation{{Transfer: &word}}}))
+		if got := h.read("one").Transfers[0].State; got != order.TransferSent {
+			t.Errorf("after a word of %s in %s the transfer is %s", n.Rail, n.Mode, got)
+		}
+	}
+	_, err := h.engine.Reserve(t.Context(), "none")
+	h.wants(err, fault.CodeNotFound)
+	h.wants(h.engine.Transferred(t.Context(), o.ID, "nobody's", order.Sent, ""), fault.CodeNotFound)
 }
 
 func TestCancelBeforeSending(t *testing.T) {
@@ -623,6 +728,83 @@ func TestRefundOfSpentMoney(t *testing.T) {
 	h.holds("order/in 800, order/refunding 200")
 }
 
+// A refund that was called failed and arrived after all has left the house, whatever the merchant did with
+// the money meanwhile: the rail's word is booked, and the rail goes on.
+func TestRefundArrivedAfterAll(t *testing.T) {
+	h := newHouse(t)
+	h.overdrawn = true
+	o := h.order("one", collected(1000), "")
+	h.pay(o, 1000)
+	r := refund(o, "r", 1000)
+	r.To = engine.Destination{Rail: sandbox.Name, To: "refuse"}
+	_, err := h.engine.Refund(t.Context(), r)
+	h.must(err)
+	h.deliver()
+	h.holds("merchant 1000")
+	h.order("out", paidOut(1000), "slow")
+	h.must(h.engine.Observe(t.Context(), sbx, engine.Report{Progress: engine.Progress{Rail: sandbox.Name, Fence: 10},
+		Seen: []rail.Observation{{Transfer: &rail.Word{ID: "r", Status: rail.StatusDelivered}}}}))
+	story, err := h.engine.Story(t.Context(), "one")
+	h.must(err)
+	if last := story.Events[len(story.Events)-1]; last.Type != "transfer.conflict" || last.Facts.Ref != "r" {
+		t.Errorf("the last event is %+v", last)
+	}
+	h.holds("merchant -1000, order/in 1000")
+	_, err = h.create("more", paidOut(1), "ok")
+	h.wants(err, fault.CodeInsufficientBalance)
+}
+
+// Money that hits a merchant's instrument while no order holds it is the merchant's, in the book of who holds it.
+func TestStrayIsBookedWhereItLies(t *testing.T) {
+	h := newHouse(t)
+	for i, custodial := range []bool{false, true} {
+		n := network
+		n.Family, n.Rail, n.Custodial = engine.Family(fmt.Sprint("family", i)), rail.Name(fmt.Sprint("bank:", i)), custodial
+		_, err := h.engine.ImportInstruments(t.Context(), engine.Pool{Merchant: "m", Mode: engine.Sandbox, Family: n.Family}, []engine.Imported{{Value: address(i)}})
+		h.must(err)
+		h.must(h.engine.Observe(t.Context(), n, engine.Report{Progress: engine.Progress{Rail: n.Rail},
+			Seen: []rail.Observation{pays("tx", i, 7, 0, order.RankConfirmed, start)}}))
+	}
+	list, err := h.engine.Balances(t.Context(), "m", engine.Sandbox)
+	h.must(err)
+	var have []string
+	for _, b := range list {
+		if b.Account.Role() == ledger.Stray {
+			have = append(have, string(b.Account)+" "+b.Amount.Units())
+		}
+	}
+	if got := strings.Join(have, ", "); got != "owed/m/suspense/stray 7, wallet/m/suspense/stray 7" {
+		t.Errorf("strays: %s", got)
+	}
+}
+
+// What lies in the merchant's own wallet is not the operator's to refund.
+func TestRefundOutOfWallet(t *testing.T) {
+	h := newHouse(t)
+	tell := func(fence int64, head uint64, seen ...rail.Observation) {
+		at := start.Add(time.Duration(head) * time.Second)
+		h.must(h.engine.Observe(t.Context(), network, engine.Report{
+			Progress: engine.Progress{Rail: network.Rail, Fence: fence, Cursor: rail.Cursor{Head: head, Horizon: at}}, Seen: seen}))
+	}
+	tell(1, 1)
+	_, err := h.engine.ImportInstruments(t.Context(), engine.Pool{Merchant: "m", Mode: engine.Sandbox, Family: engine.EVM}, []engine.Imported{{Value: address(0)}})
+	h.must(err)
+	wallet := ledger.Wallet("m")
+	made, err := h.engine.Create(t.Context(), engine.NewOrder{Scope: scope, PublicID: "one", Network: network,
+		Terms: func(engine.Plan) (order.Terms, json.RawMessage, error) {
+			return order.Terms{Book: wallet, Due: money.FromInt(coin, 1000), To: wallet.Account(ledger.Merchant), OverAny: true, Instant: true}, nil, nil
+		}})
+	h.must(err)
+	tell(2, 2, pays("tx", 0, 1000, 0, order.RankConfirmed, start.Add(2*time.Second)))
+	r := refund(made.Order, "r", 5)
+	r.Amount, r.To = money.FromInt(coin, 5), engine.Destination{Rail: network.Rail, To: address(1)}
+	if h.read("one").State != order.Completed {
+		t.Fatalf("the order is %s", h.read("one").State)
+	}
+	_, err = h.engine.Refund(t.Context(), r)
+	h.wants(err, fault.CodeOrderStateConflict)
+}
+
 // A refund that fails, or comes back, is where it was taken from.
 func TestRefundComesBack(t *testing.T) {
 	for _, to := range []string{"refuse", "fail", "return"} {
@@ -646,7 +828,7 @@ func TestRefundComesBack(t *testing.T) {
 	}
 }
 
-// case 12: money that was reversed after it was passed on is a shortfall: pay-outs of that asset wait until it
+// case 15: money that was reversed after it was passed on is a shortfall: pay-outs of that asset wait until it
 // is written off; others do not.
 func TestShortfallStopsPayOuts(t *testing.T) {
 	h := newHouse(t)
@@ -774,11 +956,27 @@ func TestAssign(t *testing.T) {
 	h.hears(o, key.External, order.RankReversed)
 	h.holds("merchant 1000, order/short -1000")
 
+	network := sbx
+	network.Mode, network.Rail, network.Simulated = engine.Live, "bank:live", false
+	h.must(h.engine.Observe(t.Context(), network, engine.Report{Progress: engine.Progress{Rail: network.Rail}}))
+	live, err := h.liveOrder(network)
+	h.must(err)
+	_, err = h.engine.Assign(t.Context(), astray(5), live.ID, "ann")
+	h.wants(err, fault.CodeNotFound) // it is of another mode
+
 	_, err = h.engine.Assign(t.Context(), astray(7), o.ID, "ann")
 	h.wants(err, fault.CodeOrderStateConflict) // it has ended
-	if list, err := h.engine.Strays(t.Context(), order.PaymentKey{}, 10); err != nil || len(list) != 1 {
+	if list, err := h.engine.Strays(t.Context(), order.PaymentKey{}, 10); err != nil || len(list) != 2 {
 		t.Errorf("strays: %v, %v", list, err)
 	}
+}
+
+// liveOrder makes an order of the live mode that the house holds the money of.
+func (h *house) liveOrder(n engine.Network) (*engine.Order, error) {
+	made, err := h.engine.Create(h.t.Context(), engine.NewOrder{Scope: engine.Scope{Merchant: "m", Mode: engine.Live, Dialect: "plain"}, PublicID: "live",
+		Network: n, Instrument: engine.None,
+		Terms: func(engine.Plan) (order.Terms, json.RawMessage, error) { return collected(1000), nil, nil }})
+	return made.Order, err
 }
 
 // A live mode takes no simulated payment, and sends nothing by the sandbox.
@@ -789,6 +987,10 @@ func TestNothingSimulatedInLive(t *testing.T) {
 	err := h.engine.Observe(t.Context(), live, engine.Report{Progress: engine.Progress{Rail: sandbox.Name, Fence: 99}})
 	h.wants(err, fault.CodeForbidden)
 
+	for _, n := range []engine.Network{sbx, live} {
+		_, err := h.liveOrder(n)
+		h.wants(err, fault.CodeInvalidNetwork)
+	}
 	e := engine.New(h.store, []engine.Network{live}, nil)
 	_, err = e.Network(live.ID, engine.Live)
 	h.wants(err, fault.CodeInvalidNetwork)

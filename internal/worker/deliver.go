@@ -16,7 +16,7 @@ import (
 const (
 	deliverPage  = 100              // transfers or orders read at once
 	deliverWidth = 8                // calls of one rail at a time
-	callTimeout  = 30 * time.Second // of one call; far less than engine.Lease
+	callTimeout  = 30 * time.Second // of one call; far less than engine.TransferLease
 )
 
 // deliverEngine is what delivering needs of the engine.

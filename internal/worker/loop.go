@@ -50,6 +50,8 @@ type loop struct {
 	now  func() time.Time
 	bell *Bell // nil: nobody wakes it
 
+	gather time.Duration // after a round that found work: so long no bell is heard, and the next round finds more at once
+
 	mu     sync.Mutex
 	status Status
 }
@@ -95,14 +97,19 @@ func (e ended) Unwrap() error { return e.error }
 func (l *loop) run(ctx context.Context, once func(context.Context) (int, error)) {
 	pause := firstPause
 	for {
-		_, err := once(ctx)
+		n, err := once(ctx)
 		if ctx.Err() != nil {
 			return
 		}
 		if err == nil {
 			l.well()
 			pause = firstPause
-			l.wait(ctx, look)
+			if n > 0 {
+				sleep(ctx, l.gather)
+				l.wait(ctx, look-l.gather)
+			} else {
+				l.wait(ctx, look)
+			}
 			continue
 		}
 		l.trouble(err)

@@ -31,7 +31,7 @@ import (
 
 // TestMain is also the main of the processes that TestKilled and TestKilledDelivering kill.
 func TestMain(m *testing.M) {
-	for name, victim := range map[string]func(path string) error{"TILL_TEST_VICTIM": victim, "TILL_TEST_PAYER": payingVictim} {
+	for name, victim := range map[string]func(path string) error{"TILL_TEST_VICTIM": victim, "TILL_TEST_PAYER": payingVictim, "TILL_TEST_DERIVER": derivingVictim} {
 		path := os.Getenv(name)
 		if path == "" {
 			continue
@@ -92,6 +92,8 @@ type server struct {
 	engine  *engine.Engine
 	store   *store.Store
 	workers *Workers
+	closed  bool
+	made    bool // the test writes rows of its own making, of which the books know nothing
 }
 
 func assemble(path string, now func() time.Time, client Poster, watcher rail.Watcher) (*engine.Engine, *store.Store, *Workers, error) {
@@ -113,7 +115,7 @@ func serve(t *testing.T, path string, now func() time.Time, watcher rail.Watcher
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &server{t, eng, db, workers}
+	s := &server{t: t, engine: eng, store: db, workers: workers}
 	t.Cleanup(s.close)
 	return s
 }
@@ -121,6 +123,13 @@ func serve(t *testing.T, path string, now func() time.Time, watcher rail.Watcher
 func (s *server) close() {
 	s.t.Helper()
 	s.workers.Stop()
+	if s.closed {
+		return
+	}
+	s.closed = true
+	if !s.made {
+		proved(s.t, s.store)
+	}
 	if err := s.store.Close(); err != nil {
 		s.t.Error(err)
 	}
@@ -252,7 +261,7 @@ func TestWorkers(t *testing.T) {
 			t.Errorf("%s: %v", status.Name, status.Err)
 		}
 	}
-	if want := []string{"watch chain:test", "tick chain:test", "tell", "send"}; !slices.Equal(names, want) {
+	if want := []string{"watch chain:test", "tick chain:test", "rest sandbox evm", "tell", "send", "seal"}; !slices.Equal(names, want) {
 		t.Errorf("health of %v, want %v", names, want)
 	}
 }
@@ -414,6 +423,7 @@ func TestDeadEndpointOnDisk(t *testing.T) {
 	s.must(s.engine.SaveEndpoint(t.Context(), engine.Endpoint{ID: "well", Scope: scope, URL: well.URL, Secret: "sealed", Enabled: true, Events: []string{"order.created"}}))
 	s.listen(1)
 	o := s.order("one", start.Add(window))
+	s.made = true
 	backlog := make([]engine.Message, 1000)
 	for i := range backlog {
 		backlog[i] = engine.Message{EventID: fmt.Sprint("old", i), OrderID: o.ID, EndpointID: "e", Scope: scope,
@@ -491,6 +501,7 @@ func TestKilled(t *testing.T) {
 	for _, place := range []string{
 		"watch.report", "watch.booked", "tell.rendered", "tell.stored",
 		"send.claimed", "send.claimed:3", "send.posted", "send.posted:2", "send.record", "send.record:2",
+		"seal.batch", "seal.batch:2",
 	} {
 		t.Run(place, func(t *testing.T) {
 			t.Parallel()
@@ -526,6 +537,10 @@ func TestKilled(t *testing.T) {
 			}
 			if !maps.Equal(got, want) || len(want) != len(wanted(s.story("one"))) {
 				t.Errorf("received %v\nwant %v", got, want)
+			}
+			once(t, s.workers.Seal.RunOnce)
+			if r := proved(t, s.store); r.Counted.Unsealed != 0 || r.Counted.Seals == 0 {
+				t.Errorf("%d rows are sealed, %d are not", r.Counted.Seals, r.Counted.Unsealed)
 			}
 			if strings.HasPrefix(place, "send.posted") && len(rc.ids()) == len(want) {
 				t.Errorf("nothing was sent twice: the process did not die between the answer and its record")

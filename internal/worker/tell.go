@@ -4,13 +4,16 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"time"
 
 	"till/internal/engine"
 	"till/internal/killpoint"
 )
 
-// tellBatch is how many events are told in one transaction.
-const tellBatch = 200
+const (
+	tellBatch  = 200                   // events told in one transaction
+	tellGather = 50 * time.Millisecond // between two rounds: under load many events share a look into the database and a commit
+)
 
 // tellEngine is what telling needs of the engine.
 type tellEngine interface {
@@ -28,8 +31,11 @@ type Tell struct {
 	strange map[string]bool // dialects nobody serves, complained about already
 }
 
-// Run tells until ctx ends.
-func (t *Tell) Run(ctx context.Context) { t.run(ctx, t.RunOnce) }
+// Run tells until ctx ends. An event after a quiet while is told at once.
+func (t *Tell) Run(ctx context.Context) {
+	t.gather = tellGather
+	t.run(ctx, t.RunOnce)
+}
 
 // RunOnce tells every event that has no messages yet, oldest first, and returns how many. A crash
 // before the messages are stored leaves the events untold; afterwards a repeat makes no second message.

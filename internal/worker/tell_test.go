@@ -134,6 +134,19 @@ func TestLoop(t *testing.T) {
 		if j.told() != 2 {
 			t.Error("without the bell nothing happened within a second")
 		}
+		j.happens("plain", "order.paid", engine.Endpoint{ID: "e"})
+		tell.bell.Ring()
+		synctest.Wait()
+		if j.told() != 2 {
+			t.Error("under load events were not gathered")
+		}
+		time.Sleep(tellGather)
+		synctest.Wait()
+		if j.told() != 3 {
+			t.Error("a bell that rang while events were gathered was not heard")
+		}
+		time.Sleep(tellGather)
+		synctest.Wait()
 
 		broken := errors.New("disk full")
 		fail := func(err error) {
@@ -154,7 +167,7 @@ func TestLoop(t *testing.T) {
 		fail(nil)
 		time.Sleep(maxPause)
 		synctest.Wait()
-		if j.told() != 3 || tell.Status().Err != nil {
+		if j.told() != 4 || tell.Status().Err != nil {
 			t.Errorf("told %d, status %+v", j.told(), tell.Status())
 		}
 
@@ -166,7 +179,7 @@ func TestLoop(t *testing.T) {
 		fail(nil)
 		time.Sleep(firstPause)
 		synctest.Wait()
-		if j.told() != 4 {
+		if j.told() != 5 {
 			t.Errorf("told %d a second after the failure", j.told())
 		}
 	})

@@ -5,7 +5,9 @@
 //   - tick.go lets time pass, so that orders expire
 //   - tell.go turns events into messages, one for each endpoint that wants them
 //   - deliver.go sends money that leaves the house, and finds out what became of it
+//   - rest.go looks into addresses before they serve again, stock.go derives new ones ahead of the demand
 //   - send.go delivers messages; lane.go is the queue that each endpoint has for itself
+//   - seal.go puts what is committed under seal, and exports the heads of the chains
 //
 // A loop decides nothing about money and holds no state that a restart would miss: what is left to do
 // stands in the database, so that a crash at any point leaves rows which the next start picks up. The
@@ -16,6 +18,8 @@ package worker
 
 import (
 	"context"
+	"crypto/rand"
+	"io"
 	"log/slog"
 	"net/http"
 	"sync"
@@ -53,6 +57,7 @@ type Rail struct {
 type Config struct {
 	Engine  *engine.Engine
 	Rails   []Rail
+	Pools   []Pool                                             // that addresses are derived for
 	Senders []rail.Sender                                      // what deliveries and refunds leave by; none: nothing leaves
 	Tellers map[string]Teller                                  // by the word in Scope.Dialect
 	Open    func(ep engine.Endpoint) ([]webhook.Secret, error) // an endpoint's secrets, the newest first
@@ -60,6 +65,9 @@ type Config struct {
 	Events  *Bell            // the one whose Ring the engine was given
 	Now     func() time.Time // true time
 	Chance  func() uint64    // 64 random bits, to spread retries; nil spreads nothing
+	Commits *Bell            // rung after each commit, so that it is sealed soon; nil: every second will do
+	Random  io.Reader        // salts of seals; nil: crypto/rand
+	Heads   string           // the folder that heads of the sealed chains are exported to; empty: they are not
 	Log     *slog.Logger
 
 	PerEndpoint int // attempts at one endpoint at a time; 0 is 8
@@ -72,8 +80,12 @@ type Workers struct {
 	Watches []*Watch
 	Ticks   []*Tick
 	Deliver []*Deliver
+	Rests   []*Rest
+	Stocks  []*Stock
 	Tell    *Tell
 	Send    *Send
+	Seal    *Seal
+	Heads   *Heads // nil: not exported
 
 	cancel  context.CancelFunc
 	running sync.WaitGroup
@@ -96,11 +108,20 @@ func New(c Config) *Workers {
 	for _, s := range c.Senders {
 		w.Deliver = append(w.Deliver, &Deliver{loop: newLoop("deliver "+string(s.Name()), nil, c), engine: c.Engine, sender: s})
 	}
+	w.Rests, w.Stocks = rests(c), stocks(c)
 	due := NewBell()
 	w.Tell = &Tell{loop: newLoop("tell", c.Events, c), engine: c.Engine, tellers: c.Tellers, due: due, strange: map[string]bool{}}
 	w.Send = &Send{
 		loop: newLoop("send", due, c), engine: c.Engine, tellers: c.Tellers, open: c.Open, client: c.Client, chance: c.Chance,
 		perEndpoint: c.PerEndpoint, inAll: c.InAll, lanes: map[string]*lane{},
+	}
+	random := c.Random
+	if random == nil {
+		random = rand.Reader
+	}
+	w.Seal = &Seal{loop: newLoop("seal", c.Commits, c), sealer: c.Engine.Sealer(processName(random), random)}
+	if c.Heads != "" {
+		w.Heads = &Heads{loop: newLoop("heads", nil, c), engine: c.Engine, folder: c.Heads}
 	}
 	if w.Send.perEndpoint == 0 {
 		w.Send.perEndpoint = 8
@@ -123,8 +144,18 @@ func (w *Workers) Start(ctx context.Context) {
 	for _, deliver := range w.Deliver {
 		w.running.Go(func() { deliver.Run(ctx) })
 	}
+	for _, rest := range w.Rests {
+		w.running.Go(func() { rest.Run(ctx) })
+	}
+	for _, stock := range w.Stocks {
+		w.running.Go(func() { stock.Run(ctx) })
+	}
 	w.running.Go(func() { w.Tell.Run(ctx) })
 	w.running.Go(func() { w.Send.Run(ctx) })
+	w.running.Go(func() { w.Seal.Run(ctx) })
+	if w.Heads != nil {
+		w.running.Go(func() { w.Heads.Run(ctx) })
+	}
 }
 
 // Stop ends every loop and waits for them, less than 10 s: attempts in flight get a few seconds to be
@@ -148,5 +179,15 @@ func (w *Workers) Health() []Status {
 	for _, deliver := range w.Deliver {
 		all = append(all, deliver.Status())
 	}
-	return append(all, w.Tell.Status(), w.Send.Status())
+	for _, rest := range w.Rests {
+		all = append(all, rest.Status())
+	}
+	for _, stock := range w.Stocks {
+		all = append(all, stock.Status())
+	}
+	all = append(all, w.Tell.Status(), w.Send.Status(), w.Seal.Status())
+	if w.Heads != nil {
+		all = append(all, w.Heads.Status())
+	}
+	return all
 }

@@ -161,12 +161,13 @@ func TestTooLittleAndTooLate(t *testing.T) { // case 29
 		}
 	}
 
-	// An address rests before it serves another order: late money must find its own order.
+	// An address that late money came to serves no other order before an operator has looked: late money must find
+	// its own order.
 	fresh := s.create(t, "FRESH", "1.00", "USDT")
 	if fresh.Address == under.Address || fresh.Address == nothing.Address { // case 30
 		t.Errorf("the address %s serves a second order at once", fresh.Address)
 	}
-	if n := s.counts(t); n.Cooldown < 2 || n.Total != before.Total {
+	if n := s.counts(t); n.Quarantined < 2 || n.Total != before.Total {
 		t.Errorf("the pool is %+v, it was %+v", n, before)
 	}
 	s.balanced(t)

@@ -3,6 +3,7 @@
 package dev
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -41,6 +42,7 @@ const (
 type Options struct {
 	Addr      string        // to listen on; port 0 takes a free one
 	Data      string        // folder of database and keys; empty: a temporary one, removed at the end
+	Postgres  string        // URL of a database to use instead of one in the folder; empty: none
 	BlockTime time.Duration // between blocks
 	Log       *slog.Logger
 }
@@ -92,10 +94,10 @@ func (s *Server) start(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	database := filepath.Join(data, "till.db")
+	database := cmp.Or(o.Postgres, filepath.Join(data, "till.db"))
 	s.app, err = app.Start(ctx, app.Config{
 		Addr: o.Addr, Database: database, Networks: []app.Network{chainNetwork(s.chain)},
-		Guard: webhook.Guard{AllowPrivate: true, AllowHTTP: true}, Box: box, Log: o.Log,
+		Guard: webhook.Guard{AllowPrivate: true, AllowHTTP: true}, Heads: filepath.Join(data, "heads"), Box: box, Log: o.Log,
 	})
 	if err != nil {
 		return err

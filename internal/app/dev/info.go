@@ -10,7 +10,7 @@ import (
 type Info struct {
 	BaseURL  string   `json:"base_url"` // no slash at the end
 	Operator Operator `json:"operator"`
-	Database string   `json:"database"` // the SQLite file
+	Database string   `json:"database"` // the SQLite file, or the URL of PostgreSQL
 	Chain    Chain    `json:"chain"`
 	Sink     SinkInfo `json:"webhook_sink"`
 	PayIn    PayIn    `json:"payin"`

@@ -140,7 +140,7 @@ func (c *Client) call(ctx context.Context, method, path string, query url.Values
 	if len(text) > maxAnswer {
 		return fmt.Errorf("%s %s: the answer is too long", method, path)
 	}
-	if answer.StatusCode != http.StatusOK {
+	if answer.StatusCode != http.StatusOK && answer.StatusCode != http.StatusCreated {
 		return problem(answer, text, method, path)
 	}
 	if err := json.Unmarshal(text, got); err != nil {

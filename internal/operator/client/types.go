@@ -34,11 +34,16 @@ type Order struct {
 	UpdatedAt  time.Time  `json:"updatedAt"`
 	EndedAt    *time.Time `json:"endedAt,omitempty"`
 
-	Balances []Balance `json:"balances" nullable:"false" doc:"the order's own share of each account, zero left out"`
-	Payments []Payment `json:"payments" nullable:"false"`
-	Entries  []Entry   `json:"entries" nullable:"false" doc:"what was booked, oldest first"`
-	Events   []Event   `json:"events" nullable:"false" doc:"what happened, oldest first"`
-	Messages []Message `json:"messages" nullable:"false" doc:"the webhooks that tell of it"`
+	Waiting  Waiting `json:"waiting" doc:"why it is where it is, and what would move it"`
+	Timeline []Step  `json:"timeline" nullable:"false" doc:"everything that happened, in words, oldest first"`
+
+	Balances  []Balance  `json:"balances" nullable:"false" doc:"the order's own share of each account, zero left out"`
+	Payments  []Payment  `json:"payments" nullable:"false"`
+	Transfers []Transfer `json:"transfers" nullable:"false" doc:"deliveries and refunds"`
+	Reviews   []Review   `json:"reviews" nullable:"false"`
+	Entries   []Entry    `json:"entries" nullable:"false" doc:"what was booked, oldest first"`
+	Events    []Event    `json:"events" nullable:"false" doc:"what happened, oldest first"`
+	Messages  []Message  `json:"messages" nullable:"false" doc:"the webhooks that tell of it"`
 }
 
 // Payment is money that arrived, with the last word of its rail.
@@ -90,7 +95,8 @@ type Event struct {
 
 // Message is one event told to one webhook endpoint.
 type Message struct {
-	ID         string     `json:"id" doc:"as the receiver sees it, the same at every attempt"`
+	ID         string     `json:"id" doc:"as the receiver sees it, the same at every attempt and every endpoint"`
+	MessageID  string     `json:"messageId" doc:"of this message to this endpoint; what replay takes"`
 	Type       string     `json:"type" doc:"the event's name in the order's API"`
 	Endpoint   string     `json:"endpoint"`
 	State      string     `json:"state" enum:"pending,delivered,exhausted,cancelled"`
@@ -106,7 +112,7 @@ type Message struct {
 type Instrument struct {
 	Family    string     `json:"family" example:"evm"`
 	Address   string     `json:"address"`
-	State     string     `json:"state" enum:"available,allocated,cooldown,archived"`
+	State     string     `json:"state" enum:"available,allocated,cooldown,quarantined,used,archived"`
 	Order     string     `json:"order,omitempty" doc:"public id of the order that holds it"`
 	CreatedAt time.Time  `json:"createdAt"`
 	RestUntil *time.Time `json:"restUntil,omitempty" doc:"when its cooldown ends"`
@@ -120,11 +126,13 @@ type InstrumentPage struct {
 
 // InstrumentCounts is how many instruments a pool has in each state.
 type InstrumentCounts struct {
-	Total     int64 `json:"total"`
-	Available int64 `json:"available"`
-	Allocated int64 `json:"allocated"`
-	Cooldown  int64 `json:"cooldown"`
-	Archived  int64 `json:"archived"`
+	Total       int64 `json:"total"`
+	Available   int64 `json:"available"`
+	Allocated   int64 `json:"allocated"`
+	Cooldown    int64 `json:"cooldown"`
+	Archived    int64 `json:"archived"`
+	Quarantined int64 `json:"quarantined" doc:"money arrived there that no order waited for: an operator must look"`
+	Used        int64 `json:"used" doc:"derived, and held once: they never serve again"`
 }
 
 // Balance is what stands on one account in one asset; it can be negative.

@@ -49,6 +49,7 @@ type bench struct {
 	book   *book
 	cfg    Config
 	log    *lines
+	now    func() time.Time // nil: the system's
 	rail   *Rail
 	cancel context.CancelFunc
 	done   chan error
@@ -105,11 +106,13 @@ func (b *bench) start() {
 
 func (b *bench) launch() {
 	b.t.Helper()
-	r, err := New(b.cfg, Opts{Log: slog.New(slog.NewTextHandler(b.log, nil)), Wait: b.wait})
+	r, err := New(b.cfg, Opts{Now: b.now, Log: slog.New(slog.NewTextHandler(b.log, nil)), Wait: b.wait})
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	r.node.http.Transport = bounded{r.node.http.Transport.(bounded).next, smallAnswer} // 64 MiB take long to make
+	for _, n := range r.nodes.list {
+		n.http.Transport = bounded{n.http.Transport.(bounded).next, smallAnswer} // 64 MiB take long to make
+	}
 	var ctx context.Context
 	ctx, b.cancel = context.WithCancel(context.Background())
 	b.rail, b.done = r, make(chan error, 1)
@@ -440,13 +443,18 @@ type answer struct {
 	write  func(http.ResponseWriter)            // writes by itself
 }
 
+// batch is the method of a request with several calls.
+const batch = "a batch"
+
 func newProxy(t *testing.T, target string) *proxy {
 	p := &proxy{target: target}
 	closing := make(chan struct{})
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		var c call
-		if err != nil || json.Unmarshal(body, &c) != nil {
+		if err == nil && bytes.HasPrefix(body, []byte("[")) {
+			c.Method = batch
+		} else if err != nil || json.Unmarshal(body, &c) != nil {
 			return // the watcher went away in the middle
 		}
 		p.mu.Lock()

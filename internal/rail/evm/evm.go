@@ -10,7 +10,8 @@
 //
 // The story is in watch.go: one round is reading the head, reading blocks from the cursor on, and
 // reporting. fork.go holds the rule by which a reorganisation is believed, scan.go reads blocks and
-// ranges, transfer.go turns logs into observations, node.go speaks to the node.
+// ranges, transfer.go turns logs into observations, node.go speaks to a
+// node and nodes.go chooses it. holdings.go reads what addresses hold, xpub.go derives addresses.
 package evm
 
 import (
@@ -37,7 +38,7 @@ const (
 type Config struct {
 	Network       string   // the name in orders, for example "ethereum-sepolia"
 	ChainID       uint64   // EIP-155; a node of another chain is never listened to
-	RPC           []string // http or https URLs of nodes; exactly one is supported today
+	RPC           []string // http or https URLs of nodes, the preferred one first; the others are for when it fails
 	Confirmations int      // a payment is confirmed when head - its block + 1 >= Confirmations; at least 1
 	Tokens        []Token  // what is told; everything else on the chain is ignored
 	Poll          time.Duration
@@ -65,7 +66,7 @@ type Rail struct {
 	tokens        map[common.Address]money.Asset
 	contracts     []common.Address // the keys of tokens, in the order of the config
 	poll          time.Duration
-	node          *node
+	nodes         *nodes
 	now           func() time.Time
 	log           *slog.Logger
 	wait          func(ctx context.Context, d time.Duration) error
@@ -80,8 +81,9 @@ var _ rail.Watcher = (*Rail)(nil)
 type Status struct {
 	Head    uint64    // the last block told
 	Horizon time.Time // its time
-	Err     error     // what is wrong at present, without the node's URL; nil: nothing
+	Err     error     // why nothing can be told at present, without a node's URL; nil: it can
 	Since   time.Time // since when Err
+	Nodes   []NodeStatus
 }
 
 // New checks the config and makes the rail. It does not touch the network.
@@ -101,8 +103,8 @@ func New(cfg Config, opts Opts) (*Rail, error) {
 	if cfg.Poll < 0 || cfg.Timeout < 0 {
 		return refuse("poll and timeout must not be negative")
 	}
-	if len(cfg.RPC) != 1 {
-		return refuse("exactly one RPC URL is supported, %d are given", len(cfg.RPC))
+	if len(cfg.RPC) == 0 {
+		return refuse("no RPC URL is given")
 	}
 	if len(cfg.Tokens) == 0 {
 		return refuse("no token is listed")
@@ -150,7 +152,7 @@ func New(cfg Config, opts Opts) (*Rail, error) {
 		timeout = defaultTimeout
 	}
 	var err error
-	if r.node, err = newNode(cfg.RPC[0], timeout); err != nil {
+	if r.nodes, err = newNodes(cfg, timeout, r.now, r.log); err != nil {
 		return refuse("%w", err)
 	}
 	return r, nil
@@ -163,7 +165,9 @@ func (r *Rail) Name() rail.Name { return rail.Name("evm:" + r.network) }
 func (r *Rail) Status() Status {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.status
+	s := r.status
+	s.Nodes = r.nodes.status()
+	return s
 }
 
 // trouble notes that something failed, well that it works again; each writes to the log once an outage.
@@ -204,25 +208,13 @@ func wait(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// checkChain stops the watcher when the node serves another chain.
-func (r *Rail) checkChain(ctx context.Context) error {
-	id, err := r.node.chainID(ctx)
-	if err != nil {
-		return err
-	}
-	if id != r.chainID {
-		return stop{fmt.Errorf("evm:%s: the node serves chain %d, not %d", r.network, id, r.chainID)}
-	}
-	return nil
-}
-
 // checkScales compares each token's decimals with the contract's own word. A contract that has none
 // to give leaves the configured scale in force; one that disagrees stops the watcher, because every
 // amount would be wrong by a power of ten.
-func (r *Rail) checkScales(ctx context.Context) error {
+func (r *Rail) checkScales(ctx context.Context, n *node) error {
 	for _, contract := range r.contracts {
 		asset := r.tokens[contract]
-		answer, err := r.node.decimals(ctx, contract)
+		answer, err := n.decimals(ctx, contract)
 		if reverted(err) || err == nil && len(answer) == 0 {
 			r.log.Warn("the token does not tell its decimals; the configured ones stand", "asset", asset.String(), "contract", contract.Hex())
 			continue

@@ -29,6 +29,8 @@ var (
 // node is the far side of JSON-RPC. Every call has a deadline and reads a bounded answer. Nothing
 // here is believed that does not fit what was asked.
 type node struct {
+	url     string // never shown
+	host    string // all of the URL that may be shown: no user, path or query
 	client  *rpc.Client
 	http    *http.Client
 	timeout time.Duration
@@ -41,7 +43,7 @@ func newNode(rawURL string, timeout time.Duration) (*node, error) {
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		return nil, errors.New("the RPC URL is not an http or https URL") // not quoted: it may carry a key
 	}
-	n := &node{timeout: timeout, http: &http.Client{
+	n := &node{url: rawURL, host: u.Host, timeout: timeout, http: &http.Client{
 		Transport:     bounded{&http.Transport{ForceAttemptHTTP2: true, IdleConnTimeout: time.Minute}, maxAnswer},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}

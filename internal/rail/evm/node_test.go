@@ -282,9 +282,10 @@ func TestNew(t *testing.T) {
 	if r.Name() != rail.Name("evm:dev") {
 		t.Errorf("name %s", r.Name())
 	}
-	transport := r.node.http.Transport.(bounded)
-	if transport.next.Proxy != nil || transport.limit != maxAnswer || r.node.timeout != defaultTimeout {
-		t.Errorf("the node's client: %+v, timeout %s", transport, r.node.timeout)
+	node := r.nodes.list[0]
+	transport := node.http.Transport.(bounded)
+	if transport.next.Proxy != nil || transport.limit != maxAnswer || node.timeout != defaultTimeout {
+		t.Errorf("the node's client: %+v, timeout %s", transport, node.timeout)
 	}
 	for name, change := range map[string]func(*Config){
 		"no network":          func(c *Config) { c.Network = "" },
@@ -293,7 +294,7 @@ func TestNew(t *testing.T) {
 		"a negative poll":     func(c *Config) { c.Poll = -1 },
 		"a negative timeout":  func(c *Config) { c.Timeout = -1 },
 		"no node":             func(c *Config) { c.RPC = nil },
-		"two nodes":           func(c *Config) { c.RPC = []string{c.RPC[0], c.RPC[0]} },
+		"a node twice":        func(c *Config) { c.RPC = []string{c.RPC[0], c.RPC[0]} },
 		"a websocket":         func(c *Config) { c.RPC = []string{"ws://127.0.0.1/SECRETKEY"} },
 		"no URL":              func(c *Config) { c.RPC = []string{"http://SECRETKEY:%zz/"} },
 		"no token":            func(c *Config) { c.Tokens = nil },

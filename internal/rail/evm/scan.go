@@ -185,7 +185,7 @@ type addresses struct {
 func (w *watch) knownAddresses(ctx context.Context) (addresses, error) {
 	values, err := w.book.Few(ctx, maxKnown)
 	if err != nil {
-		return addresses{}, fmt.Errorf("known addresses: %w", err)
+		return addresses{}, ours{fmt.Errorf("known addresses: %w", err)}
 	}
 	if values == nil || len(values) > maxKnown {
 		return addresses{}, nil
@@ -215,7 +215,7 @@ func (w *watch) knownOf(ctx context.Context, known addresses, recipients []strin
 	for part := range slices.Chunk(recipients, maxKnown) {
 		some, err := w.book.Known(ctx, part)
 		if err != nil {
-			return nil, fmt.Errorf("known addresses: %w", err)
+			return nil, ours{fmt.Errorf("known addresses: %w", err)}
 		}
 		maps.Copy(all, some)
 	}

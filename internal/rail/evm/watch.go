@@ -20,6 +20,7 @@ const (
 // watch is one run of Watch.
 type watch struct {
 	*Rail
+	node   *node // the one in use for this attempt
 	book   rail.Book
 	report func(context.Context, rail.Cursor, []rail.Observation) error
 
@@ -36,19 +37,20 @@ type stop struct{ error }
 // Watch tells every transfer of a listed token to a known address from the cursor on. At the first
 // start the cursor is the present head, for no address given out here can have been paid before.
 //
-// It returns ctx's error when ctx ends, and another when the node serves another chain than the
+// It returns ctx's error when ctx ends, and another when every node serves another chain than the
 // configured one, when a token's decimals differ from the configured ones, or when the stored cursor
 // cannot be read. All else is retried after 0.25 s doubling to 15 s, and nothing is skipped: a report
 // that fails is made again unchanged until it succeeds, because it may have been stored all the same.
 func (r *Rail) Watch(ctx context.Context, from rail.Cursor, book rail.Book, report func(context.Context, rail.Cursor, []rail.Observation) error) error {
-	defer r.node.http.CloseIdleConnections()
+	defer r.nodes.close()
+	r.nodes.begin()
 	w := &watch{Rail: r, book: book, report: report, span: maxSpan, skipped: map[string]bool{}}
-	if err := w.retry(ctx, func() error { return w.begin(ctx, from) }); err != nil {
+	if err := w.ask(ctx, func() error { return w.begin(ctx, from) }); err != nil {
 		return err
 	}
 	for {
 		var more bool
-		err := w.retry(ctx, func() (err error) {
+		err := w.ask(ctx, func() (err error) {
 			more, err = w.round(ctx)
 			return err
 		})
@@ -59,6 +61,16 @@ func (r *Rail) Watch(ctx context.Context, from rail.Cursor, book rail.Book, repo
 			return err
 		}
 	}
+}
+
+// ask repeats do, each time with one node after another, like retry.
+func (w *watch) ask(ctx context.Context, do func() error) error {
+	return w.retry(ctx, func() error {
+		return w.nodes.attempt(ctx, func(n *node) error {
+			w.node = n
+			return do()
+		})
+	})
 }
 
 // retry repeats do until it succeeds, watching must stop or ctx ends.
@@ -85,18 +97,24 @@ func (w *watch) retry(ctx context.Context, do func() error) error {
 
 // begin finds the place to go on from.
 func (w *watch) begin(ctx context.Context, from rail.Cursor) error {
-	if err := w.checkChain(ctx); err != nil {
+	var at state
+	if len(from.State) > 0 {
+		var err error
+		if at, err = decodeState(from.State); err != nil {
+			return stop{fmt.Errorf("evm:%s: %w", w.network, err)}
+		}
+		if at.ChainID == w.chainID {
+			w.nodes.follow(at.Genesis)
+		}
+	}
+	if err := w.nodes.admit(ctx, w.node); err != nil {
 		return err
 	}
-	if err := w.checkScales(ctx); err != nil {
+	if err := w.checkScales(ctx, w.node); err != nil {
 		return err
 	}
 	if len(from.State) == 0 {
 		return w.beginAtHead(ctx, 0)
-	}
-	at, err := decodeState(from.State)
-	if err != nil {
-		return stop{fmt.Errorf("evm:%s: %w", w.network, err)}
 	}
 	genesis, err := w.node.byNumber(ctx, 0)
 	if err != nil {
@@ -112,7 +130,7 @@ func (w *watch) begin(ctx context.Context, from rail.Cursor) error {
 	first := min(at.oldest().Number, at.last().Number-min(w.confirmations, at.last().Number))
 	marks, err := w.book.Since(ctx, first)
 	if err != nil {
-		return err
+		return ours{err}
 	}
 	w.at, w.pending = at, nil
 	for _, m := range marks {
@@ -142,7 +160,11 @@ func (w *watch) beginAtHead(ctx context.Context, epoch uint64) error {
 		return err
 	}
 	to := state{Genesis: genesis.hash, ChainID: w.chainID, Reorgs: epoch, Base: epoch, Tail: tail}
-	return w.tell(ctx, to, head.time, nil, nil)
+	if err := w.tell(ctx, to, head.time, nil, nil); err != nil {
+		return err
+	}
+	w.nodes.follow(genesis.hash)
+	return nil
 }
 
 // round reads the head and tells what is new, at most one range or nearHead blocks. more says that
@@ -157,12 +179,13 @@ func (w *watch) round(ctx context.Context) (more bool, err error) {
 		w.doubted = false
 		return false, nil
 	}
-	if err := w.checkChain(ctx); err != nil {
+	if err := w.nodes.admit(ctx, w.node); err != nil {
 		return false, err
 	}
 	if head.number <= last.Number {
 		return false, w.judge(ctx, head)
 	}
+	w.nodes.advances()
 	// Known addresses are read after the head: whoever is missing was given out after all of these
 	// blocks were made.
 	known, err := w.knownAddresses(ctx)
@@ -208,7 +231,7 @@ func (w *watch) advance(ctx context.Context, s scan) error {
 func (w *watch) rewind(ctx context.Context, fork header) error {
 	marks, err := w.book.Since(ctx, fork.number+1)
 	if err != nil {
-		return err
+		return ours{err}
 	}
 	var seen []rail.Observation
 	for _, m := range marks {

@@ -1,8 +1,6 @@
 package railtest
 
 import (
-	"context"
-	"errors"
 	"slices"
 	"testing"
 	"time"
@@ -14,7 +12,8 @@ import (
 
 // Collecting is a rail that collects.
 type Collecting struct {
-	Rail rail.Rail
+	Rail  rail.Rail
+	Start rail.Cursor // from before anything was paid
 	// Told returns all that the far side has told behind a cursor, once that satisfies enough: for a rail that
 	// watches it is Watching, for one that takes callbacks or files the fixture hands them in.
 	Told func(t *testing.T, from rail.Cursor, enough func([]rail.Observation) bool) (rail.Cursor, []rail.Observation)
@@ -72,7 +71,7 @@ func says(rank order.Rank, ids ...string) func([]rail.Observation) bool {
 func paymentIsTold(t *testing.T, c Collecting) {
 	in, amount := c.Instrument(t), money.FromInt(c.Asset, 1234567)
 	id := c.Pay(t, in, amount)
-	_, seen := c.Told(t, rail.Cursor{}, says(order.RankConfirmed, id))
+	_, seen := c.Told(t, c.Start, says(order.RankConfirmed, id))
 	word, _ := last(seen, id)
 	if word.Instrument != in || !word.Amount.Equal(amount) || word.Value.IsZero() {
 		t.Errorf("told %+v of a payment of %s to %s", word, amount, in)
@@ -90,7 +89,7 @@ func oneSpelling(t *testing.T, c Collecting) {
 	}
 	in := c.Instrument(t)
 	id := c.Pay(t, c.Spelled(in), money.FromInt(c.Asset, 5))
-	_, seen := c.Told(t, rail.Cursor{}, says(order.RankConfirmed, id))
+	_, seen := c.Told(t, c.Start, says(order.RankConfirmed, id))
 	if word, _ := last(seen, id); word.Instrument != in {
 		t.Errorf("paid to %q, told as %q, want %q", c.Spelled(in), word.Instrument, in)
 	}
@@ -102,20 +101,20 @@ func toldApart(t *testing.T, c Collecting) {
 	if first == second {
 		t.Fatalf("two payments are both %q", first)
 	}
-	c.Told(t, rail.Cursor{}, says(order.RankConfirmed, first, second))
+	c.Told(t, c.Start, says(order.RankConfirmed, first, second))
 }
 
 // toldAgain: a rail that starts over tells the same of the past, so that a crash between its word and the
 // books costs nothing.
 func toldAgain(t *testing.T, c Collecting) {
 	id := c.Pay(t, c.Instrument(t), money.FromInt(c.Asset, 7))
-	_, seen := c.Told(t, rail.Cursor{}, says(order.RankConfirmed, id))
+	_, seen := c.Told(t, c.Start, says(order.RankConfirmed, id))
 	before, _ := last(seen, id)
 	if c.Again != nil {
 		c.Again(t, id)
 	}
 	c.Reopen(t)
-	_, seen = c.Told(t, rail.Cursor{}, says(order.RankConfirmed, id))
+	_, seen = c.Told(t, c.Start, says(order.RankConfirmed, id))
 	after, _ := last(seen, id)
 	if after.Instrument != before.Instrument || !after.Amount.Equal(before.Amount) || !after.Value.Equal(before.Value) ||
 		after.Epoch != before.Epoch || after.Rank != before.Rank || after.Evidence.Tx != before.Evidence.Tx || after.Final != before.Final {
@@ -125,7 +124,7 @@ func toldAgain(t *testing.T, c Collecting) {
 
 func toldOnce(t *testing.T, c Collecting) {
 	first := c.Pay(t, c.Instrument(t), money.FromInt(c.Asset, 7))
-	cursor, _ := c.Told(t, rail.Cursor{}, says(order.RankConfirmed, first))
+	cursor, _ := c.Told(t, c.Start, says(order.RankConfirmed, first))
 	second := c.Pay(t, c.Instrument(t), money.FromInt(c.Asset, 7))
 	c.Reopen(t)
 	after, seen := c.Told(t, cursor, says(order.RankConfirmed, second))
@@ -143,7 +142,7 @@ func reversal(t *testing.T, c Collecting) {
 	}
 	in, amount := c.Instrument(t), money.FromInt(c.Asset, 7)
 	id := c.Pay(t, in, amount)
-	cursor, seen := c.Told(t, rail.Cursor{}, says(order.RankConfirmed, id))
+	cursor, seen := c.Told(t, c.Start, says(order.RankConfirmed, id))
 	confirmed, _ := last(seen, id)
 	c.Reverse(t, id)
 	_, seen = c.Told(t, cursor, says(order.RankReversed, id))
@@ -152,49 +151,6 @@ func reversal(t *testing.T, c Collecting) {
 		t.Errorf("(%d, %s) does not outrank (%d, %s)", word.Epoch, word.Rank, confirmed.Epoch, confirmed.Rank)
 	}
 }
-
-// errUnbooked is what the suite answers a report that it does not take.
-var errUnbooked = errors.New("this report is not booked")
-
-// Watching is Told of a rail that watches. It holds the rail to its contract on the way: a report that is not
-// booked is told again, the horizon never goes back, and Watch ends with its context.
-func Watching(watcher func() rail.Watcher, book rail.Book) func(*testing.T, rail.Cursor, func([]rail.Observation) bool) (rail.Cursor, []rail.Observation) {
-	return func(t *testing.T, from rail.Cursor, enough func([]rail.Observation) bool) (rail.Cursor, []rail.Observation) {
-		t.Helper()
-		ctx, end := context.WithTimeout(t.Context(), patience)
-		defer end()
-		at, refused := from, false
-		var seen []rail.Observation
-		err := watcher().Watch(ctx, from, book, func(_ context.Context, to rail.Cursor, words []rail.Observation) error {
-			if !refused && len(words) > 0 {
-				refused = true
-				return errUnbooked
-			}
-			if to.Horizon.Before(at.Horizon) {
-				t.Errorf("the horizon went back from %s to %s", at.Horizon, to.Horizon)
-			}
-			at, seen = to, append(seen, words...)
-			if enough(seen) {
-				end()
-			}
-			return nil
-		})
-		if !enough(seen) {
-			t.Fatalf("not within %s: told only %+v, then %v", patience, seen, err)
-		}
-		if !errors.Is(err, context.Canceled) {
-			t.Fatalf("watching ended with %v", err)
-		}
-		return at, seen
-	}
-}
-
-// NoBook is a book in which nothing is known, for rails that do not ask.
-type NoBook struct{}
-
-func (NoBook) Known(context.Context, []string) (map[string]bool, error) { return nil, nil }
-func (NoBook) Few(context.Context, int) ([]string, error)               { return []string{}, nil }
-func (NoBook) Since(context.Context, uint64) ([]rail.Mark, error)       { return nil, nil }
 
 // eventually polls until ok says so.
 func eventually(t *testing.T, what string, ok func() bool) {

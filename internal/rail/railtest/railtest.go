@@ -1,8 +1,8 @@
 // Package railtest is the specification of rails: what the engine and the workers rely on. A rail's own tests
 // call Run with a fixture that plays its far side; what is special to one rail is tested beside that rail.
 //
-// collect.go is about money that arrives, send.go about money that leaves, memory.go is a rail.State to test
-// with.
+// collect.go is about money that arrives (watch.go: on a rail that watches), send.go about money that leaves;
+// memory.go is a rail.State to test with.
 package railtest
 
 import (

@@ -77,7 +77,7 @@ func TestRail(t *testing.T) {
 				return id
 			}
 			return railtest.Collecting{
-				Rail: f, Told: railtest.Watching(func() rail.Watcher { return f }, railtest.NoBook{}), Asset: eur, Reopen: f.reopen,
+				Rail: f, Told: railtest.Watching(func() rail.Watcher { return f }, &railtest.Book{}), Asset: eur, Reopen: f.reopen,
 				Instrument: func(*testing.T) string { return fmt.Sprintf("%sREF%d", Prefix, ids.Add(1)) },
 				Spelled:    func(in string) string { return strings.ToLower(in[:5]) + " " + in[5:] },
 				Pay: func(t *testing.T, in string, amount money.Amount) string {
@@ -231,7 +231,7 @@ func TestUnreadableWord(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = f.Watch(t.Context(), rail.Cursor{}, railtest.NoBook{}, func(context.Context, rail.Cursor, []rail.Observation) error { return nil })
+	err = f.Watch(t.Context(), rail.Cursor{}, &railtest.Book{}, func(context.Context, rail.Cursor, []rail.Observation) error { return nil })
 	if err == nil || !strings.Contains(err.Error(), "cannot be read") {
 		t.Errorf("ended with %v", err)
 	}
@@ -246,7 +246,7 @@ func TestManyWords(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	told := railtest.Watching(func() rail.Watcher { return f }, railtest.NoBook{})
+	told := railtest.Watching(func() rail.Watcher { return f }, &railtest.Book{})
 	_, seen := told(t, rail.Cursor{}, func(seen []rail.Observation) bool { return len(seen) >= n })
 	different := map[string]bool{}
 	for _, s := range seen {

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"errors"
 	"reflect"
 	"slices"
 	"strconv"
@@ -49,7 +50,7 @@ func (s *suite) takeFor(p engine.Pool, orderID string) (in engine.Instrument, er
 	return in, err
 }
 
-// free ends the open hold of whoever has the instrument.
+// free ends the open hold of whoever has the instrument, and records that it holds nothing.
 func (s *suite) free(value string, restUntil time.Time) {
 	s.Helper()
 	in := engine.Instrument{Family: engine.EVM, Value: value}
@@ -58,7 +59,7 @@ func (s *suite) free(value string, restUntil time.Time) {
 		if err != nil {
 			return err
 		}
-		return tx.FreeInstrument(in, hold.OrderID, tx.Now(), restUntil)
+		return errors.Join(tx.FreeInstrument(in, hold.OrderID, tx.Now(), restUntil), tx.EndRest(in, tx.Now(), nil))
 	})
 }
 
@@ -185,7 +186,7 @@ func oneOwner(s *suite) {
 				if hold.OrderID != id {
 					s.Errorf("%s is held by %s, not by %s", in.Value, hold.OrderID, id)
 				}
-				return tx.FreeInstrument(in, id, tx.Now(), tx.Now())
+				return errors.Join(tx.FreeInstrument(in, id, tx.Now(), tx.Now()), tx.EndRest(in, tx.Now(), nil))
 			})
 			if err != nil {
 				s.Error(err)
@@ -207,7 +208,9 @@ func holdAt(s *suite) {
 	}
 	free := func(orderID string, to time.Time) {
 		s.Helper()
-		s.update(func(tx engine.Tx) error { return tx.FreeInstrument(in, orderID, to, at(0)) })
+		s.update(func(tx engine.Tx) error {
+			return errors.Join(tx.FreeInstrument(in, orderID, to, at(0)), tx.EndRest(in, tx.Now(), nil))
+		})
 	}
 	check := func(when time.Time, want *engine.Hold) {
 		s.Helper()
@@ -250,11 +253,15 @@ func holdAt(s *suite) {
 		if err != nil {
 			return err
 		}
-		got, err = tx.HoldAt(second, at(51))
-		if err != nil {
-			return err
+		for _, when := range []time.Time{at(50), at(51)} {
+			got, err = tx.HoldAt(second, when)
+			if err != nil {
+				return err
+			}
+			if got == nil || got.OrderID != "o3" {
+				s.Errorf("at %v: got %+v, want o3's hold", when, got)
+			}
 		}
-		want(s, "owner", got.OrderID, "o3")
 		if err := tx.FreeInstrument(second, "o3", at(52), at(52)); err != nil {
 			return err
 		}

@@ -62,6 +62,9 @@ func Run(t *testing.T, open Opener) {
 		{"amounts of 78 digits", longAmounts},
 		{"a bad posting is refused", badPosting},
 
+		{"seals stand in a chain", seals},
+		{"leases have one owner at a time", leases},
+
 		{"events keep their sequence", events},
 		{"answers are remembered", answers},
 		{"settings", settings},
@@ -81,6 +84,12 @@ func Run(t *testing.T, open Opener) {
 		{"who held an instrument when", holdAt},
 		{"instruments as operators see them", instrumentRows},
 		{"watchers' look-ups", knownInstruments},
+		{"imported instruments go before derived ones", importedFirst},
+		{"a derived instrument serves once", derivedOnce},
+		{"an index is derived once", derivedMark},
+		{"an instrument rests until its balance is on record", restEnds},
+		{"quarantine", quarantine},
+		{"archived instruments", archived},
 
 		{"pages of a list", pages},
 		{"totals under concurrent writers", totalsUnderWriters},
@@ -88,6 +97,12 @@ func Run(t *testing.T, open Opener) {
 		{"references with special characters", specialReferences},
 		{"creation times bound a list", createdBounds},
 		{"sorting by amount and by update", sorting},
+
+		{"operators search orders of every scope", searchOrders},
+		{"operators search by a clock that was moved", searchOrdersOfAMovedClock},
+		{"operators search payments and entries", searchMoney},
+		{"operators search events and messages", searchTold},
+		{"what operators administer", administration},
 	}
 	for _, tc := range tests {
 		t.Run(tc.name, func(t *testing.T) {

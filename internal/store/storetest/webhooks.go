@@ -279,7 +279,24 @@ func endpoints(s *suite) {
 		return tx.SaveEndpoint(e)
 	})
 	e.Enabled, e.URL = false, "https://example.org"
-	s.update(func(tx engine.Tx) error { return tx.SaveEndpoint(e) })
+	s.update(func(tx engine.Tx) error {
+		if none, err := tx.Endpoint("none"); none != nil || err != nil {
+			s.Errorf("none, in a transaction: %v, %v", none, err)
+		}
+		was, err := tx.Endpoint("e1")
+		if err != nil {
+			return err
+		}
+		was.Events[0] = "changed" // the caller's own copy
+		if err := tx.SaveEndpoint(e); err != nil {
+			return err
+		}
+		now, err := tx.Endpoint("e1")
+		if !reflect.DeepEqual(now, &e) {
+			s.Errorf("in a transaction: got %+v, want %+v", now, e)
+		}
+		return err
+	})
 	s.view(func(rd engine.Reader) error {
 		got, err := rd.Endpoint("e1")
 		if !reflect.DeepEqual(got, &e) {

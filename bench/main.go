@@ -1,0 +1,132 @@
+// Command bench measures how fast orders are created, durably and over HTTP, and what a server costs at rest. It is not a test: it takes
+// minutes, it wants the machine for itself, and it fails only when something cannot be measured.
+//
+//	go run ./bench            writes bench/RESULTS.md and prints it
+//	go run ./bench -short     a look of twenty seconds; writes nothing
+//
+// Absolute figures differ from machine to machine and from minute to minute. So every run of the server stands beside a run, just before
+// it, of an echo server: the same clients send the same requests to net/http, which reads, checks and answers them and stores nothing.
+// The ratio of the two is the figure to compare.
+//
+// The server is the program itself (till serve) as a child process, on a database file in a new folder; the chain it watches and the
+// clients run in this process. server.go starts them, load.go is the clients, echo.go the echo, postgres.go a PostgreSQL to measure, fill.go and
+// lists.go what is measured on a database that is full, report.go the tables.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// options are the flags.
+type options struct {
+	short    bool
+	out      string
+	dir      string
+	clients  string
+	pairs    int
+	run      time.Duration
+	delay    time.Duration
+	list     int
+	rest     int
+	profile  string
+	postgres string
+	seed     uint64
+}
+
+func main() {
+	if len(os.Args) > 2 && os.Args[1] == childFlag {
+		exit(child(os.Args[2], os.Args[3:]))
+	}
+	var o options
+	flag.BoolVar(&o.short, "short", false, "a quick look: one pair for each number of clients, small databases, no file")
+	flag.StringVar(&o.out, "out", "bench/RESULTS.md", "the file to write")
+	flag.StringVar(&o.dir, "dir", "", "folder for the databases, on the disk to measure; default: the system's temporary folder")
+	flag.StringVar(&o.clients, "clients", "1,16,64", "numbers of clients")
+	flag.IntVar(&o.pairs, "pairs", 5, "pairs of an echo run and a server run for each number of clients")
+	flag.DurationVar(&o.run, "run", 2*time.Second, "length of one run, after a warm-up of a fifth of it")
+	flag.DurationVar(&o.delay, "delay", 5*time.Millisecond, "also measure SQLite with this pause at each commit, as of a disk that syncs slowly; 0: do not")
+	flag.IntVar(&o.list, "list", 1_000_000, "orders in the larger database whose lists are read; 0: do not read lists")
+	flag.IntVar(&o.rest, "rest", 100_000, "orders in the database that is started on; 0: do not measure starts")
+	flag.StringVar(&o.profile, "profile", "", "write a CPU profile of the server's last run into this file, and only measure SQLite")
+	flag.StringVar(&o.postgres, "postgres", "", "URL of a PostgreSQL server on which databases may be made; default: one is started, where the machine has it")
+	flag.Uint64Var(&o.seed, "seed", 1, "what addresses and references are made from")
+	flag.Parse()
+	if o.short {
+		o.pairs, o.run, o.delay = 1, time.Second, 0
+		o.list, o.rest = min(o.list, 10_000), min(o.rest, 5_000)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	exit(measure(ctx, o))
+}
+
+func exit(err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+// measure runs everything and reports it.
+func measure(ctx context.Context, o options) error {
+	dir, err := os.MkdirTemp(o.dir, "till-bench-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	b := &bench{options: o, dir: dir}
+	defer b.close()
+	if err := b.prepare(ctx); err != nil {
+		return err
+	}
+
+	r := report{started: time.Now(), options: o}
+	r.loadBefore = loadAverage()
+	for _, on := range b.databases() {
+		for _, clients := range b.clientCounts {
+			if on.delay > 0 && clients != slices.Max(b.clientCounts) {
+				continue // one line tells whether commits are shared
+			}
+			c, err := b.create(ctx, on, clients)
+			if err != nil {
+				return fmt.Errorf("%s, %d clients: %w", on.name, clients, err)
+			}
+			fmt.Fprintf(os.Stderr, "%s, %d clients: %.2f of the echo (%.0f/s), p99 %.1f ms, %.0f us of CPU per order\n",
+				on.name, clients, c.ratio, c.orders.rate, c.orders.p99, c.orders.cpu)
+			r.cells = append(r.cells, c)
+		}
+	}
+	if o.profile == "" && o.list > 0 {
+		if r.lists, err = b.lists(ctx); err != nil {
+			return err
+		}
+	}
+	if o.profile == "" && o.rest > 0 {
+		if r.rest, err = b.atRest(ctx); err != nil {
+			return err
+		}
+	}
+	r.loadAfter = loadAverage()
+	r.took = time.Since(r.started)
+	text := r.markdown()
+	fmt.Print(text)
+	if o.short || o.profile != "" {
+		return nil
+	}
+	return os.WriteFile(filepath.FromSlash(o.out), []byte(text), 0o644)
+}
+
+func loadAverage() string {
+	text, _ := os.ReadFile("/proc/loadavg") // "" where there is none
+	return strings.Join(strings.Fields(string(text))[:min(3, len(strings.Fields(string(text))))], " ")
+}

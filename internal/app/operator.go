@@ -1,0 +1,116 @@
+package app
+
+import (
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"io"
+	"net/http"
+
+	"till/internal/auth"
+	"till/internal/engine"
+	"till/internal/fault"
+	"till/internal/operator"
+	"till/internal/operator/client"
+	"till/internal/rail/evm"
+	"till/internal/secrets"
+	"till/internal/webhook"
+	"till/internal/worker"
+)
+
+// operatorAPI is the operator API with what it takes from the rest of the program.
+func operatorAPI(a *App, keys *auth.Auth, cfg Config) http.Handler {
+	var names []string
+	for _, d := range a.dialects {
+		names = append(names, d.Name())
+	}
+	return operator.Handler(operator.Config{
+		Engine: a.Engine, Auth: keys, Now: cfg.Now, Log: cfg.Log, Dialects: names,
+		NewKey:      a.newKey,
+		NewEndpoint: a.newEndpoint,
+		CheckURL: func(url string) error {
+			_, err := cfg.Guard.CheckURL(url)
+			return err
+		},
+		ParseAddress: parseAddress,
+		Jobs:         func() []client.Job { return jobsOf(a.Health()) },
+	})
+}
+
+// newKey makes a key of an API, or an operator's token for "".
+func (a *App) newKey(dialect string, m engine.Mode) (operator.NewKey, error) {
+	form, size := "op_", operatorBytes
+	if dialect != "" {
+		forms, known := keyForms[dialect]
+		if !known {
+			return operator.NewKey{}, fault.New(fault.CodeInvalidValue, "this API has no keys").On("dialect")
+		}
+		form, size = forms.test, keyBytes
+		if m == engine.Live {
+			form = forms.live
+		}
+	}
+	raw, err := a.draw(size)
+	if err != nil {
+		return operator.NewKey{}, err
+	}
+	key := secrets.Text(form + hex.EncodeToString(raw))
+	return operator.NewKey{Key: key.Reveal(), Hash: secrets.Hash(key.Reveal()), Shown: shown(key, len(form))}, nil
+}
+
+// The random bytes of an endpoint's id and of its secret. The secret's form is that of Standard Webhooks.
+const (
+	endpointBytes = 12
+	secretBytes   = 32
+)
+
+func (a *App) newEndpoint() (operator.NewEndpoint, error) {
+	raw, err := a.draw(endpointBytes + secretBytes)
+	if err != nil {
+		return operator.NewEndpoint{}, err
+	}
+	id := "ep_" + hex.EncodeToString(raw[:endpointBytes])
+	secret := webhook.Secret("whsec_" + base64.StdEncoding.EncodeToString(raw[endpointBytes:]))
+	sealed, err := a.Seal(id, secret)
+	return operator.NewEndpoint{ID: id, Secret: secret.Reveal(), Sealed: sealed}, err
+}
+
+func (a *App) draw(size int) ([]byte, error) {
+	raw := make([]byte, size)
+	_, err := io.ReadFull(a.random, raw)
+	return raw, err
+}
+
+// parseAddress gives an address of a family its canonical spelling. A new family gets its case here.
+func parseAddress(f engine.Family, text string) (string, error) {
+	if f != engine.EVM {
+		return "", fault.New(fault.CodeInvalidValue, "there are no addresses of this family").On("family")
+	}
+	value, checksumOK, err := evm.ParseAddress(text)
+	if errors.Is(err, evm.ErrAddress) {
+		return "", fault.New(fault.CodeInvalidAddress, err.Error())
+	}
+	if err == nil && !checksumOK {
+		err = fault.New(fault.CodeInvalidAddress, "its upper and lower case do not fit (EIP-55): it is probably mistyped")
+	}
+	return value, err
+}
+
+func jobsOf(list []worker.Status) []client.Job {
+	jobs := make([]client.Job, 0, len(list))
+	for _, s := range list {
+		j := client.Job{Name: s.Name, OK: s.Err == nil, Rail: string(s.Rail), Head: s.Head}
+		if s.Err != nil {
+			j.Error = s.Err.Error()
+			j.Since = new(s.Since.UTC())
+		}
+		if !s.Horizon.IsZero() {
+			j.Horizon = new(s.Horizon.UTC())
+		}
+		if !s.Told.IsZero() {
+			j.ToldAt = new(s.Told.UTC())
+		}
+		jobs = append(jobs, j)
+	}
+	return jobs
+}

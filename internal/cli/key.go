@@ -1,0 +1,111 @@
+package cli
+
+import (
+	"errors"
+	"io"
+	"strings"
+	"time"
+
+	"till/internal/operator/client"
+)
+
+type keyCommand struct {
+	List   keyList   `cmd:"" help:"List API keys and operators' tokens."`
+	Add    keyAdd    `cmd:"" help:"Make an API key, or an operator's token. Prints it, this once."`
+	Revoke keyRevoke `cmd:"" help:"End a key for good, within a second."`
+}
+
+type keyList struct {
+	remote   `embed:""`
+	Merchant string `help:"Of this merchant."`
+	Mode     string `enum:",live,sandbox" default:"" help:"live or sandbox."`
+	Limit    int    `default:"100" help:"At most as many."`
+}
+
+func (c *keyList) Run(t *terminal) error {
+	api, err := c.client()
+	if err != nil {
+		return err
+	}
+	list := []client.Key{}
+	err = pages(c.Limit, func(after string, n int) (int, string, error) {
+		page, err := api.Keys(t, client.KeyQuery{Merchant: c.Merchant, Mode: c.Mode, After: after, Limit: n})
+		list = append(list, page.Keys...)
+		return len(page.Keys), page.Next, err
+	})
+	if err != nil {
+		return err
+	}
+	return c.show(t, list, func(w io.Writer) {
+		row(w, "KEY", "BEGINS", "ACTIVE", "MERCHANT", "MODE", "API", "SCOPES", "EXPIRES", "NAME")
+		for _, k := range list {
+			merchant, api, scopes := k.Merchant, k.Dialect, "everything"
+			if merchant == "" {
+				merchant, api = "(operator)", "operator"
+			}
+			if len(k.Scopes) > 0 {
+				scopes = strings.Join(k.Scopes, ",")
+			}
+			row(w, k.ID, k.Shown+"...", k.Active, merchant, dash(k.Mode), api, scopes, momentOf(k.ExpiresAt), dash(k.Name))
+		}
+	})
+}
+
+type keyAdd struct {
+	remote   `embed:""`
+	Operator bool          `help:"An operator's token instead of a merchant's key."`
+	Merchant string        `default:"default" help:"Whose key."`
+	Mode     string        `enum:",live,sandbox" default:"" help:"live or sandbox; an operator's token without it is for both."`
+	Dialect  string        `help:"The API it opens."`
+	Name     string        `help:"For people."`
+	Scopes   []string      `name:"scope" help:"What it may do, like orders:read; may be repeated. Default: everything."`
+	For      time.Duration `name:"for" placeholder:"DURATION" help:"How long it is valid, like 720h. Default: until it is revoked."`
+}
+
+func (c *keyAdd) Run(t *terminal) error {
+	ask := client.NewKey{Name: c.Name, Merchant: c.Merchant, Mode: c.Mode, Dialect: c.Dialect, Scopes: c.Scopes}
+	switch {
+	case c.Operator && c.Dialect != "":
+		return errors.New("an operator's token opens the operator API and no other: leave --dialect out")
+	case c.Operator:
+		ask.Merchant = ""
+	case c.Dialect == "" || c.Mode == "":
+		return errors.New("say which API the key opens (--dialect) and in which mode (--mode), or --operator")
+	}
+	if c.For < 0 {
+		return errors.New("--for must be more than zero")
+	}
+	if c.For > 0 {
+		ask.ExpiresAt = new(time.Now().Add(c.For))
+	}
+	api, err := c.client()
+	if err != nil {
+		return err
+	}
+	k, err := api.AddKey(t, ask)
+	if err != nil {
+		return err
+	}
+	return c.show(t, k, func(w io.Writer) {
+		row(w, "id", k.ID)
+		row(w, "key", k.Key)
+		row(w, "", "Keep the key: it is not shown again.")
+	})
+}
+
+type keyRevoke struct {
+	remote `embed:""`
+	ID     string `arg:"" help:"The key's id, as till key list shows it."`
+}
+
+func (c *keyRevoke) Run(t *terminal) error {
+	api, err := c.client()
+	if err != nil {
+		return err
+	}
+	k, err := api.RevokeKey(t, c.ID)
+	if err != nil {
+		return err
+	}
+	return c.show(t, k, func(w io.Writer) { row(w, "key", k.ID, "is revoked") })
+}

@@ -1,0 +1,150 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+
+	"till/internal/fault"
+)
+
+// AddMerchant makes a merchant. For operators.
+//
+// Error: duplicate_reference (Param: id) when there is one with this id.
+func (e *Engine) AddMerchant(ctx context.Context, m Merchant) (Merchant, error) {
+	err := e.update(ctx, Keys{}, func(tx Tx) error {
+		there, err := tx.Merchant(m.ID)
+		if err != nil {
+			return err
+		}
+		if there != nil {
+			return fault.New(fault.CodeDuplicateReference, "there is a merchant with this id").On("id")
+		}
+		m.CreatedAt = tx.Now()
+		if err := e.act(tx, "", "merchant.add", m.ID, m.Name); err != nil {
+			return err
+		}
+		return tx.SaveMerchant(m)
+	})
+	return m, err
+}
+
+// AddKey records a new key and gives it its id. The caller has made the key and keeps only what is asked for
+// here. For operators.
+//
+// Error: not_found (Param: merchant) when there is no such merchant.
+func (e *Engine) AddKey(ctx context.Context, k Key) (Key, error) {
+	err := e.update(ctx, Keys{}, func(tx Tx) error {
+		if err := known(tx, k.Scope.Merchant); err != nil {
+			return err
+		}
+		k.ID, k.Active, k.CreatedAt = "key_"+tx.NewID(), true, tx.Now()
+		if err := e.act(tx, k.Scope.Mode, "key.add", k.ID, keyDetail(k)); err != nil {
+			return err
+		}
+		return tx.SaveKey(k)
+	})
+	return k, err
+}
+
+// RevokeKey ends a key for good; a process that has just checked it may believe it for a moment longer. To revoke it again changes nothing. visible says whether the
+// operator may see a key. For operators.
+//
+// Error: not_found, also for a key that is not visible.
+func (e *Engine) RevokeKey(ctx context.Context, id string, visible func(Key) bool) (Key, error) {
+	var k Key
+	err := e.update(ctx, Keys{}, func(tx Tx) error {
+		there, err := tx.KeyByID(id)
+		if err != nil {
+			return err
+		}
+		if there == nil || !visible(*there) {
+			return fault.New(fault.CodeNotFound, "no such key")
+		}
+		k = *there
+		if !k.Active {
+			return nil
+		}
+		k.Active = false
+		if err := e.act(tx, k.Scope.Mode, "key.revoke", k.ID, keyDetail(k)); err != nil {
+			return err
+		}
+		return tx.SaveKey(k)
+	})
+	return k, err
+}
+
+// AddEndpoint records a new webhook endpoint. Its id is the caller's, who has sealed the secret for it and
+// checked the URL. For operators.
+//
+// Error: not_found (Param: merchant) when there is no such merchant.
+func (e *Engine) AddEndpoint(ctx context.Context, ep Endpoint) (Endpoint, error) {
+	err := e.update(ctx, Keys{}, func(tx Tx) error {
+		if err := known(tx, ep.Scope.Merchant); err != nil {
+			return err
+		}
+		ep.CreatedAt = tx.Now()
+		if err := e.act(tx, ep.Scope.Mode, "endpoint.add", ep.ID, ep.Name); err != nil {
+			return err
+		}
+		return tx.SaveEndpoint(ep)
+	})
+	return ep, err
+}
+
+// ChangeEndpoint changes what change changes of an endpoint; its id, scope and secret stay. For operators.
+//
+// Errors: not_found, and what change returns.
+func (e *Engine) ChangeEndpoint(ctx context.Context, id string, change func(*Endpoint) error) (Endpoint, error) {
+	var ep Endpoint
+	err := e.update(ctx, Keys{}, func(tx Tx) error {
+		there, err := tx.Endpoint(id)
+		if err != nil {
+			return err
+		}
+		if there == nil {
+			return fault.New(fault.CodeNotFound, "no such endpoint")
+		}
+		ep = *there
+		if err := change(&ep); err != nil {
+			return err
+		}
+		ep.ID, ep.Scope, ep.Secret, ep.CreatedAt = there.ID, there.Scope, there.Secret, there.CreatedAt
+		if err := e.act(tx, ep.Scope.Mode, "endpoint.change", ep.ID, fmt.Sprintf("%s; enabled %t", ep.Name, ep.Enabled)); err != nil {
+			return err
+		}
+		return tx.SaveEndpoint(ep)
+	})
+	return ep, err
+}
+
+// DeleteEndpoint removes an endpoint. What waits to be delivered to it is cancelled by the worker, and what
+// was delivered stays on record. visible says whether the operator may see the endpoint. For operators.
+//
+// Error: not_found, also for one that is not visible.
+func (e *Engine) DeleteEndpoint(ctx context.Context, id string, visible func(Endpoint) bool) error {
+	return e.update(ctx, Keys{}, func(tx Tx) error {
+		ep, err := tx.Endpoint(id)
+		if err != nil {
+			return err
+		}
+		if ep == nil || !visible(*ep) {
+			return fault.New(fault.CodeNotFound, "no such endpoint")
+		}
+		if err := e.act(tx, ep.Scope.Mode, "endpoint.delete", ep.ID, ep.Name); err != nil {
+			return err
+		}
+		return tx.DeleteEndpoint(id)
+	})
+}
+
+// known refuses a merchant that does not exist; "" is an operator.
+func known(tx Tx, merchant string) error {
+	if merchant == "" {
+		return nil
+	}
+	m, err := tx.Merchant(merchant)
+	if err == nil && m == nil {
+		return fault.New(fault.CodeNotFound, "no such merchant").On("merchant")
+	}
+	return err
+}

@@ -1,0 +1,186 @@
+package engine_test
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"testing"
+	"time"
+
+	"till/internal/engine"
+	"till/internal/fault"
+)
+
+func (k *kit) endpoint(s engine.Scope, id string, enabled bool) engine.Endpoint {
+	k.Helper()
+	ep := engine.Endpoint{ID: id, Scope: s, Name: "endpoint " + id, URL: "https://" + id + ".example", Secret: "sealed", Enabled: enabled}
+	k.must(k.engine.SaveEndpoint(context.Background(), ep))
+	got, err := k.engine.Endpoint(context.Background(), id)
+	k.must(err)
+	return *got
+}
+
+// told writes the messages of all that is untold, as a worker does, and returns how many.
+func (k *kit) told() int {
+	k.Helper()
+	untold, err := k.engine.Untold(context.Background(), 100)
+	k.must(err)
+	var ids []string
+	var messages []engine.Message
+	for _, u := range untold {
+		ids = append(ids, u.Event.ID)
+		for _, ep := range u.Endpoints {
+			messages = append(messages, k.message(u.Event, ep))
+		}
+	}
+	k.must(k.engine.Told(context.Background(), ids, messages))
+	return len(messages)
+}
+
+func (k *kit) message(ev engine.Event, ep engine.Endpoint) engine.Message {
+	return engine.Message{EventID: ev.ID, OrderID: ev.OrderID, EndpointID: ep.ID, Scope: ev.Scope, WireID: "wire " + ev.ID,
+		Type: ev.Type, Body: []byte("body of " + ev.ID), State: engine.MessagePending}
+}
+
+// Events are for the enabled endpoints of their own scope, in the order in which they were written.
+func TestUntold(t *testing.T) {
+	k := newKit(t)
+	k.endpoint(shop, "e1", true)
+	k.endpoint(shop, "e2", true)
+	k.endpoint(shop, "off", false)
+	for i, s := range []engine.Scope{other, shopLive, shopTwo} {
+		k.endpoint(s, "foreign"+strconv.Itoa(i), true)
+	}
+	o := k.order(k.ask(shop, north))
+	k.block(north, at(time.Minute), k.confirmed(o, "tx", 100, at(time.Minute)))
+	k.order(k.ask(engine.Scope{Merchant: "shop", Mode: engine.Sandbox, Dialect: "three"}, north)) // nobody listens
+
+	untold, err := k.engine.Untold(context.Background(), 100)
+	k.must(err)
+	var types []string
+	for _, u := range untold {
+		types = append(types, u.Event.Type)
+		var ids []string
+		for _, ep := range u.Endpoints {
+			ids = append(ids, ep.ID)
+		}
+		if u.Event.OrderID != o.ID {
+			wantList(k, "endpoints where nobody listens", ids)
+			continue
+		}
+		wantList(k, "endpoints", ids, "e1", "e2")
+		want(k, "the order's head", u.Order.Head, 101)
+	}
+	wantList(k, "events", types, "order.created", "payment.confirmed", "order.paid", "order.completed", "order.created")
+	few, err := k.engine.Untold(context.Background(), 2)
+	k.must(err)
+	want(k, "a page", len(few), 2)
+}
+
+// Telling an event twice makes no second message. // invariant I13
+func TestTold(t *testing.T) {
+	k := newKit(t)
+	ep := k.endpoint(shop, "e1", true)
+	k.endpoint(shop, "e2", true)
+	o := k.order(k.ask(shop, north))
+	untold, err := k.engine.Untold(context.Background(), 100)
+	k.must(err)
+	want(k, "messages", k.told(), 2)
+	left, err := k.engine.Untold(context.Background(), 100)
+	k.must(err)
+	want(k, "untold", len(left), 0)
+
+	// Another worker had read the same events and tells them as well.
+	k.unchanged("telling again", func() {
+		k.must(k.engine.Told(context.Background(), []string{untold[0].Event.ID}, []engine.Message{k.message(untold[0].Event, ep)}))
+	})
+	messages := k.story(o).Messages
+	want(k, "messages", len(messages), 2)
+	for _, m := range messages {
+		want(k, "created", m.CreatedAt, start)
+		want(k, "next attempt", m.NextAt, start)
+		want(k, "state", m.State, engine.MessagePending)
+		want(k, "body", string(m.Body), "body of "+untold[0].Event.ID)
+		want(k, "wire id", m.WireID, "wire "+untold[0].Event.ID)
+	}
+	if len(messages) == 2 && messages[0].ID >= messages[1].ID {
+		k.Error("messages are not in the order in which they were written")
+	}
+}
+
+// An attempt's outcome is kept; what was sent never changes. Each endpoint has a queue of its own. // case 74
+func TestAttempted(t *testing.T) {
+	k := newKit(t)
+	k.endpoint(shop, "e1", true)
+	k.endpoint(shop, "e2", true)
+	o := k.order(k.ask(shop, north))
+	k.told()
+	due := func(now time.Time, endpoint string) []engine.Message {
+		k.Helper()
+		list, err := k.engine.DueMessages(context.Background(), endpoint, now, 10)
+		k.must(err)
+		return list
+	}
+	ids, err := k.engine.DueEndpoints(context.Background(), start, "", 10)
+	k.must(err)
+	wantList(k, "due endpoints", ids, "e1", "e2")
+	behind, err := k.engine.DueEndpoints(context.Background(), start, "e1", 10)
+	k.must(err)
+	wantList(k, "due endpoints behind the first", behind, "e2")
+
+	m := due(start, "e1")[0]
+	m.Attempts, m.LastStatus, m.LastError, m.NextAt = 1, 500, "status 500", at(time.Minute)
+	m.Body, m.WireID = []byte("another"), "another"
+	k.must(k.engine.Attempted(context.Background(), []engine.Message{m}))
+	want(k, "due before the next attempt", len(due(at(time.Minute-time.Microsecond), "e1")), 0)
+	want(k, "due of the other endpoint", len(due(start, "e2")), 1)
+	again := due(at(time.Minute), "e1")
+	want(k, "due", len(again), 1)
+	want(k, "attempts", again[0].Attempts, 1)
+	want(k, "status", again[0].LastStatus, 500)
+	if string(again[0].Body) == "another" || again[0].WireID == "another" {
+		k.Error("an attempt changed what is sent")
+	}
+	again[0].State, again[0].DoneAt = engine.MessageDelivered, at(time.Minute)
+	k.must(k.engine.Attempted(context.Background(), again))
+	want(k, "due once delivered", len(due(at(24*time.Hour), "e1")), 0)
+	for _, kept := range k.story(o).Messages {
+		want(k, "state at "+kept.EndpointID, kept.State, map[string]engine.MessageState{"e1": engine.MessageDelivered, "e2": engine.MessagePending}[kept.EndpointID])
+	}
+}
+
+// An endpoint that is gone is told nothing more, and all else of it stays. // case 73
+func TestDisableEndpoint(t *testing.T) {
+	k := newKit(t)
+	ep := k.endpoint(shop, "e1", true)
+	k.must(k.engine.DisableEndpoint(context.Background(), "e1"))
+	got, err := k.engine.Endpoint(context.Background(), "e1")
+	k.must(err)
+	want(k, "enabled", got.Enabled, false)
+	got.Enabled = true
+	want(k, "the rest", fmt.Sprint(*got), fmt.Sprint(ep))
+	k.order(k.ask(shop, north))
+	want(k, "messages", k.told(), 0)
+
+	k.unchanged("an endpoint that is not there", func() {
+		k.wantCode(k.engine.DisableEndpoint(context.Background(), "none"), fault.CodeNotFound)
+	})
+	none, err := k.engine.Endpoint(context.Background(), "none")
+	k.must(err)
+	if none != nil {
+		k.Errorf("an endpoint nobody made: %+v", none)
+	}
+}
+
+// What is changed of an endpoint at the same moment is not lost. // case 40
+func TestDisableEndpointWhileItChanges(t *testing.T) {
+	k := newKit(t)
+	ep := k.endpoint(shop, "e1", true)
+	ep.URL = "https://new.example"
+	e := k.over(between{k.store, func() { k.must(k.engine.SaveEndpoint(context.Background(), ep)) }})
+	k.must(e.DisableEndpoint(context.Background(), "e1"))
+	got, err := k.engine.Endpoint(context.Background(), "e1")
+	k.must(err)
+	want(k, "URL", got.URL, "https://new.example")
+	want(k, "enabled", got.Enabled, false)
+}

@@ -1,0 +1,135 @@
+package operator
+
+import (
+	"context"
+	"net/http"
+	"regexp"
+	"slices"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"till/internal/auth"
+	"till/internal/engine"
+	"till/internal/fault"
+	"till/internal/operator/client"
+)
+
+func (a *api) keys() {
+	serve(a, huma.Operation{
+		OperationID: "listKeys", Method: http.MethodGet, Path: "/keys", Security: needs("keys:read"),
+		Summary: "API keys and operators' tokens", Description: "By id. What is shown of a key is how it begins.",
+	}, a.listKeys)
+	serve(a, huma.Operation{
+		OperationID: "addKey", Method: http.MethodPost, Path: "/keys", Security: needs("keys:write"), DefaultStatus: http.StatusCreated,
+		Summary:     "Make a key",
+		Description: "The answer has the key: it is shown this once and kept nowhere. Nobody makes an operator's token that may do more than his own.",
+	}, a.addKey)
+	serve(a, huma.Operation{
+		OperationID: "revokeKey", Method: http.MethodPost, Path: "/keys/{keyId}/revoke", Security: needs("keys:write"),
+		Summary: "End a key", Description: "For good, within a second. The key that asks cannot end itself.",
+	}, a.revokeKey)
+}
+
+type keysInput struct {
+	PageInput
+	ModeInput
+	Merchant string `query:"merchant" maxLength:"64"`
+}
+
+func (a *api) listKeys(ctx context.Context, in *keysInput) (client.KeyPage, error) {
+	page := client.KeyPage{Keys: []client.Key{}}
+	mode, err := in.mode(ctx)
+	if err != nil {
+		return page, err
+	}
+	list, err := a.Engine.SearchKeys(ctx, engine.KeySearch{Merchant: in.Merchant, Mode: mode, After: in.After, Limit: in.Limit + 1})
+	if err != nil {
+		return page, err
+	}
+	list, page.Next = cut(list, in.Limit, func(k engine.Key) string { return k.ID })
+	for _, k := range list {
+		page.Keys = append(page.Keys, keyOf(k))
+	}
+	return page, nil
+}
+
+type addKeyInput struct{ Body client.NewKey }
+
+// scopeForm is how a scope looks, in every API.
+var scopeForm = regexp.MustCompile(`^[a-z][a-z-]{0,31}:(read|write)$`)
+
+func (a *api) addKey(ctx context.Context, in *addKeyInput) (client.Key, error) {
+	b := in.Body
+	if err := a.mayMake(ctx, b); err != nil {
+		return client.Key{}, err
+	}
+	made, err := a.NewKey(b.Dialect, engine.Mode(b.Mode))
+	if err != nil {
+		return client.Key{}, err
+	}
+	k := engine.Key{
+		Hash: made.Hash, Prefix: made.Shown, Name: b.Name, Scopes: b.Scopes,
+		Scope: engine.Scope{Merchant: b.Merchant, Mode: engine.Mode(b.Mode), Dialect: b.Dialect},
+	}
+	if b.ExpiresAt != nil {
+		k.ExpiresAt = *b.ExpiresAt
+	}
+	if k, err = a.as(ctx).AddKey(ctx, k); err != nil {
+		return client.Key{}, err
+	}
+	out := keyOf(k)
+	out.Key = made.Key
+	return out, nil
+}
+
+// mayMake refuses a key that makes no sense, and one by which the caller could do what he may not.
+func (a *api) mayMake(ctx context.Context, k client.NewKey) error {
+	who, _ := ctx.Value(callerKey{}).(auth.Principal)
+	for _, scope := range k.Scopes {
+		if !scopeForm.MatchString(scope) {
+			return fault.New(fault.CodeInvalidValue, "a scope is a noun and read or write, like orders:read").On("scopes")
+		}
+	}
+	if k.ExpiresAt != nil && !k.ExpiresAt.After(a.Now()) {
+		return fault.New(fault.CodeInvalidValue, "this time is over").On("expiresAt")
+	}
+	if who.Mode != "" && k.Mode != who.Mode {
+		return fault.New(fault.CodeForbidden, "this token is for the other mode").On("mode")
+	}
+	switch {
+	case k.Merchant == "" && k.Dialect != "":
+		return fault.New(fault.CodeMissingField, "a key to an API belongs to a merchant").On("merchant")
+	case k.Merchant == "":
+		limited := len(who.Scopes) > 0
+		if limited && (len(k.Scopes) == 0 || slices.ContainsFunc(k.Scopes, func(s string) bool { return !who.May(s) })) {
+			return fault.New(fault.CodeForbidden, "this token cannot make one that may do more").On("scopes")
+		}
+		return nil
+	case k.Mode == "":
+		return fault.New(fault.CodeMissingField, "a merchant's key is for one mode").On("mode")
+	case !slices.Contains(a.Dialects, k.Dialect):
+		return fault.New(fault.CodeInvalidValue, "this server has no such API").On("dialect")
+	}
+	return nil
+}
+
+type keyInput struct {
+	ID string `path:"keyId"`
+}
+
+func (a *api) revokeKey(ctx context.Context, in *keyInput) (client.Key, error) {
+	if in.ID == keyID(ctx) {
+		return client.Key{}, fault.New(fault.CodeForbidden, "a token cannot end itself: use another")
+	}
+	k, err := a.as(ctx).RevokeKey(ctx, in.ID, func(k engine.Key) bool { return sees(ctx, k.Scope.Mode) })
+	return keyOf(k), err
+}
+
+func keyOf(k engine.Key) client.Key {
+	out := client.Key{
+		ID: k.ID, Name: k.Name, Shown: k.Prefix, Merchant: k.Scope.Merchant, Mode: string(k.Scope.Mode), Dialect: k.Scope.Dialect,
+		Scopes: []string{}, Active: k.Active, ExpiresAt: timeOf(k.ExpiresAt), CreatedAt: k.CreatedAt.UTC(),
+	}
+	out.Scopes = append(out.Scopes, k.Scopes...)
+	return out
+}

@@ -1,0 +1,522 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"till/internal/engine"
+	"till/internal/ledger"
+	"till/internal/money"
+	"till/internal/order"
+	"till/internal/verify"
+)
+
+// What verification reads: everything, in pages, in one view.
+
+const (
+	auditSeals = `SELECT n, kind, ref, salt, digest, head FROM seals WHERE mode = $1 AND n > $2 ORDER BY n LIMIT $3`
+
+	auditOrders = `SELECT id, public_id, scope_id, number, COALESCE(unique_key, ''), reference_lower, mode, rail, network, state, asset_code, amount_key,
+		COALESCE(next_deadline, 0), COALESCE(send_rail, ''), COALESCE(send_at, 0), aside, created_at, updated_at, version, body, doc
+		FROM orders WHERE id > $1 ORDER BY id LIMIT $2`
+	auditPayments = `SELECT rail, external, order_id, position, epoch, rank, block, body FROM payments `
+	auditEntries  = `SELECT e.id, e.order_id, e.merchant, e.mode, e.at, e.sealed, x.mode, x.n, x.salt, x.digest, p.n, p.from_account, p.to_account, p.amount, p.row_name
+		FROM entries e LEFT JOIN seals x ON x.kind = 'entry' AND x.ref = e.id LEFT JOIN postings p ON p.entry_id = e.id `
+	auditEvents = `SELECT e.id, e.order_id, s.merchant, s.mode, s.dialect, e.seq, e.type, e.state, e.overlay, e.row_name, e.at, e.facts, e.sealed,
+		x.mode, x.n, x.salt, x.digest FROM events e LEFT JOIN scopes s ON s.id = e.scope_id LEFT JOIN seals x ON x.kind = 'event' AND x.ref = e.id
+		WHERE {any} ORDER BY e.order_id, e.seq`
+	auditTransfers = `SELECT id, order_id, rail, purpose, state FROM transfers WHERE {any}`
+	auditHeld      = `SELECT family, value, order_id FROM holds WHERE to_at = 0 AND {any}`
+
+	auditPaymentsOfOrder = auditPayments + `WHERE order_id <> '' AND {any} ORDER BY order_id, position`
+	auditStrays          = auditPayments + `WHERE order_id = '' AND (rail, external) > ($1, $2) ORDER BY rail, external LIMIT $3`
+	auditEntriesOfOrder  = auditEntries + `WHERE e.order_id <> '' AND {any} ORDER BY e.id, p.n`
+	auditLooseIDs        = `SELECT id FROM entries WHERE order_id = '' AND id > $1 ORDER BY id LIMIT $2`
+	auditEntriesByID     = auditEntries + `WHERE {any} ORDER BY e.id, p.n`
+	auditActions         = `SELECT a.id, a.mode, a.at, a.who, a.what, a.ref, a.detail, a.sealed, x.mode, x.n, x.salt, x.digest
+		FROM actions a LEFT JOIN seals x ON x.kind = 'action' AND x.ref = a.id WHERE a.id > $1 ORDER BY a.id LIMIT $2`
+	auditBalances = `SELECT mode, book, account, asset, amount FROM balances WHERE (mode, account, asset) > ($1, $2, $3) ORDER BY mode, account, asset LIMIT $4`
+	auditHolds    = `SELECT family, value, from_at, order_id, to_at FROM holds WHERE (family, value, from_at, order_id) > ($1, $2, $3, $4)
+		ORDER BY family, value, from_at, order_id LIMIT $5`
+	auditCounters  = `SELECT scope_id, state, bucket, n FROM order_counts WHERE (scope_id, state, bucket) > ($1, $2, $3) ORDER BY scope_id, state, bucket LIMIT $4`
+	auditAddresses = `SELECT value FROM instruments WHERE family = $1 AND mode = $2 AND value > $3 ORDER BY value LIMIT $4`
+	auditHolders   = `SELECT DISTINCT order_id FROM holds WHERE {any}`
+	auditScopes    = `SELECT id, merchant, mode, dialect, last_number FROM scopes`
+)
+
+// auditFindings are queries that find rows by themselves: each gives the row's name and what is wrong.
+var auditFindings = []struct {
+	check verify.Check
+	query string
+}{
+	{verify.Missing, `SELECT 'posting ' || p.n || ' of entry ' || p.entry_id, 'its entry is gone' FROM postings p
+		WHERE NOT EXISTS (SELECT 1 FROM entries e WHERE e.id = p.entry_id)`},
+	{verify.Missing, `SELECT 'entry ' || e.id, 'its order ' || e.order_id || ' is gone' FROM entries e
+		WHERE e.order_id <> '' AND NOT EXISTS (SELECT 1 FROM orders o WHERE o.id = e.order_id)`},
+	{verify.Missing, `SELECT 'event ' || e.id, 'its order ' || e.order_id || ' is gone' FROM events e
+		WHERE NOT EXISTS (SELECT 1 FROM orders o WHERE o.id = e.order_id)`},
+	{verify.Missing, `SELECT 'event ' || e.id, 'its scope is gone' FROM events e WHERE NOT EXISTS (SELECT 1 FROM scopes s WHERE s.id = e.scope_id)`},
+	{verify.Missing, `SELECT 'payment ' || p.external || ' on ' || p.rail, 'its order ' || p.order_id || ' is gone' FROM payments p
+		WHERE p.order_id <> '' AND NOT EXISTS (SELECT 1 FROM orders o WHERE o.id = p.order_id)`},
+	{verify.Missing, `SELECT 'transfer ' || t.id, 'its order ' || t.order_id || ' is gone' FROM transfers t
+		WHERE NOT EXISTS (SELECT 1 FROM orders o WHERE o.id = t.order_id)`},
+	{verify.Missing, `SELECT 'hold of ' || h.value, 'its order ' || h.order_id || ' is gone' FROM holds h
+		WHERE NOT EXISTS (SELECT 1 FROM orders o WHERE o.id = h.order_id)`},
+	{verify.Missing, `SELECT 'hold of ' || h.value || ' by order ' || h.order_id, 'its instrument is gone' FROM holds h
+		WHERE NOT EXISTS (SELECT 1 FROM instruments i WHERE i.family = h.family AND i.value = h.value)`},
+	{verify.Missing, `SELECT 'message ' || m.id, 'it belongs to event ' || m.event_id || ', which its order ' || m.order_id || ' does not have' FROM messages m
+		WHERE NOT EXISTS (SELECT 1 FROM events e WHERE e.id = m.event_id AND e.order_id = m.order_id)`},
+	{verify.Seals, `SELECT 'entry ' || x.ref, 'is gone, and seal ' || x.n || ' of ' || x.mode || ' was made of it' FROM seals x
+		WHERE x.kind = 'entry' AND NOT EXISTS (SELECT 1 FROM entries e WHERE e.id = x.ref)`},
+	{verify.Seals, `SELECT 'event ' || x.ref, 'is gone, and seal ' || x.n || ' of ' || x.mode || ' was made of it' FROM seals x
+		WHERE x.kind = 'event' AND NOT EXISTS (SELECT 1 FROM events e WHERE e.id = x.ref)`},
+	{verify.Seals, `SELECT 'action ' || x.ref, 'is gone, and seal ' || x.n || ' of ' || x.mode || ' was made of it' FROM seals x
+		WHERE x.kind = 'action' AND NOT EXISTS (SELECT 1 FROM actions a WHERE a.id = x.ref)`},
+	{verify.Seals, `SELECT 'seal ' || x.n || ' of ' || x.mode, 'is of a kind nobody knows: ' || x.kind FROM seals x WHERE x.kind NOT IN ('entry', 'event', 'action')`},
+	{verify.Seals, `SELECT 'seal ' || x.n || ' of ' || x.mode, 'is of a mode nobody knows' FROM seals x WHERE x.mode NOT IN ('live', 'sandbox')`},
+	{verify.Seals, `SELECT x.kind || ' ' || x.ref, 'is sealed twice' FROM seals x GROUP BY x.kind, x.ref HAVING COUNT(*) > 1`},
+	{verify.Unique, `SELECT 'reference ' || o.unique_key, 'two orders of one scope have it' FROM orders o WHERE o.unique_key IS NOT NULL
+		GROUP BY o.scope_id, o.unique_key HAVING COUNT(*) > 1`},
+	{verify.Unique, `SELECT 'order ' || o.public_id, 'two orders have this public id' FROM orders o GROUP BY o.public_id HAVING COUNT(*) > 1`},
+	{verify.Unique, `SELECT 'order number ' || o.number, 'two orders of one scope have it' FROM orders o GROUP BY o.scope_id, o.number HAVING COUNT(*) > 1`},
+	{verify.Counters, `SELECT 'scope ' || s.merchant || ' ' || s.mode || ' ' || s.dialect, 'its last order number is ' || s.last_number || ', and there are ' || COUNT(o.id) || ' orders'
+		FROM scopes s LEFT JOIN orders o ON o.scope_id = s.id GROUP BY s.id, s.merchant, s.mode, s.dialect, s.last_number HAVING COUNT(o.id) <> s.last_number`},
+	{verify.Unique, `SELECT 'message ' || m.event_id, 'two messages tell this event to endpoint ' || m.endpoint_id FROM messages m GROUP BY m.event_id, m.endpoint_id HAVING COUNT(*) > 1`},
+}
+
+// Audit calls fn with one consistent view of everything, for verification beside the process that writes.
+func (s *Store) Audit(ctx context.Context, fn func(verify.Reader) error) error {
+	return s.View(ctx, func(rd engine.Reader) error { return fn(&audit{rd.(*reader)}) })
+}
+
+type audit struct{ r *reader }
+
+var _ verify.Reader = (*audit)(nil)
+
+func (a *audit) BucketOf(number int64) int64 { return number >> bucketBits }
+
+func (a *audit) Findings(limit int) ([]verify.Finding, error) {
+	var found []verify.Finding
+	for _, f := range auditFindings {
+		if limit <= len(found) {
+			break
+		}
+		err := scan(a.r, f.query+` LIMIT $1`, []any{limit - len(found)}, func(rows *sql.Rows) error {
+			one := verify.Finding{Check: f.check}
+			err := rows.Scan(&one.Row, &one.Text)
+			found = append(found, one)
+			return err
+		})
+		if err != nil {
+			return found, err
+		}
+	}
+	return found, nil
+}
+
+func (a *audit) Seals(m engine.Mode, after int64, limit int) ([]engine.Seal, error) {
+	var found []engine.Seal
+	err := scan(a.r, auditSeals, []any{string(m), after, limit}, func(rows *sql.Rows) error {
+		s := engine.Seal{Mode: m}
+		var digest, head []byte
+		if err := rows.Scan(&s.N, &s.Kind, &s.Ref, &s.Salt, &digest, &head); err != nil {
+			return err
+		}
+		copy(s.Digest[:], digest) // one of another length does not follow from anything
+		copy(s.Head[:], head)
+		found = append(found, s)
+		return nil
+	})
+	return found, err
+}
+
+// markRow reads how a row stands to its seal.
+type markRow struct {
+	sealed bool
+	mode   sql.NullString
+	n      sql.NullInt64
+	salt   []byte
+	digest []byte
+}
+
+func (m *markRow) columns() []any { return []any{&m.sealed, &m.mode, &m.n, &m.salt, &m.digest} }
+
+func (m *markRow) mark(kind engine.SealKind, ref string) verify.Mark {
+	mark := verify.Mark{Sealed: m.sealed}
+	if m.n.Valid {
+		mark.Seal = &engine.Seal{Mode: engine.Mode(m.mode.String), N: m.n.Int64, Kind: kind, Ref: ref, Salt: m.salt}
+		copy(mark.Seal.Digest[:], m.digest)
+	}
+	return mark
+}
+
+// Orders reads a page of orders, and then what belongs to them, each kind of row with few queries.
+func (a *audit) Orders(after string, limit int) ([]verify.Order, error) {
+	var list []verify.Order
+	var bodies []orderRow
+	err := scan(a.r, auditOrders, []any{after, limit}, func(rows *sql.Rows) error {
+		row, err := scanOrderRow(rows)
+		bodies = append(bodies, row)
+		list = append(list, verify.Order{ID: row.id, Scope: row.scope})
+		return err
+	})
+	if err != nil || len(list) == 0 {
+		return nil, err
+	}
+	at := map[string]*verify.Order{}
+	var ids []string
+	for i := range list {
+		at[list[i].ID] = &list[i]
+		ids = append(ids, list[i].ID)
+	}
+	if err := a.belongings(ids, at); err != nil {
+		return nil, err
+	}
+	scopes, err := a.Scopes()
+	if err != nil {
+		return nil, err
+	}
+	for i, row := range bodies {
+		o := &list[i]
+		o.Record, o.Unreadable = row.record()
+		if o.Record == nil {
+			continue
+		}
+		for _, p := range o.Payments {
+			o.Record.Payments = append(o.Record.Payments, p.Payment)
+		}
+		o.Columns = row.contradictions(o.Record, scopes[row.scope].Scope)
+		o.Held, err = a.held(o.Record)
+		if err != nil {
+			return nil, err
+		}
+	}
+	return list, nil
+}
+
+// held counts the holds that an order has open of its instrument.
+func (a *audit) held(o *engine.Order) (n int, err error) {
+	if o.Instrument.Value == "" {
+		return 0, nil
+	}
+	err = matchAny(a.r, auditHeld, []string{"family", "value"}, [][]any{{string(o.Instrument.Family), o.Instrument.Value}}, func(rows *sql.Rows) error {
+		var family, value, owner string
+		err := rows.Scan(&family, &value, &owner)
+		if owner == o.ID {
+			n++
+		}
+		return err
+	})
+	return n, err
+}
+
+func (a *audit) belongings(ids []string, at map[string]*verify.Order) error {
+	err := matchAny(a.r, auditPaymentsOfOrder, []string{"order_id"}, single(ids), func(rows *sql.Rows) error {
+		p, err := scanAuditPayment(rows)
+		if o := at[p.OrderID]; o != nil {
+			o.Payments = append(o.Payments, p)
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	entries := newEntries()
+	if err := matchAny(a.r, auditEntriesOfOrder, []string{"e.order_id"}, single(ids), entries.add); err != nil {
+		return err
+	}
+	for _, e := range entries.list {
+		if o := at[e.OrderID]; o != nil {
+			o.Entries = append(o.Entries, *e)
+		}
+	}
+	err = matchAny(a.r, auditEvents, []string{"e.order_id"}, single(ids), func(rows *sql.Rows) error {
+		e, err := scanAuditEvent(rows)
+		if o := at[e.OrderID]; o != nil {
+			o.Events = append(o.Events, e)
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return matchAny(a.r, auditTransfers, []string{"order_id"}, single(ids), func(rows *sql.Rows) error {
+		var t verify.Transfer
+		var owner string
+		err := rows.Scan(&t.ID, &owner, &t.Rail, &t.Purpose, &t.State)
+		if o := at[owner]; o != nil {
+			o.Transfers = append(o.Transfers, t)
+		}
+		return err
+	})
+}
+
+// orderRow is an order's row as it stands.
+type orderRow struct {
+	id, publicID, unique, reference, mode, rail, network, state, asset, amount, sendRail string
+	scope, number, deadline, sendAt, aside, created, updated, version                    int64
+	body, doc                                                                            []byte
+}
+
+func scanOrderRow(rows *sql.Rows) (r orderRow, err error) {
+	err = rows.Scan(&r.id, &r.publicID, &r.scope, &r.number, &r.unique, &r.reference, &r.mode, &r.rail, &r.network, &r.state, &r.asset, &r.amount,
+		&r.deadline, &r.sendRail, &r.sendAt, &r.aside, &r.created, &r.updated, &r.version, &r.body, &r.doc)
+	return r, err
+}
+
+func (r orderRow) record() (*engine.Order, string) {
+	o := &engine.Order{}
+	if err := json.Unmarshal(r.body, o); err != nil {
+		return nil, err.Error()
+	}
+	return o, ""
+}
+
+// contradictions names the columns that are not what the record makes them.
+func (r orderRow) contradictions(o *engine.Order, scope engine.Scope) []string {
+	var names []string
+	check := func(name string, column, record any) {
+		if column != record {
+			names = append(names, fmt.Sprintf("%s is %v and not %v", name, column, record))
+		}
+	}
+	zero := func(v any) any {
+		if v == nil {
+			return int64(0)
+		}
+		return v
+	}
+	sendRail, sendAt := sendColumns(o)
+	if sendRail == nil {
+		sendRail = ""
+	}
+	check("id", r.id, o.ID)
+	check("public_id", r.publicID, o.PublicID)
+	check("scope_id", scope, o.Scope)
+	check("number", r.number, o.Number)
+	check("unique_key", r.unique, o.UniqueKey)
+	check("reference_lower", r.reference, strings.ToLower(o.Reference))
+	check("mode", r.mode, string(o.Scope.Mode))
+	check("rail", r.rail, string(o.Rail))
+	check("network", r.network, o.Network)
+	check("state", r.state, string(o.State))
+	check("asset_code", r.asset, o.Terms.Due.Asset().Code())
+	check("amount_key", r.amount, amountKey(o))
+	check("next_deadline", r.deadline, zero(nextDeadline(o)))
+	check("send_rail", r.sendRail, sendRail)
+	check("send_at", r.sendAt, zero(sendAt))
+	check("aside", r.aside, flag(o.Aside()))
+	check("created_at", r.created, micros(o.CreatedAt))
+	check("updated_at", r.updated, micros(o.UpdatedAt))
+	check("version", r.version, o.Version)
+	return names
+}
+
+func scanAuditPayment(rows *sql.Rows) (verify.Payment, error) {
+	var p verify.Payment
+	var railName, external string
+	var epoch, rank, block int64
+	var body []byte
+	if err := rows.Scan(&railName, &external, &p.OrderID, &p.Position, &epoch, &rank, &block, &body); err != nil {
+		return p, err
+	}
+	var stored engine.Stray
+	if err := json.Unmarshal(body, &stored); err != nil {
+		p.Rail, p.External, p.Unreadable = railName, external, err.Error()
+		return p, nil
+	}
+	p.Payment, p.Mode = stored.Payment, stored.Mode
+	for _, c := range []struct {
+		name string
+		same bool
+	}{
+		{"rail", p.Rail == railName}, {"external", p.External == external}, {"epoch", int64(p.Epoch) == epoch},
+		{"rank", int64(p.Rank) == rank}, {"block", int64(p.Evidence.Block) == block},
+	} {
+		if !c.same {
+			p.Columns = append(p.Columns, c.name)
+		}
+	}
+	p.Rail, p.External = railName, external
+	return p, nil
+}
+
+// entryList gathers postings into entries; rows come by entry within one query.
+type entryList struct {
+	list []*verify.Entry
+	at   map[string]*verify.Entry
+}
+
+func newEntries() *entryList { return &entryList{at: map[string]*verify.Entry{}} }
+
+func (l *entryList) add(rows *sql.Rows) error {
+	var e verify.Entry
+	var m markRow
+	var at int64
+	var n sql.NullInt64
+	var from, to, amount, row sql.NullString
+	columns := append([]any{&e.ID, &e.OrderID, &e.Merchant, &e.Entry.Mode, &at}, m.columns()...)
+	if err := rows.Scan(append(columns, &n, &from, &to, &amount, &row)...); err != nil {
+		return err
+	}
+	known := l.at[e.ID]
+	if known == nil {
+		e.At, e.Mark = timeOf(at), m.mark(engine.SealEntry, e.ID)
+		known = &e
+		l.at[e.ID] = known
+		l.list = append(l.list, known)
+	}
+	if !n.Valid {
+		return nil
+	}
+	p := order.Posting{Posting: ledger.Posting{From: ledger.Account(from.String), To: ledger.Account(to.String)}, Row: row.String}
+	var err error
+	if p.Amount, err = parseAmount(amount.String); err != nil {
+		known.Unreadable = fmt.Sprintf("posting %d: %v", n.Int64, err)
+	}
+	if n.Int64 != int64(len(known.Postings))+1 && known.Unreadable == "" {
+		known.Unreadable = fmt.Sprintf("posting %d stands where %d belongs", n.Int64, len(known.Postings)+1)
+	}
+	known.Postings = append(known.Postings, p)
+	return nil
+}
+
+func scanAuditEvent(rows *sql.Rows) (verify.Event, error) {
+	var e verify.Event
+	var m markRow
+	var at int64
+	var facts []byte
+	var merchant, mode, dialect sql.NullString
+	err := rows.Scan(append([]any{&e.ID, &e.OrderID, &merchant, &mode, &dialect, &e.Seq, &e.Type, &e.State, &e.Overlay, &e.Row, &at, &facts}, m.columns()...)...)
+	if err != nil {
+		return e, err
+	}
+	e.Scope = engine.Scope{Merchant: merchant.String, Mode: engine.Mode(mode.String), Dialect: dialect.String}
+	e.At, e.Mark = timeOf(at), m.mark(engine.SealEvent, e.ID)
+	if err := json.Unmarshal(facts, &e.Facts); err != nil {
+		e.Unreadable = err.Error()
+	}
+	return e, nil
+}
+
+func (a *audit) Loose(after string, limit int) ([]verify.Entry, error) {
+	ids, err := texts(a.r, auditLooseIDs, after, limit)
+	if err != nil {
+		return nil, err
+	}
+	entries := newEntries()
+	if err := matchAny(a.r, auditEntriesByID, []string{"e.id"}, single(ids), entries.add); err != nil {
+		return nil, err
+	}
+	found := make([]verify.Entry, 0, len(entries.list))
+	for _, e := range entries.list {
+		found = append(found, *e)
+	}
+	return found, nil
+}
+
+func (a *audit) Strays(after order.PaymentKey, limit int) ([]verify.Payment, error) {
+	var found []verify.Payment
+	err := scan(a.r, auditStrays, []any{after.Rail, after.External, limit}, func(rows *sql.Rows) error {
+		p, err := scanAuditPayment(rows)
+		found = append(found, p)
+		return err
+	})
+	return found, err
+}
+
+func (a *audit) Actions(after string, limit int) ([]verify.Action, error) {
+	var found []verify.Action
+	err := scan(a.r, auditActions, []any{after, limit}, func(rows *sql.Rows) error {
+		var one verify.Action
+		var m markRow
+		var at int64
+		err := rows.Scan(append([]any{&one.ID, &one.Mode, &at, &one.Who, &one.What, &one.Ref, &one.Detail}, m.columns()...)...)
+		one.At, one.Mark = timeOf(at), m.mark(engine.SealAction, one.ID)
+		found = append(found, one)
+		return err
+	})
+	return found, err
+}
+
+func (a *audit) Balances(after verify.BalanceKey, limit int) ([]verify.Balance, error) {
+	var found []verify.Balance
+	err := scan(a.r, auditBalances, []any{string(after.Mode), string(after.Account), after.Asset, limit}, func(rows *sql.Rows) error {
+		var b verify.Balance
+		err := rows.Scan(&b.Mode, &b.Book, &b.Account, &b.Asset, &b.Units)
+		found = append(found, b)
+		return err
+	})
+	return found, err
+}
+
+func (a *audit) Holds(after verify.Hold, limit int) ([]verify.Hold, error) {
+	var found []verify.Hold
+	err := scan(a.r, auditHolds, []any{after.Family, after.Value, after.From, after.OrderID, limit}, func(rows *sql.Rows) error {
+		var h verify.Hold
+		err := rows.Scan(&h.Family, &h.Value, &h.From, &h.OrderID, &h.To)
+		found = append(found, h)
+		return err
+	})
+	return found, err
+}
+
+func (a *audit) Counters(after verify.Counter, limit int) ([]verify.Counter, error) {
+	var found []verify.Counter
+	err := scan(a.r, auditCounters, []any{after.Scope, string(after.State), after.Bucket, limit}, func(rows *sql.Rows) error {
+		var c verify.Counter
+		err := rows.Scan(&c.Scope, &c.State, &c.Bucket, &c.N)
+		found = append(found, c)
+		return err
+	})
+	return found, err
+}
+
+func (a *audit) Scopes() (map[int64]verify.Scope, error) {
+	found := map[int64]verify.Scope{}
+	err := scan(a.r, auditScopes, nil, func(rows *sql.Rows) error {
+		var id int64
+		var s verify.Scope
+		err := rows.Scan(&id, &s.Merchant, &s.Mode, &s.Dialect, &s.Last)
+		found[id] = s
+		return err
+	})
+	return found, err
+}
+
+// Booked finds the orders of each address by its holds, and their payments on the rail to that very address.
+func (a *audit) Booked(m engine.Mode, f engine.Family, on engine.RailName, after string, limit int) ([]verify.Booked, error) {
+	values, err := texts(a.r, auditAddresses, string(f), string(m), after, limit)
+	if err != nil || len(values) == 0 {
+		return nil, err
+	}
+	found := make([]verify.Booked, len(values))
+	at := map[string]*verify.Booked{}
+	keys := make([][]any, len(values))
+	for i, v := range values {
+		found[i] = verify.Booked{Address: v, Amounts: map[money.Asset]money.Amount{}}
+		at[v], keys[i] = &found[i], []any{string(f), v}
+	}
+	owners := map[string]bool{}
+	err = matchAny(a.r, auditHolders, []string{"family", "value"}, keys, func(rows *sql.Rows) error {
+		var id string
+		err := rows.Scan(&id)
+		owners[id] = true
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return found, matchAny(a.r, auditPaymentsOfOrder, []string{"order_id"}, single(slices.Collect(maps.Keys(owners))), func(rows *sql.Rows) error {
+		p, err := scanAuditPayment(rows)
+		if b := at[p.Evidence.To]; b != nil && p.Rail == string(on) && p.Rank == order.RankConfirmed {
+			b.Amounts[p.Amount.Asset()] = b.Amounts[p.Amount.Asset()].Add(p.Amount)
+		}
+		return err
+	})
+}
