@@ -536,8 +536,7 @@ func (p *process) cpu() (time.Duration, error) {
 
 // readStat reads a process's parent and processor time from its line in /proc (proc(5)).
 func readStat(line string) (parent int, used time.Duration, err error) {
-	_, rest, _ := strings.Cut(line, ") ") // behind the name, which may hold spaces
-	fields := strings.Fields(rest)
+	fields := strings.Fields(line[strings.LastIndexByte(line, ')')+1:]) // behind the name, which may hold anything
 	if len(fields) < 13 {
 		return 0, 0, errors.New("/proc/PID/stat is not what it was expected to be")
 	}

@@ -23,6 +23,7 @@ import (
 	"till/internal/auth"
 	"till/internal/dialect"
 	"till/internal/engine"
+	"till/internal/rail"
 	"till/internal/secrets"
 	"till/internal/store"
 	"till/internal/web"
@@ -83,11 +84,7 @@ func Start(ctx context.Context, cfg Config) (*App, error) {
 	cfg.Log = slog.New(web.LogHandler(cfg.Log.Handler()))
 	a := &App{log: cfg.Log, box: cfg.Box, served: make(chan error, 1), random: cfg.Random, secure: cfg.TLS != nil}
 	var err error
-	open := store.OpenSQLite
-	if store.IsPostgres(cfg.Database) {
-		open = store.OpenPostgres
-	}
-	if a.store, err = open(ctx, cfg.Database, store.Options{Now: cfg.Now, Log: cfg.Log}); err != nil {
+	if a.store, err = openStore(ctx, cfg); err != nil {
 		return nil, err
 	}
 	if err := a.start(cfg); err != nil {
@@ -95,6 +92,28 @@ func Start(ctx context.Context, cfg Config) (*App, error) {
 		return nil, errors.Join(err, a.store.Close())
 	}
 	return a, nil
+}
+
+func openStore(ctx context.Context, cfg Config) (*store.Store, error) {
+	open := store.OpenSQLite
+	if store.IsPostgres(cfg.Database) {
+		open = store.OpenPostgres
+	}
+	return open(ctx, cfg.Database, store.Options{Now: cfg.Now, Log: cfg.Log})
+}
+
+// LastTold is the rail's time up to which everything was told when the database was last used; zero: it
+// never was. The server must not be running.
+func LastTold(ctx context.Context, cfg Config, r rail.Name) (time.Time, error) {
+	s, err := openStore(ctx, cfg)
+	if err != nil {
+		return time.Time{}, err
+	}
+	p, err := engine.New(s, nil, nil).Progress(ctx, r)
+	if err = errors.Join(err, s.Close()); err != nil || p == nil {
+		return time.Time{}, err
+	}
+	return p.Cursor.Horizon, nil
 }
 
 func (a *App) start(cfg Config) error {

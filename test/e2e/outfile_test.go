@@ -102,6 +102,24 @@ func TestRestartOnTheSameFolder(t *testing.T) {
 	}
 }
 
+// The chain's clock runs ahead of ours, an order is acknowledged, and the server is killed. On the next
+// chain its payment counts all the same.
+func TestRestartWithTheClockAhead(t *testing.T) {
+	t.Parallel()
+	data := filepath.Join(t.TempDir(), "data")
+	s := start(t, "--data", data)
+	if err := s.control("/time", map[string]any{"seconds": 300}); err != nil {
+		t.Fatal(err)
+	}
+	s.nextBlock() // told: the next order's address is held from here on
+	o := s.create(t, "AHEAD", "2.00", "USDT")
+	s.kill()
+
+	s = start(t, "--data", data)
+	s.pay(t, o.Currency, o.Address, "2.00")
+	s.ends(t, o.OrderID, "completed")
+}
+
 // lookUp finds a value by its path.
 func lookUp(v any, path string) any {
 	for _, name := range strings.Split(path, ".") {

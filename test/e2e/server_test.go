@@ -141,6 +141,7 @@ func (s *server) stop(t *testing.T) {
 		return
 	default:
 	}
+	s.verify(t)
 	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		t.Errorf("SIGTERM: %v", err)
 	}
@@ -157,6 +158,17 @@ func (s *server) stop(t *testing.T) {
 	s.nothingLeft(t)
 	if left, err := os.ReadDir(s.temp); err != nil || len(left) > 0 {
 		t.Errorf("left in the folder for temporary files: %v, %v", left, err)
+	}
+}
+
+// verify lets the program prove the books beside the running server.
+func (s *server) verify(t *testing.T) {
+	t.Helper()
+	if s.info.Database == "" { // it never became ready
+		return
+	}
+	if out, err := exec.Command(program, "verify", "--database", s.info.Database).CombinedOutput(); err != nil {
+		t.Errorf("verify: %v\n%s", err, out)
 	}
 }
 

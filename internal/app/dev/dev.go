@@ -95,11 +95,14 @@ func (s *Server) start(ctx context.Context, o Options) error {
 		return err
 	}
 	database := cmp.Or(o.Postgres, filepath.Join(data, "till.db"))
-	s.app, err = app.Start(ctx, app.Config{
+	cfg := app.Config{
 		Addr: o.Addr, Database: database, Networks: []app.Network{chainNetwork(s.chain)},
 		Guard: webhook.Guard{AllowPrivate: true, AllowHTTP: true}, Heads: filepath.Join(data, "heads"), Box: box, Log: o.Log,
-	})
-	if err != nil {
+	}
+	if err := s.goOnInTime(ctx, cfg); err != nil {
+		return err
+	}
+	if s.app, err = app.Start(ctx, cfg); err != nil {
 		return err
 	}
 	s.Info = s.info(keys, tools, database)
@@ -140,6 +143,19 @@ func (s *Server) Failed() <-chan error { return s.app.Failed() }
 
 // Broken is closed when the database failed; the program must end then.
 func (s *Server) Broken() <-chan struct{} { return s.app.Broken() }
+
+// goOnInTime lets the new chain begin no earlier than where the last one stood, whose clock may have run
+// ahead. Orders of the last run are then paid in their own time on the new chain.
+func (s *Server) goOnInTime(ctx context.Context, cfg app.Config) error {
+	last, err := app.LastTold(ctx, cfg, rail.Name("evm:"+network))
+	if err != nil {
+		return err
+	}
+	if ahead := time.Until(last); ahead > 0 {
+		return s.chain.AdjustTime(ahead.Truncate(time.Second) + time.Second)
+	}
+	return nil
+}
 
 // folder makes the data folder, readable by its owner only.
 func (s *Server) folder(data string) (string, error) {

@@ -1,0 +1,90 @@
+package main
+
+import (
+	"bufio"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+)
+
+// The echo takes what the clients send, as often as they send it, and what is sent has a reference of its own each time.
+func TestClientsRequests(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(echo))
+	defer server.Close()
+	host := strings.TrimPrefix(server.URL, "http://")
+	r := newRequest(host, "/echo", "key", 7)
+	seen := map[string]bool{}
+	for _, n := range []int64{0, 1, 9, 10, 1e15} {
+		for run := range 12 {
+			r.number(run, n)
+			parsed, err := http.ReadRequest(bufio.NewReader(strings.NewReader(string(r.text))))
+			if err != nil {
+				t.Fatal(err)
+			}
+			body, err := readEcho(parsed)
+			if err != nil {
+				t.Fatal(err)
+			}
+			seen[body.OrderReference] = true
+		}
+	}
+	if len(seen) != 5*12 {
+		t.Errorf("%d references of %d", len(seen), 5*12)
+	}
+}
+
+func TestReadCreated(t *testing.T) {
+	in := bufio.NewReader(strings.NewReader("HTTP/1.1 201 Created\r\nA: b\r\nContent-Length: 3\r\n\r\n{ }" +
+		"HTTP/1.1 409 Conflict\r\nContent-Length: 4\r\n\r\nSAID" + "HTTP/1.1 201 Created\r\nTransfer-Encoding: chunked\r\n\r\n"))
+	if err := readCreated(in); err != nil {
+		t.Fatal(err)
+	}
+	if err := readCreated(in); err == nil || !strings.Contains(err.Error(), "SAID") {
+		t.Errorf("a refusal: %v", err)
+	}
+	in.Discard(4)
+	if err := readCreated(in); err == nil {
+		t.Error("an answer without a length was read")
+	}
+}
+
+func TestMedianAndQuantile(t *testing.T) {
+	same := func(v float64) float64 { return v }
+	if m := medianOf([]float64{9, 1, 5}, same); m != 5 {
+		t.Errorf("median %v", m)
+	}
+	if m := medianOf([]float64{9, 1, 5, 7}, same); m != 6 {
+		t.Errorf("median %v", m)
+	}
+	list := []time.Duration{1, 2, 3, 4}
+	if quantile(list, 0.5) != 3 || quantile(list, 0.99) != 4 || quantile(list[:1], 0.99) != 1 {
+		t.Error("quantile")
+	}
+}
+
+func TestReadStat(t *testing.T) {
+	parent, used, err := readStat("7 (a name) with) S 3 7 7 0 -1 4194304 100 0 0 0 250 50 0 0 20 0 1 0 1 1 1")
+	if err != nil || parent != 3 || used != 3*time.Second {
+		t.Errorf("%d, %s, %v", parent, used, err)
+	}
+	if _, _, err := readStat("7 (short) S 3"); err == nil {
+		t.Error("a short line was read")
+	}
+}
+
+func TestAddressesDiffer(t *testing.T) {
+	seen := map[string]bool{}
+	for n := range uint64(1000) {
+		seen[address(1, n)], seen[address(2, n)] = true, true
+	}
+	if len(seen) != 2000 {
+		t.Errorf("%d of 2000", len(seen))
+	}
+	for a := range seen {
+		if len(a) != 42 {
+			t.Fatal(a)
+		}
+	}
+}
