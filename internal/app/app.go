@@ -66,7 +66,8 @@ type App struct {
 	dialects []dialect.Dialect
 	server   *http.Server
 	listener net.Listener
-	served   chan error
+	served   chan struct{} // closed when the HTTP server has ended
+	failed   chan error    // why, when nobody asked it to
 	rails    []worker.Rail
 	random   io.Reader
 	tracing  *tracing // nil: none
@@ -82,7 +83,7 @@ func Start(ctx context.Context, cfg Config) (*App, error) {
 		cfg.Random = rand.Reader
 	}
 	cfg.Log = slog.New(web.LogHandler(cfg.Log.Handler()))
-	a := &App{log: cfg.Log, box: cfg.Box, served: make(chan error, 1), random: cfg.Random, secure: cfg.TLS != nil}
+	a := &App{log: cfg.Log, box: cfg.Box, served: make(chan struct{}), failed: make(chan error, 1), random: cfg.Random, secure: cfg.TLS != nil}
 	var err error
 	if a.store, err = openStore(ctx, cfg); err != nil {
 		return nil, err
@@ -138,7 +139,12 @@ func (a *App) start(cfg Config) error {
 	})
 	a.workers.Start(context.Background())
 	a.server = newServer(a, keys, cfg)
-	go func() { a.served <- a.serve() }()
+	go func() {
+		defer close(a.served)
+		if err := a.serve(); !errors.Is(err, http.ErrServerClosed) {
+			a.failed <- err
+		}
+	}()
 	return nil
 }
 
@@ -158,17 +164,15 @@ func (a *App) Stop(ctx context.Context) error {
 	if err != nil {
 		err = errors.Join(err, a.server.Close())
 	}
-	if served := <-a.served; !errors.Is(served, http.ErrServerClosed) {
-		err = errors.Join(err, served)
-	}
+	<-a.served
 	workers.Wait()
 	a.client.Close()
 	a.tracing.stop(ctx)
 	return errors.Join(err, a.store.Close())
 }
 
-// Failed tells when the HTTP server stopped by itself.
-func (a *App) Failed() <-chan error { return a.served }
+// Failed tells when the HTTP server stopped by itself. Stop is still to be called then.
+func (a *App) Failed() <-chan error { return a.failed }
 
 // Broken is closed when the disk under SQLite failed so that nothing may be written by this process any more.
 // The program must end then; the next start finds out what is on disk.

@@ -48,7 +48,6 @@ func (c *devCommand) Run(t *terminal) error {
 		case <-s.Broken():
 			err = errors.New("the database failed; see the log")
 		case err = <-s.Failed():
-			return err
 		}
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), stopWithin)

@@ -49,7 +49,6 @@ func (c *serveCommand) Run(t *terminal) error {
 		case <-a.Broken():
 			err = errors.New("the database failed; see the log")
 		case err = <-a.Failed():
-			return err
 		}
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), drainWithin)

@@ -22,10 +22,10 @@ const benchClients = 64
 // BenchmarkInsertOrder creates orders the way a merchant's API does (unique key, address, event, remembered answer)
 // from 64 clients, for one merchant and for a hundred. BenchmarkBareGroup beside it writes one bare row for each call.
 func BenchmarkInsertOrder(b *testing.B) {
-	benchEach(b, func(b *testing.B, open func(b *testing.B) *Store) {
+	benchEach(b, func(b *testing.B, open func(b *testing.B, o Options) *Store) {
 		for _, merchants := range []int{1, 100} {
 			b.Run(fmt.Sprintf("merchants=%d", merchants), func(b *testing.B) {
-				s := open(b)
+				s := open(b, Options{Block: max(32, 512/merchants)})
 				for m := range merchants {
 					importRange(b, s, benchPool(m), b.N/merchants+5*s.pools.block) // PostgreSQL keeps the last four blocks for all
 				}
@@ -37,8 +37,8 @@ func BenchmarkInsertOrder(b *testing.B) {
 }
 
 func BenchmarkBareGroup(b *testing.B) {
-	benchEach(b, func(b *testing.B, open func(b *testing.B) *Store) {
-		s := open(b)
+	benchEach(b, func(b *testing.B, open func(b *testing.B, o Options) *Store) {
+		s := open(b, Options{})
 		perSecond(b, s, func(n int) error {
 			return s.Update(context.Background(), engine.Keys{}, func(tx engine.Tx) error {
 				return tx.SaveMerchant(engine.Merchant{ID: strconv.Itoa(n)})
@@ -48,15 +48,15 @@ func BenchmarkBareGroup(b *testing.B) {
 }
 
 // benchEach runs a benchmark on each database, both waiting for the disk at each commit.
-func benchEach(b *testing.B, bench func(b *testing.B, open func(b *testing.B) *Store)) {
+func benchEach(b *testing.B, bench func(b *testing.B, open func(b *testing.B, o Options) *Store)) {
 	b.Run("sqlite", func(b *testing.B) {
-		bench(b, func(b *testing.B) *Store { return openTest(b, filepath.Join(b.TempDir(), "till.db"), Options{}) })
+		bench(b, func(b *testing.B, o Options) *Store { return openTest(b, filepath.Join(b.TempDir(), "till.db"), o) })
 	})
 	b.Run("postgres", func(b *testing.B) {
-		bench(b, func(b *testing.B) *Store {
+		bench(b, func(b *testing.B, o Options) *Store {
 			url := pgtest.URL(b)
 			pgtest.Durable(b)
-			return openPostgres(b, url, Options{})
+			return openPostgres(b, url, o)
 		})
 	})
 }
@@ -139,7 +139,7 @@ var benchAsset = money.MustAsset("USDT", "testnet", 6)
 
 // BenchmarkViewOrder reads one order by its public id, the way a merchant polls.
 func BenchmarkViewOrder(b *testing.B) {
-	benchEach(b, func(b *testing.B, open func(b *testing.B) *Store) { viewOrders(b, open(b)) })
+	benchEach(b, func(b *testing.B, open func(b *testing.B, o Options) *Store) { viewOrders(b, open(b, Options{})) })
 }
 
 func viewOrders(b *testing.B, s *Store) {

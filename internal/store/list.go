@@ -1,7 +1,6 @@
 package store
 
 import (
-	"context"
 	"database/sql"
 	"fmt"
 	"slices"
@@ -240,12 +239,14 @@ func (l *listing) bySearch(plain bool) (engine.Page, error) {
 	if !ok {
 		return engine.Page{}, fault.New(fault.CodeInvalidPage, "The list cannot be sorted by that.")
 	}
-	ctx, cancel := context.WithTimeout(l.ctx, listTime)
-	defer cancel()
 	outer := l.reader
-	l.reader = &reader{store: outer.store, ctx: ctx, session: outer.session}
-	page, err := l.search(column, plain)
-	return page, tooSlow(outer.ctx, err)
+	var page engine.Page
+	err := outer.within(func(r *reader) (err error) {
+		l.reader = r
+		page, err = l.search(column, plain)
+		return err
+	})
+	return page, err
 }
 
 func (l *listing) search(column string, plain bool) (engine.Page, error) {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"till/internal/engine"
+	"till/internal/fault"
 	"till/internal/order"
 )
 
@@ -107,8 +108,15 @@ func firstID(at time.Time) string {
 	return encodeID(id)
 }
 
-// within runs a search for listTime at most: overloaded then.
+// within runs a search for listTime at most: overloaded then. Searches hold half of the readers at most, so
+// that one merchant's never keep everybody else from being served: overloaded at once when there are more.
 func (r *reader) within(search func(r *reader) error) error {
+	select {
+	case r.store.searches <- struct{}{}:
+		defer func() { <-r.store.searches }()
+	default:
+		return fault.New(fault.CodeOverloaded, "Too many searches run at this moment.").Retry(time.Second)
+	}
 	ctx, cancel := context.WithTimeout(r.ctx, listTime)
 	defer cancel()
 	return tooSlow(r.ctx, search(&reader{store: r.store, ctx: ctx, session: r.session}))

@@ -1,9 +1,13 @@
 package store
 
 import (
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"till/internal/engine"
+	"till/internal/fault"
 )
 
 // Searches go along an index in the order of their list, so that a page without a filter costs the same
@@ -74,5 +78,35 @@ func TestSearchesUseIndexes(t *testing.T) {
 		if text := strings.Join(plan, "\n\t"); !strings.Contains(text, q.index) || strings.Contains(text, "TEMP B-TREE") {
 			t.Errorf("%s\n\t%s\nwant %s", q.query, text, q.index)
 		}
+	}
+}
+
+// Searches never take the last reader: while they run, everything else is served.
+func TestSearchesLeaveReaders(t *testing.T) {
+	s, err := OpenSQLite(t.Context(), filepath.Join(t.TempDir(), "till.db"), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	search := func() error {
+		return s.View(t.Context(), func(rd engine.Reader) error {
+			return rd.(*reader).within(func(*reader) error { return nil })
+		})
+	}
+	if err := search(); err != nil {
+		t.Fatal(err)
+	}
+	for range cap(s.searches) {
+		s.searches <- struct{}{}
+	}
+	if cap(s.searches) >= cap(s.idle) {
+		t.Errorf("%d searches may hold all of %d readers", cap(s.searches), cap(s.idle))
+	}
+	if err := search(); !fault.Is(err, fault.CodeOverloaded) {
+		t.Errorf("one search too many: %v", err)
+	}
+	<-s.searches
+	if err := search(); err != nil {
+		t.Errorf("after one ended: %v", err)
 	}
 }

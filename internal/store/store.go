@@ -42,11 +42,12 @@ type Options struct {
 
 // Store implements engine.Store. Make it with OpenSQLite, OpenSQLiteReadOnly or OpenPostgres.
 type Store struct {
-	log     *slog.Logger
-	now     func() time.Time
-	readers *sql.DB
-	idle    chan *session // readers nobody uses
-	close   func() error  // what the database itself needs at the end
+	log      *slog.Logger
+	now      func() time.Time
+	readers  *sql.DB
+	idle     chan *session // readers nobody uses
+	searches chan struct{} // one for each that runs
+	close    func() error  // what the database itself needs at the end
 
 	postgres *postgres // nil: SQLite
 
@@ -133,7 +134,7 @@ func newStore(w *session, readers *sql.DB, reader func() *session, o Options, cl
 	}
 	s := &Store{
 		log: o.Log, now: o.Now, readers: readers, close: closeDB,
-		queue: make(chan *call, maxQueue), stopping: make(chan struct{}), done: make(chan struct{}), idle: make(chan *session, readersAtOnce), brokenCh: make(chan struct{}),
+		queue: make(chan *call, maxQueue), stopping: make(chan struct{}), done: make(chan struct{}), idle: make(chan *session, readersAtOnce), searches: make(chan struct{}, max(1, readersAtOnce/2)), brokenCh: make(chan struct{}),
 		writer: w, ids: ids{random: o.Random}, pools: pools{block: o.Block, free: map[engine.Pool]*freeList{}},
 	}
 	w.counted = &s.stats.statements
