@@ -1,7 +1,7 @@
 # Every target that does more than one command is a script in scripts/.
 # ARGS are handed on: make dev ARGS='--addr 127.0.0.1:8080'
 
-.PHONY: test build dev demo lint golden docs fuzz bench
+.PHONY: test build dev demo lint golden docs mutate fuzz bench
 
 test:    ## all tests, after installing what they need
 	@scripts/test
@@ -23,6 +23,9 @@ golden:  ## write the golden files anew; read the diff before committing it
 
 docs:    ## write the generated documents anew: docs/states.md, docs/ledger.md, the tests' column of docs/cases.md
 	go test -count=1 ./internal/order ./internal/archtest -run Docs -update
+
+mutate:  ## takes one thing at a time out of the state machine and prints what no test notices (survivors)
+	go test -count=1 -v ./internal/order -run TestMutation $(ARGS)
 
 fuzz:    ## every fuzz target for FUZZTIME each (default 10s)
 	@scripts/fuzz

@@ -24,7 +24,6 @@ import (
 // untested lists the packages that hold no test of their own, each with what
 // runs its code instead. Any other package without a test fails the run.
 var untested = map[string]string{
-	"till/bench":                        "a measuring tool: make bench runs it and checks what it measured",
 	"till/cmd/till":                     "test/e2e runs the built program",
 	"till/internal/app/demo":            "test/e2e runs the demo",
 	"till/internal/dialect":             "an interface; each dialect is tested",
