@@ -26,6 +26,7 @@ func TestMetrics(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { chain.Close() })
+	chain.Mine(1) // block 0 is a minute old: the first word must be of a later one
 	a := startIn(t, t.TempDir(), "[metrics]\nenabled = true\n"+networksOff+ownNetwork(chain, chain.ChainID()), io.Discard)
 	first, err := a.FirstStart(t.Context(), filepath.Join(t.TempDir(), FirstKeysFile))
 	if err != nil {
