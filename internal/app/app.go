@@ -197,11 +197,19 @@ func (a *App) Seal(endpointID string, secret webhook.Secret) (string, error) {
 
 // open decrypts an endpoint's secrets, the newest first.
 func (a *App) open(ep engine.Endpoint) ([]webhook.Secret, error) {
-	plain, err := a.box.Open(ep.Secret, endpointContext(ep.ID))
+	plain, err := openSecret(a.box, ep)
+	if err != nil {
+		return nil, err
+	}
+	return []webhook.Secret{webhook.Secret(plain)}, nil
+}
+
+func openSecret(box *secrets.Box, ep engine.Endpoint) ([]byte, error) {
+	plain, err := box.Open(ep.Secret, endpointContext(ep.ID))
 	if err != nil {
 		return nil, fmt.Errorf("the secret of endpoint %s cannot be opened: %w", ep.ID, err)
 	}
-	return []webhook.Secret{webhook.Secret(plain)}, nil
+	return plain, nil
 }
 
 func endpointContext(id string) string { return "endpoint/" + id }

@@ -207,3 +207,39 @@ func TestMigrate(t *testing.T) {
 	fails(t, 1, "this program reads", "verify", "--config", config)
 	fails(t, 1, "there is no database", "migrate", "--database", filepath.Join(dir, "none.db"))
 }
+
+func TestKeyRotateMaster(t *testing.T) {
+	dir := t.TempDir()
+	config, _ := sealedDatabase(t, dir)
+	keyFile := filepath.Join(dir, "master.key")
+	before := readFile(t, keyFile)
+	s := startServe(t, "serve", "--config", config)
+	fails(t, 1, "in use by another process", "key", "rotate-master", "--config", config)
+	s.stop(t, 0)
+	t.Run("from the environment", func(t *testing.T) {
+		t.Setenv("TILL_MASTER_KEY", strings.TrimSpace(before))
+		fails(t, 1, "without the variable", "key", "rotate-master", "--config", config)
+	})
+	fails(t, 1, "none.toml", "key", "rotate-master", "--config", filepath.Join(dir, "none.toml"))
+	if readFile(t, keyFile) != before {
+		t.Fatal("a refusal changed the key file")
+	}
+
+	out, errs := runs(t, 0, "key", "rotate-master", "--config", config)
+	after := readFile(t, keyFile)
+	if after == before || strings.Count(after, "\n") != 1 || strings.Contains(after, strings.TrimSpace(before)) {
+		t.Error("the key file has not the new key alone")
+	}
+	if !strings.Contains(out, keyFile+" is new") || strings.Contains(out+errs, strings.TrimSpace(after)) || strings.Contains(out+errs, strings.TrimSpace(before)) {
+		t.Errorf("%s%s", out, errs)
+	}
+	startServe(t, "serve", "--config", config).stop(t, 0)
+
+	// One that a crash ended has both keys in the file.
+	if err := os.WriteFile(keyFile, []byte(before+after), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, _ := runs(t, 0, "key", "rotate-master", "--config", config); !strings.Contains(out, "it is finished now") || readFile(t, keyFile) != after {
+		t.Errorf("%s", out)
+	}
+}

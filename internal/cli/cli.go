@@ -1,6 +1,6 @@
 // Package cli is the command line: one file per subcommand. serve, dev and demo own the server they
-// start; verify, backup, restore and migrate work on a database; every other command is a client of the
-// operator API.
+// start; verify, backup, restore, migrate and key rotate-master work on a database; every other command is
+// a client of the operator API.
 package cli
 
 import (
@@ -32,7 +32,7 @@ type commands struct {
 	Ledger     ledgerCommand     `cmd:"" help:"What was booked."`
 	Webhook    webhookCommand    `cmd:"" help:"What is told to merchants."`
 	Merchant   merchantCommand   `cmd:"" help:"Who sells."`
-	Key        keyCommand        `cmd:"" help:"API keys and operators' tokens."`
+	Key        keyCommand        `cmd:"" help:"API keys, operators' tokens and the master key."`
 	Clock      clockCommand      `cmd:"" help:"The sandbox's clock."`
 	Instrument instrumentCommand `cmd:"" help:"Addresses and references that orders are paid to."`
 	Suspense   suspenseCommand   `cmd:"" help:"Money that came and did not fit."`

@@ -2,10 +2,13 @@ package cli
 
 import (
 	"errors"
+	"fmt"
 	"io"
+	"os"
 	"strings"
 	"time"
 
+	"till/internal/app"
 	"till/internal/operator/client"
 )
 
@@ -13,6 +16,8 @@ type keyCommand struct {
 	List   keyList   `cmd:"" help:"List API keys and operators' tokens."`
 	Add    keyAdd    `cmd:"" help:"Make an API key, or an operator's token. Prints it, this once."`
 	Revoke keyRevoke `cmd:"" help:"End a key for good, within a second."`
+
+	RotateMaster keyRotateMaster `cmd:"" help:"Replace the master key that seals webhook secrets. The server must be stopped."`
 }
 
 type keyList struct {
@@ -108,4 +113,23 @@ func (c *keyRevoke) Run(t *terminal) error {
 		return err
 	}
 	return c.show(t, k, func(w io.Writer) { row(w, "key", k.ID, "is revoked") })
+}
+
+// keyRotateMaster works on the database and the key file, not on the operator API.
+type keyRotateMaster struct {
+	Config string `type:"path" placeholder:"FILE" help:"The config file of the server. Default: till.toml in this folder, or every default when there is none."`
+}
+
+func (c *keyRotateMaster) Run(t *terminal) error {
+	done, err := app.RotateMaster(t, c.Config, os.Getenv, t.err)
+	if err != nil {
+		return err
+	}
+	made := "is new"
+	if done.Resumed {
+		made = "was made by a rotation that did not finish; it is finished now"
+	}
+	fmt.Fprintf(t.out, "master key %s in %s %s. It alone seals the secrets of %d endpoints.\n", done.KeyID, done.KeyFile, made, done.Endpoints)
+	fmt.Fprintln(t.out, "Keep a copy of the file. Copies of the database from before open with the old key only.")
+	return nil
 }

@@ -117,6 +117,33 @@ func (e *Engine) ChangeEndpoint(ctx context.Context, id string, change func(*End
 	return ep, err
 }
 
+// ResealEndpoint puts in place of an endpoint's sealed secret what seal makes of it: the same secret under another
+// master key. seal may be called again and changes nothing itself. When it returns the sealed text it was given,
+// nothing is recorded. For operators.
+//
+// Errors: not_found, and what seal returns.
+func (e *Engine) ResealEndpoint(ctx context.Context, id string, seal func(Endpoint) (string, error)) error {
+	return e.update(ctx, Keys{}, func(tx Tx) error {
+		ep, err := tx.Endpoint(id)
+		if err != nil {
+			return err
+		}
+		if ep == nil {
+			return fault.New(fault.CodeNotFound, "no such endpoint")
+		}
+		sealed, err := seal(*ep)
+		if err != nil || sealed == ep.Secret {
+			return err
+		}
+		if err := e.act(tx, ep.Scope.Mode, "endpoint.reseal", ep.ID, ep.Name); err != nil {
+			return err
+		}
+		changed := *ep
+		changed.Secret = sealed
+		return tx.SaveEndpoint(changed)
+	})
+}
+
 // DeleteEndpoint removes an endpoint. What waits to be delivered to it is cancelled by the worker, and what
 // was delivered stays on record. visible says whether the operator may see the endpoint. For operators.
 //

@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"testing"
@@ -183,4 +184,33 @@ func TestDisableEndpointWhileItChanges(t *testing.T) {
 	k.must(err)
 	want(k, "URL", got.URL, "https://new.example")
 	want(k, "enabled", got.Enabled, false)
+}
+
+// A secret under another master key takes nothing else of the endpoint with it, also not what changes at the
+// same moment. // case 40
+func TestResealEndpoint(t *testing.T) {
+	k := newKit(t)
+	ep := k.endpoint(shop, "e1", true)
+	other := ep
+	other.URL = "https://new.example"
+	e := k.over(between{k.store, func() { k.must(k.engine.SaveEndpoint(context.Background(), other)) }})
+	k.must(e.ResealEndpoint(context.Background(), "e1", func(found engine.Endpoint) (string, error) { return found.Secret + " again", nil }))
+	got, err := k.engine.Endpoint(context.Background(), "e1")
+	k.must(err)
+	want(k, "secret", got.Secret, ep.Secret+" again")
+	got.Secret = ep.Secret
+	want(k, "the rest", fmt.Sprint(*got), fmt.Sprint(other))
+
+	k.unchanged("a secret that stays", func() {
+		k.must(k.engine.As("op").ResealEndpoint(context.Background(), "e1", func(found engine.Endpoint) (string, error) { return found.Secret, nil }))
+	})
+	k.unchanged("a secret that cannot be opened", func() {
+		cause := errors.New("no such key")
+		err := k.engine.ResealEndpoint(context.Background(), "e1", func(engine.Endpoint) (string, error) { return "lost", cause })
+		want(k, "error", errors.Is(err, cause), true)
+	})
+	k.unchanged("an endpoint that is not there", func() {
+		err := k.engine.ResealEndpoint(context.Background(), "none", func(engine.Endpoint) (string, error) { return "x", nil })
+		k.wantCode(err, fault.CodeNotFound)
+	})
 }

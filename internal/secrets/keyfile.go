@@ -19,7 +19,7 @@ const maxKeyFile = 64 << 10
 //
 // A missing file is an error that matches [fs.ErrNotExist]. Errors name the path and never the contents.
 func Open(path string, random io.Reader, create bool) (*Box, error) {
-	box, err := readKeyFile(path)
+	_, box, err := readKeyFile(path)
 	if !create || !errors.Is(err, fs.ErrNotExist) {
 		return box, err
 	}
@@ -27,38 +27,39 @@ func Open(path string, random io.Reader, create bool) (*Box, error) {
 	if err := createKeyFile(path, random); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, err
 	}
-	return readKeyFile(path)
+	_, box, err = readKeyFile(path)
+	return box, err
 }
 
-func readKeyFile(path string) (*Box, error) {
+func readKeyFile(path string) (string, *Box, error) {
 	file, err := os.Open(path)
 	if err != nil {
-		return nil, fmt.Errorf("secrets: master key file: %w", err)
+		return "", nil, fmt.Errorf("secrets: master key file: %w", err)
 	}
 	defer file.Close()
 	info, err := file.Stat()
 	if err != nil {
-		return nil, fmt.Errorf("secrets: master key file: %w", err)
+		return "", nil, fmt.Errorf("secrets: master key file: %w", err)
 	}
 	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("secrets: master key file %s is not a regular file", path)
+		return "", nil, fmt.Errorf("secrets: master key file %s is not a regular file", path)
 	}
 	if open := info.Mode().Perm() & 0o077; open != 0 {
-		return nil, fmt.Errorf("secrets: master key file %s has mode %04o, so others than its owner can reach it: chmod 600 it, and replace the key if anyone might have read it",
+		return "", nil, fmt.Errorf("secrets: master key file %s has mode %04o, so others than its owner can reach it: chmod 600 it, and replace the key if anyone might have read it",
 			path, info.Mode().Perm())
 	}
 	text, err := io.ReadAll(io.LimitReader(file, maxKeyFile+1))
 	if err != nil {
-		return nil, fmt.Errorf("secrets: master key file: %w", err)
+		return "", nil, fmt.Errorf("secrets: master key file: %w", err)
 	}
 	if len(text) > maxKeyFile {
-		return nil, fmt.Errorf("secrets: master key file %s is larger than %d bytes", path, maxKeyFile)
+		return "", nil, fmt.Errorf("secrets: master key file %s is larger than %d bytes", path, maxKeyFile)
 	}
 	box, err := FromText(string(text))
 	if err != nil {
-		return nil, fmt.Errorf("secrets: master key file %s: %w", path, err)
+		return "", nil, fmt.Errorf("secrets: master key file %s: %w", path, err)
 	}
-	return box, nil
+	return string(text), box, nil
 }
 
 func createKeyFile(path string, random io.Reader) error {

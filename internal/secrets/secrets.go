@@ -45,8 +45,7 @@ func FromKey(key []byte) (*Box, error) {
 func FromText(text string) (*Box, error) {
 	var keys [][]byte
 	for number, line := range strings.Split(text, "\n") {
-		line = strings.TrimSpace(line)
-		if line == "" || strings.HasPrefix(line, "#") {
+		if line = keyLine(line); line == "" {
 			continue
 		}
 		key, err := parseKey(line)
@@ -128,6 +127,15 @@ func fromKeys(keys [][]byte) (*Box, error) {
 		box.keys[box.newest] = aead
 	}
 	return box, nil
+}
+
+// keyLine is the key in a line of a key file; empty when it has none.
+func keyLine(line string) string {
+	line = strings.TrimSpace(line)
+	if strings.HasPrefix(line, "#") {
+		return ""
+	}
+	return line
 }
 
 func parseKey(text string) ([]byte, error) {

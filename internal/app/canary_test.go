@@ -1,0 +1,146 @@
+package app
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"io"
+	"io/fs"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"till/internal/engine"
+	"till/internal/operator/client"
+	"till/internal/secrets"
+	"till/internal/simchain"
+	"till/internal/webhook"
+)
+
+// case 92: after a server was used, by those who may and by one who mistypes, what opens or signs something is
+// in none of its files but the two that are made for it: not in the database, its log, its copy or the program's log.
+func TestSecretsStayOffTheDisk(t *testing.T) {
+	chain, err := simchain.Start(simchain.Config{BlockTime: 50 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { chain.Close() })
+	told := make(chan error, 100)
+	var endpoint client.Endpoint
+	made := make(chan struct{})
+	receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		<-made
+		body, err := io.ReadAll(r.Body)
+		if err == nil {
+			err = webhook.VerifyStandard([]secrets.Text{secrets.Text(endpoint.Secret)}, r.Header, body, time.Now())
+		}
+		told <- err
+	}))
+	t.Cleanup(receiver.Close)
+
+	dir := t.TempDir()
+	logFile, err := os.Create(filepath.Join(dir, "till.log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { logFile.Close() })
+	text := networksOff + ownNetwork(chain, chain.ChainID()) + "[webhooks]\nallow_private = true\nallow_http = true\n[log]\nlevel = \"debug\"\n"
+	a := startIn(t, dir, text, logFile)
+	keys, err := a.FirstStart(t.Context(), filepath.Join(dir, FirstKeysFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool := engine.Pool{Merchant: "default", Mode: engine.Sandbox, Family: engine.EVM}
+	if _, err := a.Engine.ImportInstruments(t.Context(), pool, []engine.Imported{{Value: goodContract}}); err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, a, "sim", []reason{})
+
+	api := client.New(a.URL()+client.Path, keys.OperatorToken.Reveal(), http.DefaultClient)
+	endpoint, err = api.AddEndpoint(t.Context(), client.NewEndpoint{Merchant: "default", Mode: "sandbox", Dialect: "payin", Name: "canary", URL: receiver.URL + "/canary"})
+	close(made)
+	if err != nil {
+		t.Fatal(err)
+	}
+	added, err := api.AddKey(t.Context(), client.NewKey{Merchant: "default", Mode: "live", Dialect: "payin", Name: "another"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	code, answer := post(t, a, keys.APIKeys["payin"].Test, `{"orderReference":"canary","amount":"1.00","currency":"USDT","chainId":"sim"}`)
+	var order struct{ OrderID string }
+	if err := json.Unmarshal([]byte(answer), &order); err != nil || code != http.StatusCreated || order.OrderID == "" {
+		t.Fatalf("%d %s %v", code, answer, err)
+	}
+	if _, err := api.Cancel(t.Context(), order.OrderID, "operator"); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case err := <-told:
+		if err != nil {
+			t.Errorf("what was told is not signed with the secret: %v", err)
+		}
+	case <-time.After(deadline):
+		t.Fatal("nothing was told, so the secret was not used")
+	}
+	live := keys.APIKeys["payin"].Live
+	for path, want := range map[string]int{"/payin/api/v1/orders": http.StatusOK, "/payin/api/v1/orders?api_key=" + live.Reveal(): -1, client.Path + "/orders": -1} {
+		if got := status(t, a, path, live); want > 0 && got != want || got >= 500 {
+			t.Errorf("%s: %d", path[:20], got)
+		}
+	}
+	if got := status(t, a, "/payin/api/v1/orders", live+"x"); got != http.StatusUnauthorized {
+		t.Errorf("a mistyped key gives %d", got)
+	}
+	books := Books{Config: filepath.Join(dir, "till.toml"), Env: noEnv, Log: io.Discard}
+	if _, err := Backup(t.Context(), books, filepath.Join(dir, "copy.db")); err != nil {
+		t.Fatal(err)
+	}
+
+	master, err := os.ReadFile(filepath.Join(dir, "master.key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept := append(all(keys), endpoint.Secret, added.Key, strings.TrimSpace(string(master)))
+	for _, key := range kept {
+		if _, secret, found := strings.Cut(key, "whsec_"); found {
+			key = secret
+		}
+		if raw, err := base64.StdEncoding.DecodeString(key); err == nil && len(raw) == 32 {
+			kept = append(kept, string(raw))
+		}
+	}
+	if len(kept) != len(all(keys))+3+2 {
+		t.Fatalf("%d secrets", len(kept))
+	}
+	offDisk(t, dir, kept) // with the server's write-ahead log
+	stop(t, a)
+	offDisk(t, dir, kept)
+}
+
+// offDisk reads every file of a folder but those that hold keys on purpose.
+func offDisk(t *testing.T, dir string, kept []string) {
+	t.Helper()
+	used := map[string]bool{} // files that show what the server was used for
+	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || entry.Name() == FirstKeysFile || entry.Name() == "master.key" {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		for i, secret := range kept {
+			if long := secret[len(secret)/3:]; bytes.Contains(text, []byte(long)) {
+				t.Errorf("%s holds the secret %d", entry.Name(), i)
+			}
+		}
+		if bytes.Contains(text, []byte("canary")) || bytes.Contains(text, []byte("/payin/api/v1/orders")) {
+			used[strings.TrimSuffix(entry.Name(), "-wal")] = true
+		}
+		return err
+	})
+	if err != nil || !used["till.db"] || !used["copy.db"] || !used["till.log"] {
+		t.Errorf("read %v, %v", used, err)
+	}
+}
