@@ -21,12 +21,12 @@ const Rest = 30 * time.Minute
 type Engine struct {
 	store    Store
 	networks map[string]Network
-	wake     func() // called after a commit that wrote events; must not block
+	wake     func() // called after each commit of a use case; must not block
 	who      string // the operator this engine is for; empty: the program itself
 }
 
 // New makes an engine over a store and the networks it collects on. wake is called after each commit
-// that wrote events, so that the webhook worker need not wait for its next look; it may be nil.
+// of a use case, so that the workers need not wait for their next look; it may be nil.
 func New(store Store, networks []Network, wake func()) *Engine {
 	e := &Engine{store: store, networks: map[string]Network{}, wake: wake}
 	for _, n := range networks {
@@ -38,7 +38,7 @@ func New(store Store, networks []Network, wake func()) *Engine {
 	return e
 }
 
-// update runs fn in a transaction and wakes the workers when events were written.
+// update runs fn in a transaction and wakes the workers, who look for what it left them.
 func (e *Engine) update(ctx context.Context, want Keys, fn func(Tx) error) error {
 	if err := e.store.Update(ctx, want, fn); err != nil {
 		return err

@@ -66,7 +66,8 @@ func (e *Engine) observe(tx Tx, n Network, s rail.Observation) error {
 		return err
 	}
 	in := Instrument{Family: n.Family, Value: s.Instrument}
-	if owner == "" {
+	isNew := owner == ""
+	if isNew {
 		stray, err := tx.Stray(key)
 		if err != nil {
 			return err
@@ -85,19 +86,15 @@ func (e *Engine) observe(tx Tx, n Network, s rail.Observation) error {
 			return e.newStray(tx, n, in, s)
 		}
 		owner = hold.OrderID
-		o, err := tx.Order(owner)
-		if err != nil {
-			return err
-		}
-		// An address is the same on test networks; and nobody pays an order in hundreds of parts, but anybody
-		// can send dust to its address.
-		if o.Scope.Mode != n.Mode || len(o.Payments) >= maxPayments {
-			return e.newStray(tx, n, in, s)
-		}
 	}
 	o, err := tx.Order(owner)
 	if err != nil {
 		return err
+	}
+	// An address is the same on test networks; and nobody pays an order in hundreds of parts, but anybody
+	// can send dust to its address.
+	if isNew && (o.Scope.Mode != n.Mode || len(o.Payments) >= maxPayments) {
+		return e.newStray(tx, n, in, s)
 	}
 	clock, err := tx.Clock(o.Scope.Mode)
 	if err != nil {

@@ -194,7 +194,7 @@ CREATE INDEX instruments_new ON instruments (merchant, mode, family, number) WHE
 CREATE INDEX instruments_rested ON instruments (merchant, mode, family, rest_until) WHERE claim = '' AND archived = 0 AND rest_since > 0;
 CREATE INDEX instruments_claimed ON instruments (number) WHERE claim <> '';
 
--- Who owned an instrument from when to when (the mode's clock); to_at is 0 while it is held.
+-- Who owned an instrument from when to when (the rail's clock); to_at is 0 while it is held.
 CREATE TABLE holds (
 	family TEXT NOT NULL,
 	value TEXT NOT NULL,
