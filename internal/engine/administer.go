@@ -33,17 +33,26 @@ func (e *Engine) AddMerchant(ctx context.Context, m Merchant) (Merchant, error) 
 //
 // Error: not_found (Param: merchant) when there is no such merchant.
 func (e *Engine) AddKey(ctx context.Context, k Key) (Key, error) {
-	err := e.update(ctx, Keys{}, func(tx Tx) error {
-		if err := known(tx, k.Scope.Merchant); err != nil {
-			return err
-		}
-		k.ID, k.Active, k.CreatedAt = "key_"+tx.NewID(), true, tx.Now()
-		if err := e.act(tx, k.Scope.Mode, "key.add", k.ID, keyDetail(k)); err != nil {
-			return err
-		}
-		return tx.SaveKey(k)
-	})
+	k, _, err := e.AddKeyOnce(ctx, k, Repeatable[Key]{})
 	return k, err
+}
+
+// AddKeyOnce is AddKey that may be repeated. A repeat has the first answer and no key; the hash of the one it asked
+// to record is dropped.
+//
+// Errors: those of AddKey; idempotency_conflict.
+func (e *Engine) AddKeyOnce(ctx context.Context, k Key, r Repeatable[Key]) (Key, *Answer, error) {
+	return once(ctx, e, Keys{}, r, func(tx Tx) (Key, error) {
+		if err := known(tx, k.Scope.Merchant); err != nil {
+			return Key{}, err
+		}
+		made := k
+		made.ID, made.Active, made.CreatedAt = "key_"+tx.NewID(), true, tx.Now()
+		if err := e.act(tx, made.Scope.Mode, "key.add", made.ID, keyDetail(made)); err != nil {
+			return Key{}, err
+		}
+		return made, tx.SaveKey(made)
+	})
 }
 
 // RevokeKey ends a key for good; a process that has just checked it may believe it for a moment longer. To revoke it again changes nothing. visible says whether the
@@ -78,17 +87,25 @@ func (e *Engine) RevokeKey(ctx context.Context, id string, visible func(Key) boo
 //
 // Error: not_found (Param: merchant) when there is no such merchant.
 func (e *Engine) AddEndpoint(ctx context.Context, ep Endpoint) (Endpoint, error) {
-	err := e.update(ctx, Keys{}, func(tx Tx) error {
-		if err := known(tx, ep.Scope.Merchant); err != nil {
-			return err
-		}
-		ep.CreatedAt = tx.Now()
-		if err := e.act(tx, ep.Scope.Mode, "endpoint.add", ep.ID, ep.Name); err != nil {
-			return err
-		}
-		return tx.SaveEndpoint(ep)
-	})
+	ep, _, err := e.AddEndpointOnce(ctx, ep, Repeatable[Endpoint]{})
 	return ep, err
+}
+
+// AddEndpointOnce is AddEndpoint that may be repeated. A repeat has the first answer and makes no endpoint.
+//
+// Errors: those of AddEndpoint; idempotency_conflict.
+func (e *Engine) AddEndpointOnce(ctx context.Context, ep Endpoint, r Repeatable[Endpoint]) (Endpoint, *Answer, error) {
+	return once(ctx, e, Keys{}, r, func(tx Tx) (Endpoint, error) {
+		if err := known(tx, ep.Scope.Merchant); err != nil {
+			return Endpoint{}, err
+		}
+		made := ep
+		made.CreatedAt = tx.Now()
+		if err := e.act(tx, made.Scope.Mode, "endpoint.add", made.ID, made.Name); err != nil {
+			return Endpoint{}, err
+		}
+		return made, tx.SaveEndpoint(made)
+	})
 }
 
 // ChangeEndpoint changes what change changes of an endpoint; its id, scope and secret stay. For operators.

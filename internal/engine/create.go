@@ -12,9 +12,6 @@ import (
 	"till/internal/order"
 )
 
-// Idempotency is how long a remembered answer is given again.
-const Idempotency = 24 * time.Hour
-
 // stale is how far behind a rail may be for an instrument that other orders held before to be handed out.
 // What the rail has not told yet may be late money of the former owner, and the new hold begins at the
 // rail's horizon. Nobody can have paid to an instrument that was never handed out.
@@ -56,12 +53,6 @@ type Plan struct {
 	Settings map[string]json.RawMessage // of the merchant in this mode
 }
 
-// Once names a request that must have one effect.
-type Once struct {
-	Key  AnswerKey
-	Hash string // of what was asked
-}
-
 // Created is the new order, or the remembered answer to the same request.
 type Created struct {
 	Order  *Order
@@ -77,35 +68,12 @@ type Created struct {
 // the destination's rail serves another mode or nobody), missing_field (a delivery that leaves the house
 // without a destination), invalid_network (of another mode), no_address, and what Terms returns.
 func (e *Engine) Create(ctx context.Context, n NewOrder) (Created, error) {
-	var made Created
 	want := Keys{
 		Unique:   []UniqueKey{{Scope: n.Scope, Key: n.UniqueKey}},
 		Settings: []SettingScope{{Merchant: n.Scope.Merchant, Mode: n.Scope.Mode}},
 	}
-	if n.Once != nil {
-		want.Answers = []AnswerKey{n.Once.Key}
-	}
-	err := e.update(ctx, want, func(tx Tx) error {
-		made = Created{}
-		if n.Once != nil {
-			replay, err := once(tx, *n.Once)
-			if err != nil || replay != nil {
-				made.Replay = replay
-				return err
-			}
-		}
-		o, err := e.create(tx, n)
-		if err != nil {
-			return err
-		}
-		made.Order = o
-		if n.Once == nil {
-			return nil
-		}
-		status, body := n.Answer(o)
-		return tx.Remember(Answer{Scope: n.Once.Key.Scope, Key: n.Once.Key.Key, Hash: n.Once.Hash, OrderID: o.ID, Status: status, Body: body, At: tx.Now()})
-	})
-	return made, err
+	o, replay, err := once(ctx, e, want, Repeatable[*Order]{Once: n.Once, Answer: n.Answer}, func(tx Tx) (*Order, error) { return e.create(tx, n) })
+	return Created{Order: o, Replay: replay}, err
 }
 
 // create makes the order inside a transaction.
@@ -199,21 +167,6 @@ func (e *Engine) collectOn(tx Tx, o *Order, n NewOrder) error {
 		o.Instrument, err = tx.MakeInstrument(pool, n.Network.Prefix+strings.ToUpper(tx.NewID()), o.ID)
 	}
 	return err
-}
-
-// once finds the remembered answer to a request, if it is still given again.
-func once(tx Tx, o Once) (*Answer, error) {
-	a, err := tx.Answer(o.Key)
-	if err != nil || a == nil {
-		return nil, err
-	}
-	if tx.Now().Sub(a.At) >= Idempotency {
-		return nil, tx.Forget(o.Key)
-	}
-	if a.Hash != o.Hash {
-		return nil, fault.New(fault.CodeIdempotencyConflict, "this idempotency key was used for another request")
-	}
-	return a, nil
 }
 
 // Duplicate is the refusal of a reference that another order has.

@@ -155,3 +155,52 @@ func TestOnceRefusedFirst(t *testing.T) {
 		k.Error("a request that was refused gives an answer")
 	}
 }
+
+// What is not an order may be repeated too: one key, one endpoint, and the first answer. // case 34
+func TestOnceOfKeysAndEndpoints(t *testing.T) {
+	k := newKit(t)
+	ctx := context.Background()
+	k.must(k.engine.SaveMerchant(ctx, engine.Merchant{ID: shop.Merchant, Name: "Shop"}))
+	at := func(hash string) *engine.Once {
+		return &engine.Once{Key: engine.AnswerKey{Scope: "shop keys", Key: "key"}, Hash: hash}
+	}
+	keys := engine.Repeatable[engine.Key]{Once: at("hash"), Answer: func(key engine.Key) (int, []byte) { return 201, []byte("made " + key.ID) }}
+	first, replay, err := k.engine.AddKeyOnce(ctx, engine.Key{Hash: "one", Scope: shop}, keys)
+	k.must(err)
+	if replay != nil || first.ID == "" || !first.Active {
+		t.Fatalf("the first: %+v %+v", first, replay)
+	}
+	again, replay, err := k.engine.AddKeyOnce(ctx, engine.Key{Hash: "two", Scope: shop}, keys)
+	k.must(err)
+	if again.ID != "" || replay == nil || string(replay.Body) != "made "+first.ID || replay.Status != 201 {
+		t.Errorf("the repeat: %+v %+v", again, replay)
+	}
+	keys.Once = at("another")
+	_, _, err = k.engine.AddKeyOnce(ctx, engine.Key{Hash: "three", Scope: shop}, keys)
+	k.wantCode(err, fault.CodeIdempotencyConflict)
+	list, err := k.engine.SearchKeys(ctx, engine.KeySearch{Merchant: shop.Merchant, Limit: 10})
+	k.must(err)
+	want(k, "keys", len(list), 1)
+
+	// A refused request is not remembered. // case 38
+	endpoints := engine.Repeatable[engine.Endpoint]{
+		Once:   &engine.Once{Key: engine.AnswerKey{Scope: "shop endpoints", Key: "key"}, Hash: "hash"},
+		Answer: func(ep engine.Endpoint) (int, []byte) { return 201, []byte("made " + ep.ID) },
+	}
+	stranger := engine.Endpoint{ID: "ep_1", Scope: engine.Scope{Merchant: "nobody", Mode: engine.Sandbox}}
+	_, replay, err = k.engine.AddEndpointOnce(ctx, stranger, endpoints)
+	k.wantCode(err, fault.CodeNotFound)
+	if replay != nil {
+		t.Errorf("a refusal was remembered: %+v", replay)
+	}
+	for _, id := range []string{"ep_2", "ep_3"} {
+		made, replay, err := k.engine.AddEndpointOnce(ctx, engine.Endpoint{ID: id, Scope: shop}, endpoints)
+		k.must(err)
+		if id == "ep_2" && (replay != nil || made.ID != "ep_2") || id == "ep_3" && (replay == nil || string(replay.Body) != "made ep_2") {
+			t.Errorf("%s: %+v %+v", id, made, replay)
+		}
+	}
+	there, err := k.engine.Endpoints(ctx, shop)
+	k.must(err)
+	want(k, "endpoints", len(there), 1)
+}

@@ -50,7 +50,7 @@ func (e *Engine) remedy(ctx context.Context, what string, r Remedy, ask func(*Or
 			return err
 		}
 		got = o
-		before, err := once(tx, Once{Key: key, Hash: hash})
+		before, err := remembered(tx, Once{Key: key, Hash: hash})
 		if err != nil || before != nil {
 			return err
 		}

@@ -1,8 +1,6 @@
 package payin
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -25,18 +23,17 @@ import (
 
 // Limits of what is read.
 const (
-	maxOrderBody   = 64 << 10
-	maxImportBody  = 1 << 20
-	maxConfigBody  = 16 << 10
-	maxReference   = 255      // code points: the seed
-	maxPairs       = 10       // of metadata: the seed
-	maxMetadata    = 16 << 10 // bytes of metadata
-	maxName        = 64       // code points of a currency or chain; longer ones cannot exist
-	maxAmount      = 200      // characters: 78 digits, a dot, and room for leading zeros
-	maxIdempotency = 255
-	maxAddresses   = 1000 // of one import: PayIn's own limit
-	maxIndex       = 1<<31 - 1
-	maxMinutes     = 1440 // of a window, a grace period and both together, whatever the configuration
+	maxOrderBody  = 64 << 10
+	maxImportBody = 1 << 20
+	maxConfigBody = 16 << 10
+	maxReference  = 255      // code points: the seed
+	maxPairs      = 10       // of metadata: the seed
+	maxMetadata   = 16 << 10 // bytes of metadata
+	maxName       = 64       // code points of a currency or chain; longer ones cannot exist
+	maxAmount     = 200      // characters: 78 digits, a dot, and room for leading zeros
+	maxAddresses  = 1000     // of one import: PayIn's own limit
+	maxIndex      = 1<<31 - 1
+	maxMinutes    = 1440 // of a window, a grace period and both together, whatever the configuration
 )
 
 // confirmTime is how long after its deadline an order waits for the confirmation of money that was sent in
@@ -70,7 +67,7 @@ func (d *Dialect) decodeOrder(r *http.Request, s engine.Scope) (engine.NewOrder,
 	if err != nil {
 		return engine.NewOrder{}, refuseAmount(err, asset)
 	}
-	once, err := decodeOnce(r, s, body.Raw())
+	again, err := repeatable(r, s, body, func(o *engine.Order) any { return d.encodeOrder(o) })
 	if err != nil {
 		return engine.NewOrder{}, err
 	}
@@ -82,8 +79,8 @@ func (d *Dialect) decodeOrder(r *http.Request, s engine.Scope) (engine.NewOrder,
 		UniqueKey: asked.reference,
 		Network:   network,
 		Terms:     func(p engine.Plan) (order.Terms, json.RawMessage, error) { return terms(s.Merchant, due, asked, p) },
-		Once:      once,
-		Answer:    func(o *engine.Order) (int, []byte) { return http.StatusCreated, encode(d.encodeOrder(o)) },
+		Once:      again.Once,
+		Answer:    again.Answer,
 	}, nil
 }
 
@@ -298,23 +295,6 @@ func wholeNumber(v web.Value, low, high int64) (int64, error) {
 		return 0, fault.New(fault.CodeInvalidValue, fmt.Sprintf("The number must be whole, from %d to %d.", low, high)).On(v.Path())
 	}
 	return n, nil
-}
-
-// decodeOnce reads the Idempotency-Key. A key belongs to one merchant, mode and route.
-func decodeOnce(r *http.Request, s engine.Scope, body []byte) (*engine.Once, error) {
-	keys := r.Header.Values("Idempotency-Key")
-	if len(keys) == 0 {
-		return nil, nil
-	}
-	visible := func(c byte) bool { return c > ' ' && c < 0x7f }
-	if len(keys) > 1 || len(keys[0]) < 1 || len(keys[0]) > maxIdempotency || !every(keys[0], visible) {
-		return nil, fault.New(fault.CodeInvalidValue, "The Idempotency-Key must be 1 to 255 visible ASCII characters").On("Idempotency-Key")
-	}
-	sum := sha256.Sum256(body)
-	return &engine.Once{
-		Key:  engine.AnswerKey{Scope: strings.Join([]string{s.Dialect, s.Merchant, string(s.Mode), "POST /orders"}, " "), Key: keys[0]},
-		Hash: hex.EncodeToString(sum[:]),
-	}, nil
 }
 
 func minutes(n int64) time.Duration { return time.Duration(n) * time.Minute }

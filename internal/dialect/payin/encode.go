@@ -98,7 +98,7 @@ func closingPayment(o *engine.Order) (order.Payment, bool) {
 
 func (d *Dialect) encodeCreated(made engine.Created) answer {
 	if made.Replay != nil {
-		return answer{made.Replay.Status, json.RawMessage(made.Replay.Body)}
+		return replayed(made.Replay)
 	}
 	return answer{http.StatusCreated, d.encodeOrder(made.Order)}
 }
