@@ -20,7 +20,8 @@ type Dialect interface {
 	Handler() http.Handler
 	// Tell renders an event for the API's endpoints: the id the receiver sees, the API's name of the event
 	// and the body, which is stored and sent byte for byte at every attempt. ok is false when the API has no
-	// such event. The same event always gives the same id.
+	// such event. The same event always gives the same id. o is nil for an event of a scope, which belongs to
+	// no order.
 	Tell(ev engine.Event, o *engine.Order) (id, kind string, body []byte, ok bool)
 	// Sign makes the headers of one attempt to deliver a message. keys are the endpoint's secrets, the
 	// newest first: more than one while a rotation lasts.

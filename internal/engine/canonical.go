@@ -2,6 +2,8 @@ package engine
 
 import (
 	"encoding/binary"
+	"maps"
+	"slices"
 	"strconv"
 	"time"
 
@@ -58,6 +60,8 @@ func (e Event) Canonical() []byte {
 	c.number("confirmations", e.Facts.Confirmations)
 	c.text("ref", e.Facts.Ref)
 	c.time("clock", e.Facts.At)
+	c.text("endpoint", e.Facts.Endpoint)
+	c.text("details", string(details(e.Facts.Details)))
 	return c
 }
 
@@ -71,6 +75,15 @@ func evidence(e order.Evidence) canonical {
 	c.text("to", e.To)
 	c.text("name", e.Name)
 	c.text("document", e.Document)
+	return c
+}
+
+// details are sorted by name; empty values are there too.
+func details(list map[string]string) canonical {
+	var c canonical
+	for _, name := range slices.Sorted(maps.Keys(list)) {
+		c.field(name, list[name])
+	}
 	return c
 }
 
@@ -91,9 +104,13 @@ func (a Action) Canonical() []byte {
 type canonical []byte
 
 func (c *canonical) text(name, value string) {
-	if value == "" {
-		return
+	if value != "" {
+		c.field(name, value)
 	}
+}
+
+// field is a text that may be empty.
+func (c *canonical) field(name, value string) {
 	*c = binary.BigEndian.AppendUint32(*c, uint32(len(name)))
 	*c = append(*c, name...)
 	*c = binary.BigEndian.AppendUint32(*c, uint32(len(value)))

@@ -20,6 +20,7 @@ var (
 	}}
 	sealedEvent = Event{ID: "v1", OrderID: "o1", Scope: Scope{"m", Sandbox, "one"}, Seq: 3, Type: "payment.seen", State: order.Seen, Row: "P2", At: sealedAt,
 		Facts: Facts{Received: money.Zero(sealedCoin), Payment: order.PaymentKey{Rail: "r", External: "x"}, Evidence: order.Evidence{Tx: "t", Block: 7}}}
+	sealedNotice = Event{ID: "v2", Scope: Scope{"m", Sandbox, "one"}, Type: "test", At: sealedAt, Facts: Facts{At: sealedAt, Details: map[string]string{"b": "2", "a": "1"}, Endpoint: "e"}}
 	sealedAction = Action{ID: "a1", Mode: Live, At: sealedAt, Who: "op", What: "cancel", Ref: "o1"}
 )
 
@@ -31,6 +32,7 @@ func TestCanonicalBytesStay(t *testing.T) {
 	}{
 		{sealedEntry.Canonical(), "bfde695d0113db2c0ff8b09e02481f13bbeacfada762c83a0e7f569002a0722d"},
 		{sealedEvent.Canonical(), "9cf5477c90caa79af43b6699c7528822a34a52034bc6352275ed2fce5245e093"},
+		{sealedNotice.Canonical(), "6b6c73bb83a665c89e5730ab2bed5b814d2fd0bc2d2b324e1b5d8b74b96c2ee9"},
 		{sealedAction.Canonical(), "5bf157f2b63d519d43fd4665e4f60f86717dd3665bbe0d83e8e9f267178fb0c9"},
 	} {
 		digest := Digest([]byte("salt"), SealEntry, "ref", test.content)
@@ -44,6 +46,7 @@ func TestCanonicalBytesStay(t *testing.T) {
 func TestEveryFieldIsSealed(t *testing.T) {
 	everyField(t, reflect.ValueOf(&sealedEntry).Elem(), "entry", func() string { return string(sealedEntry.Canonical()) })
 	everyField(t, reflect.ValueOf(&sealedEvent).Elem(), "event", func() string { return string(sealedEvent.Canonical()) })
+	everyField(t, reflect.ValueOf(&sealedNotice).Elem(), "notice", func() string { return string(sealedNotice.Canonical()) })
 	everyField(t, reflect.ValueOf(&sealedAction).Elem(), "action", func() string { return string(sealedAction.Canonical()) })
 }
 
@@ -70,6 +73,8 @@ func everyField(t *testing.T, v reflect.Value, name string, content func() strin
 			v.Set(v.Slice(0, v.Len()-1))
 		case reflect.String:
 			v.SetString(v.String() + "!")
+		case reflect.Map:
+			v.Set(reflect.ValueOf(map[string]string{"b": "2", "c": "1"}))
 		case reflect.Int64:
 			v.SetInt(v.Int() + 1)
 		case reflect.Uint64:

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -67,8 +68,8 @@ func (e *Engine) Endpoints(ctx context.Context, s Scope) ([]Endpoint, error) {
 // Untold is an event that has no messages yet, with what is needed to render them.
 type Untold struct {
 	Event     Event
-	Order     *Order
-	Endpoints []Endpoint // the scope's, enabled only
+	Order     *Order     // nil for an event of the scope, and where there are no endpoints
+	Endpoints []Endpoint // the scope's, enabled only; of an event for one endpoint that one
 }
 
 // Untold returns the oldest events that have no messages yet.
@@ -89,7 +90,10 @@ func (e *Engine) Untold(ctx context.Context, limit int) ([]Untold, error) {
 				endpoints[ev.Scope] = enabled(all)
 			}
 			u := Untold{Event: ev, Endpoints: endpoints[ev.Scope]}
-			if len(u.Endpoints) > 0 {
+			if only := ev.Facts.Endpoint; only != "" {
+				u.Endpoints = slices.DeleteFunc(slices.Clone(u.Endpoints), func(ep Endpoint) bool { return ep.ID != only })
+			}
+			if len(u.Endpoints) > 0 && ev.OrderID != "" {
 				if u.Order, err = rd.Order(ev.OrderID); err != nil {
 					return err
 				}

@@ -121,12 +121,14 @@ type Hold struct {
 	To         time.Time // zero: still held
 }
 
-// Event is one thing that happened to an order, neutral of any API. Written in the transaction of its change.
+// Event is one thing that happened, neutral of any API. Written in the transaction of its change. It is of an order
+// or of a scope alone (an address was bound, a pool runs low): then it has no order, number, state or row, and
+// what there is to say stands in its facts.
 type Event struct {
 	ID      string
-	OrderID string
+	OrderID string // empty: an event of the scope
 	Scope   Scope
-	Seq     int64 // counts the order's events from 1
+	Seq     int64 // counts the order's events from 1; 0 without an order
 	Type    string
 	State   order.State   // at this event, not now
 	Overlay order.Overlay // at this event
@@ -144,6 +146,10 @@ type Facts struct {
 	Confirmations uint64           `json:"confirmations,omitempty"`
 	Ref           string           `json:"ref,omitempty"`
 	At            time.Time        `json:"at,omitzero"` // on the mode's clock
+
+	// Of events without an order.
+	Details  map[string]string `json:"details,omitempty"`  // what happened, for the API that tells it
+	Endpoint string            `json:"endpoint,omitempty"` // the only endpoint that is told, whatever it wants; empty: all that want it
 }
 
 // Entry is the postings of one change.
@@ -193,7 +199,7 @@ const (
 type Message struct {
 	ID         string // internal
 	EventID    string // the internal event
-	OrderID    string
+	OrderID    string // empty: of an event of the scope
 	EndpointID string
 	Scope      Scope
 	WireID     string // the id the receiver sees, the same at every attempt

@@ -25,7 +25,7 @@ func (a *api) ledger() {
 	}, a.listEntries)
 	serve(a, huma.Operation{
 		OperationID: "listEvents", Method: http.MethodGet, Path: "/events", Security: needs("orders:read"),
-		Summary: "What happened to orders", Description: "The newest first.",
+		Summary: "What happened, to orders and beside them", Description: "The newest first.",
 	}, a.listEvents)
 }
 

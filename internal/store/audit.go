@@ -28,10 +28,11 @@ const (
 	auditEntries  = `SELECT e.id, e.order_id, e.merchant, e.mode, e.at, e.sealed, x.mode, x.n, x.salt, x.digest, p.n, p.from_account, p.to_account, p.amount, p.row_name
 		FROM entries e LEFT JOIN seals x ON x.kind = 'entry' AND x.ref = e.id LEFT JOIN postings p ON p.entry_id = e.id `
 	auditEvents = `SELECT e.id, e.order_id, s.merchant, s.mode, s.dialect, e.seq, e.type, e.state, e.overlay, e.row_name, e.at, e.facts, e.sealed,
-		x.mode, x.n, x.salt, x.digest FROM events e LEFT JOIN scopes s ON s.id = e.scope_id LEFT JOIN seals x ON x.kind = 'event' AND x.ref = e.id
-		WHERE {any} ORDER BY e.order_id, e.seq`
-	auditTransfers = `SELECT id, order_id, rail, purpose, state FROM transfers WHERE {any}`
-	auditHeld      = `SELECT family, value, order_id FROM holds WHERE to_at = 0 AND {any}`
+		x.mode, x.n, x.salt, x.digest FROM events e LEFT JOIN scopes s ON s.id = e.scope_id LEFT JOIN seals x ON x.kind = 'event' AND x.ref = e.id `
+	auditEventsOfOrder = auditEvents + `WHERE e.order_id <> '' AND {any} ORDER BY e.order_id, e.seq`
+	auditNotices       = auditEvents + `WHERE e.order_id = '' AND e.id > $1 ORDER BY e.id LIMIT $2`
+	auditTransfers     = `SELECT id, order_id, rail, purpose, state FROM transfers WHERE {any}`
+	auditHeld          = `SELECT family, value, order_id FROM holds WHERE to_at = 0 AND {any}`
 
 	auditPaymentsOfOrder = auditPayments + `WHERE order_id <> '' AND {any} ORDER BY order_id, position`
 	auditStrays          = auditPayments + `WHERE order_id = '' AND (rail, external) > ($1, $2) ORDER BY rail, external LIMIT $3`
@@ -59,7 +60,7 @@ var auditFindings = []struct {
 	{verify.Missing, `SELECT 'entry ' || e.id, 'its order ' || e.order_id || ' is gone' FROM entries e
 		WHERE e.order_id <> '' AND NOT EXISTS (SELECT 1 FROM orders o WHERE o.id = e.order_id)`},
 	{verify.Missing, `SELECT 'event ' || e.id, 'its order ' || e.order_id || ' is gone' FROM events e
-		WHERE NOT EXISTS (SELECT 1 FROM orders o WHERE o.id = e.order_id)`},
+		WHERE e.order_id <> '' AND NOT EXISTS (SELECT 1 FROM orders o WHERE o.id = e.order_id)`},
 	{verify.Missing, `SELECT 'event ' || e.id, 'its scope is gone' FROM events e WHERE NOT EXISTS (SELECT 1 FROM scopes s WHERE s.id = e.scope_id)`},
 	{verify.Missing, `SELECT 'payment ' || p.external || ' on ' || p.rail, 'its order ' || p.order_id || ' is gone' FROM payments p
 		WHERE p.order_id <> '' AND NOT EXISTS (SELECT 1 FROM orders o WHERE o.id = p.order_id)`},
@@ -235,7 +236,7 @@ func (a *audit) belongings(ids []string, at map[string]*verify.Order) error {
 			o.Entries = append(o.Entries, *e)
 		}
 	}
-	err = matchAny(a.r, auditEvents, []string{"e.order_id"}, single(ids), func(rows *sql.Rows) error {
+	err = matchAny(a.r, auditEventsOfOrder, []string{"e.order_id"}, single(ids), func(rows *sql.Rows) error {
 		e, err := scanAuditEvent(rows)
 		if o := at[e.OrderID]; o != nil {
 			o.Events = append(o.Events, e)
@@ -402,6 +403,16 @@ func scanAuditEvent(rows *sql.Rows) (verify.Event, error) {
 		e.Unreadable = err.Error()
 	}
 	return e, nil
+}
+
+func (a *audit) Notices(after string, limit int) ([]verify.Event, error) {
+	var found []verify.Event
+	err := scan(a.r, auditNotices, []any{after, limit}, func(rows *sql.Rows) error {
+		e, err := scanAuditEvent(rows)
+		found = append(found, e)
+		return err
+	})
+	return found, err
 }
 
 func (a *audit) Loose(after string, limit int) ([]verify.Entry, error) {

@@ -28,11 +28,11 @@ const (
 	searchEntries = `SELECT e.id, e.order_id, e.merchant, e.mode, e.at, o.public_id FROM entries e LEFT JOIN orders o ON o.id = e.order_id{where}
 		ORDER BY e.id DESC LIMIT {limit}`
 	selectPostings = `SELECT entry_id, from_account, to_account, amount, row_name FROM postings WHERE {any} ORDER BY entry_id, n`
-	searchEvents   = `SELECT e.id, e.order_id, s.merchant, s.mode, s.dialect, e.seq, e.type, e.state, e.overlay, e.row_name, e.at, e.facts, o.public_id
-		FROM events e JOIN scopes s ON s.id = e.scope_id JOIN orders o ON o.id = e.order_id{where} ORDER BY e.id DESC LIMIT {limit}`
+	searchEvents   = `SELECT e.id, e.order_id, s.merchant, s.mode, s.dialect, e.seq, e.type, e.state, e.overlay, e.row_name, e.at, e.facts, COALESCE(o.public_id, '')
+		FROM events e JOIN scopes s ON s.id = e.scope_id LEFT JOIN orders o ON o.id = e.order_id{where} ORDER BY e.id DESC LIMIT {limit}`
 	searchMessages = `SELECT m.id, m.event_id, m.order_id, m.endpoint_id, s.merchant, s.mode, s.dialect, m.wire_id, m.type, m.body, m.state,
-		m.attempts, m.next_at, m.last_status, m.last_error, m.created_at, m.done_at, o.public_id
-		FROM messages m JOIN scopes s ON s.id = m.scope_id JOIN orders o ON o.id = m.order_id{where} ORDER BY m.id DESC LIMIT {limit}`
+		m.attempts, m.next_at, m.last_status, m.last_error, m.created_at, m.done_at, COALESCE(o.public_id, '')
+		FROM messages m JOIN scopes s ON s.id = m.scope_id LEFT JOIN orders o ON o.id = m.order_id{where} ORDER BY m.id DESC LIMIT {limit}`
 	searchEndpoints = selectEndpoints + `{where} ORDER BY id LIMIT {limit}`
 	searchKeys      = `SELECT id, hash, prefix, merchant, mode, dialect, name, scopes, active, expires_at, created_at FROM keys{where} ORDER BY id LIMIT {limit}`
 	selectMessage   = selectMessages + `WHERE m.id = $1`
@@ -311,7 +311,9 @@ func (r *reader) SearchEntries(s engine.EntrySearch) (list []engine.FoundEntry, 
 
 func (r *reader) SearchEvents(s engine.EventSearch) (list []engine.FoundEvent, err error) {
 	var c condition
-	c.is("e.order_id", s.OrderID)
+	if c.is("e.order_id", s.OrderID); s.OrderID != "" {
+		c.text = append(c.text, "e.order_id <> ''") // the index holds no others
+	}
 	c.is("s.merchant", s.Merchant)
 	c.is("s.mode", string(s.Mode))
 	c.is("s.dialect", s.Dialect)

@@ -221,13 +221,14 @@ func (g *group) shift(k balanceKey, by money.Amount) {
 func (t *tx) AddEvents(list []engine.Event) error {
 	g := t.use()
 	for _, e := range list {
-		if e.ID == "" || e.OrderID == "" {
-			return fmt.Errorf("an event needs an id and an order")
+		if e.ID == "" || e.Type == "" || (e.OrderID == "") != (e.Seq == 0) {
+			return fmt.Errorf("an event needs an id and a type, and of an order a number")
 		}
 		scope, err := g.scope(e.Scope)
 		if err != nil {
 			return err
 		}
+		e.Facts.Details = maps.Clone(e.Facts.Details)
 		g.events.add(eventRow{e, scope})
 	}
 	return nil

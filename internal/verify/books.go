@@ -73,6 +73,16 @@ func (v *run) loose() error {
 	return pages(v.Page, "", v.Loose, func(e Entry) string { return e.ID }, v.entry)
 }
 
+// notices checks events of no order.
+func (v *run) notices() error {
+	return pages(v.Page, "", v.Notices, func(e Event) string { return e.ID }, func(e Event) {
+		v.eventRow(e)
+		if e.Seq != 0 || e.State != "" {
+			v.report.Add(Events, "event "+e.ID, "belongs to no order, and is event %d of one that is %s", e.Seq, e.State)
+		}
+	})
+}
+
 // strayPayments checks payments of no order, and adds up where they say that their money lies.
 func (v *run) strayPayments() error {
 	err := pages(v.Page, order.PaymentKey{}, v.Strays, func(p Payment) order.PaymentKey { return p.PaymentKey }, func(p Payment) {

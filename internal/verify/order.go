@@ -26,12 +26,7 @@ func (v *run) order(o Order) {
 		v.entry(e)
 	}
 	for _, ev := range o.Events {
-		v.report.Counted.Events++
-		name := "event " + ev.ID
-		v.sealed(name, engine.SealEvent, ev.ID, ev.Scope.Mode, ev.Mark, func() []byte { return ev.Canonical() }, ev.Unreadable)
-		if ev.Unreadable != "" {
-			v.report.Add(Record, name, "cannot be read: %s", ev.Unreadable)
-		}
+		v.eventRow(ev)
 	}
 	readable := true
 	for _, p := range o.Payments {
@@ -54,6 +49,16 @@ func (v *run) order(o Order) {
 	}
 	v.transfers(row, o)
 	v.instrument(row, o)
+}
+
+// eventRow checks an event against its seal.
+func (v *run) eventRow(ev Event) {
+	v.report.Counted.Events++
+	name := "event " + ev.ID
+	v.sealed(name, engine.SealEvent, ev.ID, ev.Scope.Mode, ev.Mark, func() []byte { return ev.Canonical() }, ev.Unreadable)
+	if ev.Unreadable != "" {
+		v.report.Add(Record, name, "cannot be read: %s", ev.Unreadable)
+	}
 }
 
 // history holds an order's events to the order: numbered without gaps; a terminal state is entered once and

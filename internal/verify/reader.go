@@ -16,6 +16,7 @@ type Reader interface {
 	Seals(m engine.Mode, after int64, limit int) ([]engine.Seal, error)                             // by number
 	Orders(after string, limit int) ([]Order, error)                                                // by internal id, with all that belongs to each
 	Loose(after string, limit int) ([]Entry, error)                                                 // entries of no order, by id
+	Notices(after string, limit int) ([]Event, error)                                               // events of no order, by id
 	Strays(after order.PaymentKey, limit int) ([]Payment, error)                                    // payments of no order, by rail and external id
 	Actions(after string, limit int) ([]Action, error)                                              // by id
 	Balances(after BalanceKey, limit int) ([]Balance, error)                                        // by mode, account and asset

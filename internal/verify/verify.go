@@ -122,7 +122,7 @@ func Run(r Reader, o Options) (*Report, error) {
 	for _, s := range v.scopes {
 		v.total += s.Last
 	}
-	steps := []func() error{v.findings, v.orders, v.loose, v.strayPayments, v.actions, v.balances, v.counters, v.holds, v.seals}
+	steps := []func() error{v.findings, v.orders, v.loose, v.notices, v.strayPayments, v.actions, v.balances, v.counters, v.holds, v.seals}
 	for _, step := range steps {
 		if err := step(); err != nil {
 			return nil, err

@@ -138,6 +138,8 @@ func (s *shop) fill() {
 	s.must(admin.SaveMerchant(ctx, engine.Merchant{ID: "m", Organisation: "o", Name: "M"}))
 	s.must(admin.SaveKey(ctx, engine.Key{ID: "k1", Hash: "h", Prefix: "p", Scope: liveScope, Name: "first", Active: true}))
 	s.must(s.engine.SaveEndpoint(ctx, engine.Endpoint{ID: "ep", Scope: sandboxScope, URL: "https://example.com/", Enabled: true}))
+	_, err := s.engine.Announce(ctx, sandboxScope, engine.Notice{Type: "pool.low", Details: map[string]string{"available": "3"}})
+	s.must(err)
 	for _, m := range engine.Modes() {
 		var list []engine.Imported
 		for i := range 9 {
@@ -376,6 +378,10 @@ func TestDamageIsFound(t *testing.T) { // invariants I1 to I3, I6 to I9, I12, I1
 			[]string{"events order {exact}: event 3 follows event 1", "seals event"}},
 		{"the last event is gone", []string{`DELETE FROM events WHERE order_id = '{open}'`},
 			[]string{"events order {open}: its last event is 0, and it counts 1", "seals event"}},
+		{"an event of no order", []string{`UPDATE events SET facts = replace(facts, '"available":"3"', '"available":"9"') WHERE order_id = ''`},
+			[]string{"seals event"}},
+		{"an event of no order is gone", []string{`DELETE FROM events WHERE order_id = ''`}, []string{"seals event"}},
+		{"an event of no order gets a state", []string{`UPDATE events SET state = 'paid' WHERE order_id = ''`}, []string{"events event", "belongs to no order"}},
 		{"an event's facts", []string{`UPDATE events SET facts = replace(facts, 'A. Payer', 'B. Payer') WHERE type = 'payment.confirmed' AND order_id = '{exact}'`},
 			[]string{"seals event"}},
 		{"an event's type", []string{`UPDATE events SET type = 'order.expired' WHERE type = 'order.completed' AND order_id = '{exact}'`},

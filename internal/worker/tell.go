@@ -88,7 +88,7 @@ func (t *Tell) messages(u engine.Untold) []engine.Message {
 	}
 	var list []engine.Message
 	for _, ep := range u.Endpoints {
-		if len(ep.Events) > 0 && !slices.Contains(ep.Events, kind) {
+		if u.Event.Facts.Endpoint == "" && len(ep.Events) > 0 && !slices.Contains(ep.Events, kind) {
 			continue
 		}
 		list = append(list, engine.Message{

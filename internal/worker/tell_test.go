@@ -100,6 +100,18 @@ func TestTell(t *testing.T) {
 	}
 }
 
+// An event for one endpoint is told to it whatever it wants to hear; an event of a scope has no order.
+func TestTellOne(t *testing.T) {
+	j := &journal{}
+	j.happens("plain", "order.tried", engine.Endpoint{ID: "paid", Events: []string{"order.paid"}})
+	u := &j.untold[0]
+	u.Order, u.Event.OrderID, u.Event.Facts.Endpoint = nil, "", "paid"
+	once(t, newTell(j, (&clock{at: start}).now).RunOnce)
+	if len(j.messages) != 1 || j.messages[0].Type != "order.tried" || j.messages[0].EndpointID != "paid" || j.messages[0].OrderID != "" {
+		t.Errorf("messages %+v", j.messages)
+	}
+}
+
 func TestTellInBatches(t *testing.T) {
 	j := &journal{}
 	for range 2*tellBatch + 1 {

@@ -51,7 +51,11 @@ func (plainTeller) Tell(ev engine.Event, o *engine.Order) (id, kind string, body
 	if ev.Type == "payment.seen" {
 		return "", "", nil, false
 	}
-	body, err := json.Marshal(map[string]any{"type": ev.Type, "order": o.PublicID, "state": ev.State, "seq": ev.Seq})
+	public := ""
+	if o != nil {
+		public = o.PublicID
+	}
+	body, err := json.Marshal(map[string]any{"type": ev.Type, "order": public, "state": ev.State, "seq": ev.Seq})
 	if err != nil {
 		panic(err)
 	}

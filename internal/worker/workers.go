@@ -33,7 +33,8 @@ import (
 // Teller is what the workers need of an API.
 type Teller interface {
 	// Tell renders an event for the API's endpoints: the id the receiver sees, the API's name of the event
-	// and the body. ok is false when the API has no such event. The same event always gives the same id.
+	// and the body. ok is false when the API has no such event. The same event always gives the same id. o is nil
+	// for an event of a scope, which belongs to no order.
 	Tell(ev engine.Event, o *engine.Order) (id, kind string, body []byte, ok bool)
 	// Sign makes the headers of one attempt.
 	Sign(m engine.Message, keys []webhook.Secret, at time.Time) http.Header

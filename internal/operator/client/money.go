@@ -84,7 +84,7 @@ func (c *Client) Entries(ctx context.Context, q EntryQuery) (EntryPage, error) {
 type FoundEvent struct {
 	ID string `json:"id"`
 	Event
-	Order    string `json:"order" doc:"public id"`
+	Order    string `json:"order,omitempty" doc:"public id; absent: it is of no order"`
 	Merchant string `json:"merchant"`
 	Mode     string `json:"mode" enum:"live,sandbox"`
 	Dialect  string `json:"dialect"`
@@ -102,7 +102,7 @@ type EventQuery struct {
 	Limit                                       int
 }
 
-// Events is one page of what happened to orders, the newest first.
+// Events is one page of what happened, to orders or beside them, the newest first.
 func (c *Client) Events(ctx context.Context, q EventQuery) (EventPage, error) {
 	var got EventPage
 	return got, c.call(ctx, http.MethodGet, "/events", params("merchant", q.Merchant, "mode", q.Mode, "dialect", q.Dialect,

@@ -10,7 +10,7 @@ import (
 // FoundMessage is a message in a list.
 type FoundMessage struct {
 	Message
-	Order    string `json:"order" doc:"public id"`
+	Order    string `json:"order,omitempty" doc:"public id; absent: it tells of no order"`
 	Merchant string `json:"merchant"`
 	Mode     string `json:"mode" enum:"live,sandbox"`
 }

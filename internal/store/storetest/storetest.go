@@ -66,6 +66,7 @@ func Run(t *testing.T, open Opener) {
 		{"leases have one owner at a time", leases},
 
 		{"events keep their sequence", events},
+		{"events of no order", notices},
 		{"answers are remembered", answers},
 		{"settings", settings},
 		{"clocks only move forward", clocks},

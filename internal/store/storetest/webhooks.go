@@ -58,6 +58,55 @@ func events(s *suite) {
 	})
 }
 
+// Events of a scope have no number, and none is in another's way.
+func notices(s *suite) {
+	o := s.insert(scopeA, nil)
+	var told []engine.Event
+	s.update(func(tx engine.Tx) error {
+		for _, scope := range []engine.Scope{scopeA, scopeB, scopeA} {
+			told = append(told, engine.Event{ID: tx.NewID(), Scope: scope, Type: "alert", At: tx.Now(),
+				Facts: engine.Facts{Ref: "r", Details: map[string]string{"a": "<1>", "b": ""}, Endpoint: "e", At: tx.Now()}})
+		}
+		return tx.AddEvents(told)
+	})
+	for _, bad := range []engine.Event{{ID: "x", Scope: scopeA, Type: "alert", Seq: 1}, {ID: "x", Scope: scopeA, Type: "alert", OrderID: o.ID}, {ID: "x", Scope: scopeA}} {
+		if err := s.try(func(tx engine.Tx) error { return tx.AddEvents([]engine.Event{bad}) }); err == nil {
+			s.Errorf("stored: %+v", bad)
+		}
+	}
+	s.reopen()
+	s.view(func(rd engine.Reader) error {
+		untold, err := rd.UntoldEvents(10)
+		if err != nil {
+			return err
+		}
+		if !reflect.DeepEqual(untold, told) {
+			s.Fatalf("got %+v\nwant %+v", untold, told)
+		}
+		found, err := rd.SearchEvents(engine.EventSearch{Merchant: scopeA.Merchant, Limit: 10})
+		if err != nil {
+			return err
+		}
+		if len(found) != 2 || !reflect.DeepEqual(found[0].Event, told[2]) || found[0].Order != "" {
+			s.Fatalf("found %+v", found)
+		}
+		of, err := rd.Events("")
+		if len(of) != 0 {
+			s.Errorf("events of no order: %+v", of)
+		}
+		return err
+	})
+	m := engine.Message{ID: "m", EventID: told[0].ID, EndpointID: "e", Scope: scopeA, WireID: "w", Type: "alert", Body: []byte("b"), State: engine.MessagePending}
+	s.update(func(tx engine.Tx) error { return tx.SaveMessages([]engine.Message{m}) })
+	s.view(func(rd engine.Reader) error {
+		found, err := rd.SearchMessages(engine.MessageSearch{Limit: 10})
+		if err == nil && (len(found) != 1 || found[0].ID != "m" || found[0].Order != "") {
+			s.Errorf("messages %+v", found)
+		}
+		return err
+	})
+}
+
 // cases 36 and 37
 func answers(s *suite) {
 	k := engine.AnswerKey{Scope: "m1 sandbox POST /orders", Key: "k"}
