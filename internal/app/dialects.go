@@ -12,7 +12,7 @@ import (
 // dialects lists the APIs that are served. A new one gets its line here.
 func dialects(e *engine.Engine, keys *auth.Auth, cfg Config) []dialect.Dialect {
 	return []dialect.Dialect{
-		payin.New(payin.Config{Engine: e, Auth: keys, ParseAddress: evm.ParseAddress, Random: cfg.Random, Log: cfg.Log}),
+		payin.New(payin.Config{Engine: e, Auth: keys, ParseAddress: evm.ParseAddress, Now: cfg.Now, Version: cfg.Version, Random: cfg.Random, Log: cfg.Log}),
 	}
 }
 

@@ -32,6 +32,10 @@ type NewOrder struct {
 	// must remember of the order and echo.
 	Terms func(p Plan) (t order.Terms, doc json.RawMessage, err error)
 
+	// Rest says how long the instrument rests after the order, by the merchant's settings; nil: the default. It is
+	// called in the transaction and holds for this order alone.
+	Rest func(settings map[string]json.RawMessage) time.Duration
+
 	// Once, when set, makes a repeat of the same request give the first answer again. Answer renders what
 	// is remembered.
 	Once   *Once
@@ -108,6 +112,10 @@ func (e *Engine) create(tx Tx, n NewOrder) (*Order, error) {
 		Order: order.Order{Terms: terms},
 		ID:    tx.NewID(), PublicID: n.PublicID, Scope: n.Scope, Reference: n.Reference, UniqueKey: n.UniqueKey,
 		Destination: n.Destination, Doc: doc, CreatedAt: now, UpdatedAt: now,
+	}
+	if n.Rest != nil {
+		rest := n.Rest(settings)
+		o.Rest = &rest
 	}
 	asked := order.Change{Kind: order.Create, Actor: order.ByMerchant}
 	if terms.FromBalance {

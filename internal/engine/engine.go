@@ -14,7 +14,8 @@ import (
 	"till/internal/order"
 )
 
-// Rest is how long an instrument rests after its order ended before another order may get it.
+// Rest is how long an instrument rests after its order ended before another order may get it, unless the order
+// says otherwise.
 const Rest = 30 * time.Minute
 
 // Engine runs the use cases. Safe for concurrent use.
@@ -114,6 +115,9 @@ func (e *Engine) restUntil(o *Order, now time.Time) time.Time {
 		if t.After(until) {
 			until = t
 		}
+	}
+	if o.Rest != nil {
+		return until.Add(*o.Rest)
 	}
 	return until.Add(Rest)
 }

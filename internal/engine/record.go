@@ -37,10 +37,11 @@ type Order struct {
 	Reference string // the merchant's own reference, shown and searched; may be empty
 	UniqueKey string // what must be unique in the scope while the record exists; empty: nothing
 
-	Network    string        // the network or rail the order collects on, as the merchant names it ("ethereum-sepolia"); "" for none
-	Rail       rail.Name     // the rail it collects on
-	Instrument Instrument    // the address, reference or account it is paid to; zero: none
-	Skew       time.Duration // how far the rail's clock was ahead of ours at creation; taken off value times
+	Network    string         // the network or rail the order collects on, as the merchant names it ("ethereum-sepolia"); "" for none
+	Rail       rail.Name      // the rail it collects on
+	Instrument Instrument     // the address, reference or account it is paid to; zero: none
+	Rest       *time.Duration `json:",omitempty"` // how long the instrument rests after the order; nil: the constant Rest
+	Skew       time.Duration  // how far the rail's clock was ahead of ours at creation; taken off value times
 
 	Destination Destination        `json:",omitzero"`  // where it is delivered to, when delivery leaves the house
 	SendAt      time.Time          `json:",omitzero"`  // true time from which a worker may send it; zero: nothing waits to be sent

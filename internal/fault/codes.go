@@ -27,6 +27,7 @@ const (
 
 	CodeUnauthorized     Code = "unauthorized"
 	CodeForbidden        Code = "forbidden"
+	CodeServiceDisabled  Code = "service_disabled"
 	CodeNotFound         Code = "not_found"
 	CodeRouteNotFound    Code = "route_not_found"
 	CodeMethodNotAllowed Code = "method_not_allowed"
@@ -76,6 +77,7 @@ var table = map[Code]fact{
 
 	CodeUnauthorized:     {kind: Unauthorized}, // the key, token or session is missing, wrong or expired
 	CodeForbidden:        {kind: Forbidden},    // the caller is known and lacks the permission or scope
+	CodeServiceDisabled:  {kind: Forbidden},    // the merchant has switched this service off
 	CodeNotFound:         {kind: NotFound},     // no such object, or it belongs to another merchant or mode
 	CodeRouteNotFound:    {kind: NotFound},     // no such path
 	CodeMethodNotAllowed: {kind: NotFound},     // the path exists, but not with this method

@@ -35,6 +35,7 @@ var kinds = map[Code]Kind{
 	"window_too_long":        Invalid,
 	"unauthorized":           Unauthorized,
 	"forbidden":              Forbidden,
+	"service_disabled":       Forbidden,
 	"not_found":              NotFound,
 	"route_not_found":        NotFound,
 	"method_not_allowed":     NotFound,

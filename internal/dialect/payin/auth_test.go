@@ -75,7 +75,10 @@ func TestEveryRouteAsksForItsPermission(t *testing.T) {
 		"/api/v1/orders/{orderId}":                        "/api/v1/orders/" + o.OrderID,
 		"/api/v1/orders/by-reference/{orderReference...}": "/api/v1/orders/by-reference/R-1",
 		"/api/v1/config/{key}":                            "/api/v1/config/payment_window_minutes",
-		"/api/v1/orders":                                  "/api/v1/orders", "/api/v1/address-pool/addresses": "/api/v1/address-pool/addresses",
+		"/api/v1/config/metadata/{key}":                   "/api/v1/config/metadata/payment_window_minutes",
+		"/api/v1/config":                                  "/api/v1/config", "/api/v1/config/runtime": "/api/v1/config/runtime", "/api/v1/config/metadata": "/api/v1/config/metadata",
+		"/api/v1/chains": "/api/v1/chains", "/api/v1/tokens": "/api/v1/tokens",
+		"/api/v1/orders": "/api/v1/orders", "/api/v1/address-pool/addresses": "/api/v1/address-pool/addresses",
 	}
 	for _, rt := range k.dialect.routes() {
 		body := ""

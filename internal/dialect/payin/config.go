@@ -8,41 +8,158 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
+	"till/internal/engine"
 	"till/internal/fault"
 	"till/internal/web"
 )
 
 // setting is one thing a merchant can configure. It holds for orders made from then on.
 type setting struct {
-	names     []string // the first is PayIn's full name; the others are served as well
+	names     []string // the first is PayIn's full name, which begins with its category; the others are served as well
 	kind      kind
 	low, high int64
 	preset    int64
+	about     string // one sentence for people
+	readOnly  bool   // it is the operator's: a merchant can read it only
 }
 
 // kind is what a setting's value is.
 type kind string
 
 const (
-	ofMinutes kind = "number"  // whole minutes
-	ofURL     kind = "string"  // a redirect URL, or null
-	ofSwitch  kind = "boolean" // on unless switched off
+	ofNumber kind = "number"  // whole
+	ofURL    kind = "string"  // a redirect URL, or null
+	ofSwitch kind = "boolean" // on unless switched off
 )
 
 // The settings, with PayIn's own defaults and ranges.
 var (
-	windowSetting  = setting{names: []string{"orders.payment_window_minutes", "payment_window_minutes"}, kind: ofMinutes, low: 1, high: 60, preset: 10}
-	graceSetting   = setting{names: []string{"orders.grace_period_minutes", "grace_period_minutes"}, kind: ofMinutes, low: 0, high: 30, preset: 5}
-	maxSetting     = setting{names: []string{"orders.max_total_timeout_minutes", "max_total_timeout_minutes"}, kind: ofMinutes, low: 5, high: maxMinutes, preset: 60}
-	successSetting = setting{names: []string{"redirect.default_order_success_url", "default_order_success_url"}, kind: ofURL}
-	cancelSetting  = setting{names: []string{"redirect.default_order_cancel_url", "default_order_cancel_url"}, kind: ofURL}
-
+	windowSetting = setting{names: both("orders", "payment_window_minutes"), kind: ofNumber, low: 1, high: 60, preset: 10,
+		about: "How many minutes a payer has to send the payment."}
+	graceSetting = setting{names: both("orders", "grace_period_minutes"), kind: ofNumber, low: 0, high: 30, preset: 5,
+		about: "How many minutes after the payment window a payment still counts."}
+	maxSetting = setting{names: both("orders", "max_total_timeout_minutes"), kind: ofNumber, low: 5, high: maxMinutes, preset: 60,
+		about: "How many minutes the payment window and the grace period may be together."}
 	// waitSetting is ours: off, an order expires at the end of its grace period whatever is on its way.
-	waitSetting = setting{names: []string{"orders.wait_for_seen", "wait_for_seen"}, kind: ofSwitch}
+	waitSetting = setting{names: both("orders", "wait_for_seen"), kind: ofSwitch,
+		about: "Whether an order waits past its grace period for the confirmation of money that was sent in time."}
+	cooldownSetting = setting{names: both("address_pool", "cooldown_minutes"), kind: ofNumber, low: 0, high: maxMinutes, preset: 30,
+		about: "How many minutes an address rests after its order ended and no payment can be meant for it any more."}
+	ordersSetting = setting{names: both("services", "orders_enabled"), kind: ofSwitch,
+		about: "Whether orders can be created."}
+	depositsSetting = setting{names: both("services", "deposits_enabled"), kind: ofSwitch,
+		about: "Whether deposit references can be created and bound."}
+	intervalSetting = setting{names: both("delayed_confirmation", "check_interval"), kind: ofNumber, low: 1, high: 300, readOnly: true,
+		about: "Always null: confirmations are counted with every block of a network, not at intervals."}
+	successSetting = setting{names: both("redirect", "default_order_success_url"), kind: ofURL,
+		about: "Where the payer of a completed order goes whose order names no successUrl."}
+	cancelSetting = setting{names: both("redirect", "default_order_cancel_url"), kind: ofURL,
+		about: "Where the payer of an expired order goes whose order names no cancelUrl."}
+	depositURLSetting = setting{names: both("redirect", "deposit_success_url"), kind: ofURL,
+		about: "Where the payer of a deposit goes when it is completed."}
 
-	settings = []setting{windowSetting, graceSetting, maxSetting, waitSetting, successSetting, cancelSetting}
+	settings = []setting{windowSetting, graceSetting, maxSetting, waitSetting, cooldownSetting, ordersSetting, depositsSetting,
+		intervalSetting, successSetting, cancelSetting, depositURLSetting}
 )
+
+// both is a setting's full name and its short one.
+func both(category, name string) []string { return []string{category + "." + name, name} }
+
+// category is the part of a setting's full name before the dot.
+func (s setting) category() string {
+	category, _, _ := strings.Cut(s.names[0], ".")
+	return category
+}
+
+// cooldown is how long the instrument of an order made now rests after it.
+func cooldown(all map[string]json.RawMessage) time.Duration {
+	return minutes(cooldownSetting.number(all))
+}
+
+func (d *Dialect) listConfig(r *http.Request, s engine.Scope) (answer, error) {
+	category, err := decodeCategory(r)
+	if err != nil {
+		return answer{}, err
+	}
+	all, err := d.engine.Settings(r.Context(), settingScope(s))
+	if err != nil {
+		return answer{}, err
+	}
+	return encodeSettings(category, all), nil
+}
+
+func (d *Dialect) getConfig(r *http.Request, s engine.Scope) (answer, error) {
+	named, err := findSetting(r.PathValue("key"))
+	if err != nil {
+		return answer{}, err
+	}
+	all, err := d.engine.Settings(r.Context(), settingScope(s))
+	if err != nil {
+		return answer{}, err
+	}
+	return encodeSetting(r.PathValue("key"), named, all, ""), nil
+}
+
+func (d *Dialect) putConfig(r *http.Request, s engine.Scope) (answer, error) {
+	all, err := d.engine.Settings(r.Context(), settingScope(s))
+	if err != nil {
+		return answer{}, err
+	}
+	named, value, err := decodeSetting(r, all)
+	if err != nil {
+		return answer{}, err
+	}
+	if err := d.engine.SaveSetting(r.Context(), settingScope(s), named.stored(), value); err != nil {
+		return answer{}, err
+	}
+	return encodeSetting(r.PathValue("key"), named, with(all, named, value), "Configuration updated"), nil
+}
+
+// deleteConfig goes back to the default.
+func (d *Dialect) deleteConfig(r *http.Request, s engine.Scope) (answer, error) {
+	named, err := findSetting(r.PathValue("key"))
+	if err != nil {
+		return answer{}, err
+	}
+	all, err := d.engine.Settings(r.Context(), settingScope(s))
+	if err != nil {
+		return answer{}, err
+	}
+	if err := checkChange(named, all, nil); err != nil {
+		return answer{}, err
+	}
+	if err := d.engine.SaveSetting(r.Context(), settingScope(s), named.stored(), nil); err != nil {
+		return answer{}, err
+	}
+	return encodeSetting(r.PathValue("key"), named, with(all, named, nil), "Configuration reset to its default"), nil
+}
+
+// configRuntime is every value in effect.
+func (d *Dialect) configRuntime(r *http.Request, s engine.Scope) (answer, error) {
+	all, err := d.engine.Settings(r.Context(), settingScope(s))
+	if err != nil {
+		return answer{}, err
+	}
+	return encodeRuntime(all), nil
+}
+
+func (d *Dialect) listConfigMetadata(*http.Request, engine.Scope) (answer, error) {
+	return encodeMetadata(), nil
+}
+
+func (d *Dialect) getConfigMetadata(r *http.Request, _ engine.Scope) (answer, error) {
+	named, err := findSetting(r.PathValue("key"))
+	if err != nil {
+		return answer{}, err
+	}
+	return answer{http.StatusOK, oneMetadata{Success: true, Data: metadataOf(named)}}, nil
+}
+
+func settingScope(s engine.Scope) engine.SettingScope {
+	return engine.SettingScope{Merchant: s.Merchant, Mode: s.Mode}
+}
 
 // stored is the key on record. Other APIs of the same merchant have settings of their own.
 func (s setting) stored() string { return Name + "." + s.names[0] }
@@ -56,16 +173,16 @@ func (s setting) in(all map[string]json.RawMessage) json.RawMessage {
 }
 
 func (s setting) fallback() json.RawMessage {
-	switch s.kind {
-	case ofURL:
+	switch {
+	case s.kind == ofURL || s.readOnly:
 		return json.RawMessage("null")
-	case ofSwitch:
+	case s.kind == ofSwitch:
 		return json.RawMessage("true")
 	}
 	return json.RawMessage(strconv.FormatInt(s.preset, 10))
 }
 
-// number is the value in effect of a setting in minutes.
+// number is the value in effect of a setting that is a number.
 func (s setting) number(all map[string]json.RawMessage) int64 {
 	n, err := strconv.ParseInt(string(s.in(all)), 10, 64)
 	if err != nil {
@@ -126,6 +243,9 @@ func decodeSetting(r *http.Request, all map[string]json.RawMessage) (setting, js
 	if err != nil {
 		return s, nil, err
 	}
+	if s.readOnly {
+		return s, nil, checkChange(s, all, nil)
+	}
 	body, err := web.Decode(r, maxConfigBody)
 	if err != nil {
 		return s, nil, err
@@ -147,10 +267,34 @@ func decodeSetting(r *http.Request, all map[string]json.RawMessage) (setting, js
 		return s, nil, err
 	}
 	stored := json.RawMessage(strconv.FormatInt(n, 10))
-	if w := windowsOf(with(all, s, stored)); w.window+w.grace > w.max {
-		return s, nil, fault.New(fault.CodeWindowTooLong, w.tooLong()).On("value")
+	return s, stored, checkChange(s, all, stored)
+}
+
+// checkChange refuses to change what is the operator's, and windows that would be longer than they may be. A nil
+// value is the default.
+func checkChange(s setting, all map[string]json.RawMessage, value json.RawMessage) error {
+	if s.readOnly {
+		return fault.New(fault.CodeForbidden, "The setting '"+s.names[0]+"' is the operator's and cannot be changed through this API")
 	}
-	return s, stored, nil
+	next := windowsOf(with(all, s, value))
+	if next != windowsOf(all) && next.window+next.grace > next.max {
+		return fault.New(fault.CodeWindowTooLong, next.tooLong()).On("value")
+	}
+	return nil
+}
+
+func decodeCategory(r *http.Request) (string, error) {
+	q, err := queryOf(r.URL.RawQuery)
+	if err != nil {
+		return "", err
+	}
+	var categories []string
+	for _, s := range settings {
+		if !slices.Contains(categories, s.category()) {
+			categories = append(categories, s.category())
+		}
+	}
+	return q.word("category", categories...), q.err
 }
 
 func decodeURLSetting(s setting, value web.Value, present bool) (setting, json.RawMessage, error) {
@@ -176,12 +320,4 @@ func decodeSwitch(s setting, value web.Value, present bool) (setting, json.RawMe
 		}
 	}
 	return s, nil, fault.New(fault.CodeWrongType, "The field 'value' must be true or false").On("value")
-}
-
-func encodeSetting(key string, s setting, all map[string]json.RawMessage, message string) answer {
-	body := configBody{Success: true, Message: message, Data: settingBody{Key: key, Value: s.in(all), DefaultValue: s.fallback(), Type: string(s.kind)}}
-	if s.kind == ofMinutes {
-		body.Data.Min, body.Data.Max = &s.low, &s.high
-	}
-	return answer{http.StatusOK, body}
 }

@@ -78,6 +78,7 @@ func (d *Dialect) decodeOrder(r *http.Request, s engine.Scope) (engine.NewOrder,
 		Reference: asked.reference,
 		UniqueKey: asked.reference,
 		Network:   network,
+		Rest:      cooldown,
 		Terms:     func(p engine.Plan) (order.Terms, json.RawMessage, error) { return terms(s.Merchant, due, asked, p) },
 		Once:      again.Once,
 		Answer:    again.Answer,
@@ -88,6 +89,9 @@ func (d *Dialect) decodeOrder(r *http.Request, s engine.Scope) (engine.NewOrder,
 // and money that was sent in time is waited for. The money lies in the merchant's own wallet, so that the
 // delivery is a record.
 func terms(merchant string, due money.Amount, a asked, p engine.Plan) (order.Terms, json.RawMessage, error) {
+	if !ordersSetting.on(p.Settings) {
+		return order.Terms{}, nil, fault.New(fault.CodeServiceDisabled, "The order service is disabled").With("service", "orders")
+	}
 	w := windowsOf(p.Settings)
 	w.replace(a)
 	if w.window+w.grace > w.max {

@@ -48,6 +48,7 @@ var refusals = map[fault.Code]refusal{
 
 	fault.CodeUnauthorized:     {http.StatusUnauthorized, "INVALID_API_KEY", "Unauthorized"},
 	fault.CodeForbidden:        {http.StatusForbidden, "INSUFFICIENT_PERMISSIONS", "Forbidden"},
+	fault.CodeServiceDisabled:  {http.StatusForbidden, "ORDER_SERVICE_DISABLED", "Service disabled"}, // PayIn's open source server
 	fault.CodeNotFound:         {http.StatusNotFound, "RESOURCE_NOT_FOUND", "Not Found"},
 	fault.CodeRouteNotFound:    {http.StatusNotFound, "RESOURCE_NOT_FOUND", "Not Found"},
 	fault.CodeMethodNotAllowed: {http.StatusMethodNotAllowed, "METHOD_NOT_ALLOWED", "Method Not Allowed"},

@@ -230,6 +230,51 @@ func TestGoldenConfig(t *testing.T) {
 	ask("PUT", "max_total_timeout_minutes", `{"value":14}`, "less than the windows need")
 	ask("PUT", "payment_window_minutes", `{}`, "no value")
 	ask("GET", "no_such_key", "", "unknown")
+	ask("PUT", "orders.wait_for_seen", `{"value":"false"}`, "a switch, as a text")
+	ask("PUT", "address_pool.cooldown_minutes", `{"value":"45"}`, "minutes of rest")
+	ask("PUT", "delayed_confirmation.check_interval", `{"value":60}`, "what is the operator's")
+	ask("DELETE", "address_pool.cooldown_minutes", "", "back to the default")
+	ask("DELETE", "no_such_key", "", "unknown")
+	g.check()
+}
+
+func TestGoldenConfigLists(t *testing.T) {
+	g := &golden{kit: newKit(t), file: "config_lists.golden"}
+	ask := func(path, title string) {
+		t.Helper()
+		g.ask("GET "+path+": "+title, request{method: "GET", path: path, key: shopKey})
+	}
+	g.must(putOK(g.kit, shopKey, "payment_window_minutes", "15"))
+	ask("/api/v1/config", "all")
+	ask("/api/v1/config?category=orders", "a category")
+	ask("/api/v1/config?category=nothing", "no such category")
+	ask("/api/v1/config/runtime", "the values in effect")
+	ask("/api/v1/config/metadata", "what each may be")
+	ask("/api/v1/config/metadata/payment_window_minutes", "what one may be")
+	ask("/api/v1/config/metadata/no_such_key", "unknown")
+	g.check()
+}
+
+func TestGoldenCatalogue(t *testing.T) {
+	g := &golden{kit: newKit(t), file: "catalogue.golden"}
+	ask := func(path, key, title string) {
+		t.Helper()
+		g.ask("GET "+path+": "+title, request{method: "GET", path: path, key: key})
+	}
+	ask("/api/v1/chains", shopKey, "of a test key")
+	ask("/api/v1/chains", liveKey, "of a live key")
+	ask("/api/chains", "", "without a key")
+	ask("/api/v1/tokens", shopKey, "of a test key")
+	ask("/api/v1/tokens?chainId=ethereum-sepolia&currency=USDT", shopKey, "one")
+	ask("/api/tokens?currency=USDT", "", "without a key")
+	ask("/api/v1/chains", "", "without a key, where one is needed")
+	g.check()
+}
+
+func TestGoldenHealth(t *testing.T) {
+	g := &golden{kit: newKit(t), file: "health.golden"}
+	g.ask("GET /health", request{method: "GET", path: "/health"})
+	g.ask("GET /api/v1/health", request{method: "GET", path: "/api/v1/health"})
 	g.check()
 }
 

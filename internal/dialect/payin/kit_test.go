@@ -55,13 +55,13 @@ var (
 	mainnetUSDT = money.MustAsset("USDT", "ethereum-mainnet", 6)
 
 	sepolia = engine.Network{ID: "ethereum-sepolia", Name: "Ethereum Sepolia", Family: engine.EVM, Mode: engine.Sandbox, Rail: "evm:ethereum-sepolia", ChainID: 11155111, Confirmations: 3,
-		Tokens: []engine.Token{{Asset: sepoliaUSDT}, {Asset: sepoliaUSDC}, {Asset: sepoliaDAI}}}
+		Tokens: []engine.Token{{Asset: sepoliaUSDT, Contract: "0xaA8E23Fb1079EA71e0a56F48a2aA51851D8433D0"}, {Asset: sepoliaUSDC, Contract: "0x1c7D4B196Cb0C7B01d743Fbc6116a902379C7238"}, {Asset: sepoliaDAI, Contract: "0x3e622317f8C93f7328350cF0B56d9eD4C620C5d6"}}}
 	amoy = engine.Network{ID: "polygon-amoy", Name: "Polygon Amoy", Family: engine.EVM, Mode: engine.Sandbox, Rail: "evm:polygon-amoy", ChainID: 80002, Confirmations: 10,
-		Tokens: []engine.Token{{Asset: amoyUSDC}}}
+		Tokens: []engine.Token{{Asset: amoyUSDC, Contract: "0x41E94Eb019C0762f9Bfcf9Fb1E58725BfB0e7582"}}}
 	mainnet = engine.Network{ID: "ethereum-mainnet", Name: "Ethereum", Family: engine.EVM, Mode: engine.Live, Rail: "evm:ethereum-mainnet", ChainID: 1, Confirmations: 12,
-		Tokens: []engine.Token{{Asset: mainnetUSDT}}}
+		Tokens: []engine.Token{{Asset: mainnetUSDT, Contract: "0xdAC17F958D2ee523a2206206994597C13D831ec7"}}}
 	unwatched = engine.Network{ID: "arbitrum-sepolia", Name: "Arbitrum Sepolia", Family: engine.EVM, Mode: engine.Sandbox, Rail: "evm:arbitrum-sepolia", ChainID: 421614, Confirmations: 3,
-		Tokens: []engine.Token{{Asset: money.MustAsset("USDC", "arbitrum-sepolia", 6)}}}
+		Tokens: []engine.Token{{Asset: money.MustAsset("USDC", "arbitrum-sepolia", 6), Contract: "0x75faf114eafb1BDbe2F0316DF893fd58CE46AA4d"}}}
 )
 
 func newKit(t *testing.T) *kit {
@@ -86,12 +86,14 @@ func newKit(t *testing.T) *kit {
 	keys.add(shopKey, all, func(*auth.Key) {})
 	keys.add(otherKey, all, func(k *auth.Key) { k.Merchant = "other" })
 	keys.add(liveKey, all, func(k *auth.Key) { k.Mode = "live" })
-	keys.add(readerKey, all, func(k *auth.Key) { k.Scopes = []string{"orders:read", "config:read"} })
+	keys.add(readerKey, all, func(k *auth.Key) {
+		k.Scopes = []string{"orders:read", "config:read", "chains:read", "tokens:read", "transfers:read"}
+	})
 	keys.add(expiredKey, all, func(k *auth.Key) { k.ExpiresAt = started.Add(-time.Second) })
 	keys.add(inactiveKey, all, func(k *auth.Key) { k.Active = false })
 	keys.add(foreignKey, all, func(k *auth.Key) { k.Dialect = "other" })
 	k.dialect = New(Config{
-		Engine: k.engine, Auth: auth.New(keys, k.clock.now), ParseAddress: evm.ParseAddress, Random: &counter{}, Log: log,
+		Engine: k.engine, Auth: auth.New(keys, k.clock.now), ParseAddress: evm.ParseAddress, Now: k.clock.now, Version: "1.2.3", Random: &counter{}, Log: log,
 	})
 	k.handler = k.dialect.Handler()
 	for _, n := range []engine.Network{sepolia, amoy, mainnet} {

@@ -18,11 +18,10 @@ import (
 // decodeFilter reads the query of GET /orders. What it does not know it ignores; what it knows must be right
 // and stand there once. An empty value is as good as none.
 func decodeFilter(rawQuery string, s engine.Scope) (engine.Filter, error) {
-	parsed, err := url.ParseQuery(rawQuery)
+	q, err := queryOf(rawQuery)
 	if err != nil {
-		return engine.Filter{}, fault.New(fault.CodeInvalidPage, "The query cannot be read")
+		return engine.Filter{}, err
 	}
-	q := query{values: parsed}
 	f := engine.Filter{
 		Scope:         s,
 		Page:          q.number("page", 1, maxPage, 1),
@@ -52,6 +51,14 @@ var sortKeys = map[string]engine.SortKey{
 type query struct {
 	values url.Values
 	err    error
+}
+
+func queryOf(raw string) (*query, error) {
+	parsed, err := url.ParseQuery(raw)
+	if err != nil {
+		return nil, fault.New(fault.CodeInvalidPage, "The query cannot be read")
+	}
+	return &query{values: parsed}, nil
 }
 
 func (q *query) refuse(param, message string) {

@@ -237,7 +237,8 @@ func pointer(place []string) string {
 	return text.String()
 }
 
-// pathOf is the documented path that a request's path fits.
+// pathOf is the documented path that a request's path fits; one without parameters goes before one with them
+// (OpenAPI 3.1, Paths Object).
 func (d document) pathOf(path string) (string, error) {
 	path, _, _ = strings.Cut(path, "?")
 	var fitting []string
@@ -245,6 +246,9 @@ func (d document) pathOf(path string) (string, error) {
 		if slices.EqualFunc(strings.Split(template, "/"), strings.Split(path, "/"), func(documented, asked string) bool {
 			return documented == asked || strings.HasPrefix(documented, "{") && asked != ""
 		}) {
+			if !strings.Contains(template, "{") {
+				return template, nil
+			}
 			fitting = append(fitting, template)
 		}
 	}

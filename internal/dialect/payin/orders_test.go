@@ -182,7 +182,7 @@ func TestRoutes(t *testing.T) {
 		{"GET", "/api/v1/orderz", "Route GET /api/v1/orderz not found"},
 		{"POST", "/api/v2/orders", "Route POST /api/v2/orders not found"},
 		{"GET", "/api/v1/orders/a/b", "Route GET /api/v1/orders/a/b not found"},
-		{"DELETE", "/api/v1/config", "Route DELETE /api/v1/config not found"},
+		{"DELETE", "/api/v1/config/a/b", "Route DELETE /api/v1/config/a/b not found"},
 		{"GET", "/api/v1/orders/", "Route GET /api/v1/orders/ not found"},
 	} {
 		body := k.refused(q.path, k.do(request{method: q.method, path: q.path, key: shopKey}), 404, "RESOURCE_NOT_FOUND", "")
@@ -195,7 +195,11 @@ func TestRoutes(t *testing.T) {
 		{"POST", "/api/v1/orders/x", "GET"},
 		{"PUT", "/api/v1/orders/by-reference/x", "GET"},
 		{"GET", "/api/v1/address-pool/addresses", "POST"},
-		{"POST", "/api/v1/config/payment_window_minutes", "GET, PUT"},
+		{"POST", "/api/v1/config/payment_window_minutes", "DELETE, GET, PUT"},
+		{"DELETE", "/api/v1/config", "GET"},
+		{"PUT", "/api/v1/config/runtime", "GET"},
+		{"POST", "/api/chains", "GET"},
+		{"POST", "/health", "GET"},
 		{"OPTIONS", "/api/v1/orders", "GET, POST"},
 	} {
 		got := k.do(request{method: q.method, path: q.path, key: shopKey})

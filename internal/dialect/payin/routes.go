@@ -14,6 +14,7 @@ import (
 	_ "embed"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -36,6 +37,9 @@ type Config struct {
 	// mixed case with a wrong checksum.
 	ParseAddress func(text string) (canonical string, checksumOK bool, err error)
 
+	Now     func() time.Time // true time, for the health check
+	Version string           // of the program, as the health check shows it
+
 	Random io.Reader // for order and delivery ids; crypto/rand's in production; safe for concurrent use
 	Log    *slog.Logger
 }
@@ -45,13 +49,15 @@ type Dialect struct {
 	engine       *engine.Engine
 	auth         *auth.Auth
 	parseAddress func(string) (string, bool, error)
+	now          func() time.Time
+	version      string
 	random       io.Reader
 	log          *slog.Logger
 }
 
 // New makes the API.
 func New(c Config) *Dialect {
-	return &Dialect{engine: c.Engine, auth: c.Auth, parseAddress: c.ParseAddress, random: c.Random, log: c.Log}
+	return &Dialect{engine: c.Engine, auth: c.Auth, parseAddress: c.ParseAddress, now: c.Now, version: c.Version, random: c.Random, log: c.Log}
 }
 
 var _ dialect.Dialect = (*Dialect)(nil)
@@ -70,7 +76,7 @@ func (d *Dialect) Schedule() webhook.Schedule {
 // route is one endpoint. do is called with the scope of a caller who may do it.
 type route struct {
 	method, path string
-	scope        string // the permission a key needs
+	scope        string // the permission a key needs; "" in publicRoutes
 	do           func(r *http.Request, s engine.Scope) (answer, error)
 }
 
@@ -87,21 +93,40 @@ func (d *Dialect) routes() []route {
 		{http.MethodGet, "/api/v1/orders/{orderId}", "orders:read", d.getOrder},
 		{http.MethodGet, "/api/v1/orders/by-reference/{orderReference...}", "orders:read", d.getOrderByReference},
 		{http.MethodPost, "/api/v1/address-pool/addresses", "address-pool:write", d.importAddresses},
+		{http.MethodGet, "/api/v1/chains", "chains:read", d.listChains},
+		{http.MethodGet, "/api/v1/tokens", "tokens:read", d.listTokens},
+		{http.MethodGet, "/api/v1/config", "config:read", d.listConfig},
 		{http.MethodGet, "/api/v1/config/{key}", "config:read", d.getConfig},
 		{http.MethodPut, "/api/v1/config/{key}", "config:write", d.putConfig},
+		{http.MethodDelete, "/api/v1/config/{key}", "config:write", d.deleteConfig},
+		{http.MethodGet, "/api/v1/config/runtime", "config:read", d.configRuntime},
+		{http.MethodGet, "/api/v1/config/metadata", "config:read", d.listConfigMetadata},
+		{http.MethodGet, "/api/v1/config/metadata/{key}", "config:read", d.getConfigMetadata},
+	}
+}
+
+// publicRoutes need no key and are called with the zero scope.
+func (d *Dialect) publicRoutes() []route {
+	return []route{
+		{http.MethodGet, "/health", "", d.health},
+		{http.MethodGet, "/api/v1/health", "", d.health},
+		{http.MethodGet, "/api/chains", "", d.publicChains},
+		{http.MethodGet, "/api/tokens", "", d.publicTokens},
 	}
 }
 
 // Handler serves the API's paths, without the mount in front of them.
 func (d *Dialect) Handler() http.Handler {
 	mux := http.NewServeMux()
-	methods := map[string][]string{}
-	for _, rt := range d.routes() {
-		mux.Handle(rt.method+" "+rt.path, d.serve(rt))
-		methods[rt.path] = append(methods[rt.path], rt.method)
+	byPath := map[string]map[string]http.Handler{} // and by method
+	for _, rt := range append(d.routes(), d.publicRoutes()...) {
+		if byPath[rt.path] == nil {
+			byPath[rt.path] = map[string]http.Handler{}
+		}
+		byPath[rt.path][rt.method] = d.serve(rt)
 	}
-	for path, allowed := range methods {
-		mux.Handle(path, d.wrongMethod(allowed))
+	for path, methods := range byPath {
+		mux.Handle(path, d.byMethod(methods))
 	}
 	mux.HandleFunc("GET /openapi.yaml", serveOpenAPI)
 	mux.Handle("/", http.HandlerFunc(d.noRoute))
@@ -110,7 +135,11 @@ func (d *Dialect) Handler() http.Handler {
 
 func (d *Dialect) serve(rt route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		scope, err := d.caller(r, rt.scope)
+		var scope engine.Scope
+		var err error
+		if rt.scope != "" {
+			scope, err = d.caller(r, rt.scope)
+		}
 		if err != nil {
 			d.refuse(w, r, err)
 			return
@@ -185,33 +214,6 @@ func (d *Dialect) importAddresses(r *http.Request, s engine.Scope) (answer, erro
 	return encodeImported(asked, added), nil
 }
 
-func (d *Dialect) getConfig(r *http.Request, s engine.Scope) (answer, error) {
-	named, err := findSetting(r.PathValue("key"))
-	if err != nil {
-		return answer{}, err
-	}
-	settings, err := d.engine.Settings(r.Context(), settingScope(s))
-	if err != nil {
-		return answer{}, err
-	}
-	return encodeSetting(r.PathValue("key"), named, settings, ""), nil
-}
-
-func (d *Dialect) putConfig(r *http.Request, s engine.Scope) (answer, error) {
-	settings, err := d.engine.Settings(r.Context(), settingScope(s))
-	if err != nil {
-		return answer{}, err
-	}
-	named, value, err := decodeSetting(r, settings)
-	if err != nil {
-		return answer{}, err
-	}
-	if err := d.engine.SaveSetting(r.Context(), settingScope(s), named.stored(), value); err != nil {
-		return answer{}, err
-	}
-	return encodeSetting(r.PathValue("key"), named, with(settings, named, value), "Configuration updated"), nil
-}
-
 //go:embed openapi.yaml
 var openAPI []byte
 
@@ -226,10 +228,19 @@ func (d *Dialect) noRoute(w http.ResponseWriter, r *http.Request) {
 	d.refuse(w, r, fault.New(fault.CodeRouteNotFound, "Route "+r.Method+" "+r.URL.Path+" not found"))
 }
 
-func (d *Dialect) wrongMethod(allowed []string) http.Handler {
-	slices.Sort(allowed)
+// byMethod serves one path. What GET serves HEAD is served too; its body is not sent.
+func (d *Dialect) byMethod(methods map[string]http.Handler) http.Handler {
+	allowed := strings.Join(slices.Sorted(maps.Keys(methods)), ", ")
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Allow", strings.Join(allowed, ", "))
+		method := r.Method
+		if method == http.MethodHead {
+			method = http.MethodGet
+		}
+		if serve := methods[method]; serve != nil {
+			serve.ServeHTTP(w, r)
+			return
+		}
+		w.Header().Set("Allow", allowed)
 		d.refuse(w, r, fault.New(fault.CodeMethodNotAllowed, "Method "+r.Method+" is not allowed for "+r.URL.Path))
 	})
 }
@@ -242,8 +253,4 @@ func orNoOrder(err error) error {
 		return noOrder()
 	}
 	return err
-}
-
-func settingScope(s engine.Scope) engine.SettingScope {
-	return engine.SettingScope{Merchant: s.Merchant, Mode: s.Mode}
 }

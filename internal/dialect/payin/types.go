@@ -80,6 +80,43 @@ type settingBody struct {
 	Type         string          `json:"type"`
 	Min          *int64          `json:"min,omitempty"`
 	Max          *int64          `json:"max,omitempty"`
+	Category     string          `json:"category"`
+	IsDefault    bool            `json:"isDefault"` // the merchant has set nothing
+	ReadOnly     bool            `json:"readOnly"`
+}
+
+type configList struct {
+	Success bool          `json:"success"`
+	Data    []settingBody `json:"data"`
+}
+
+type runtimeBody struct {
+	Success bool                       `json:"success"`
+	Data    map[string]json.RawMessage `json:"data"`
+}
+
+type metadataBody struct {
+	Key          string          `json:"key"`
+	Aliases      []string        `json:"aliases"`
+	Category     string          `json:"category"`
+	Description  string          `json:"description"`
+	Type         string          `json:"type"`
+	DefaultValue json.RawMessage `json:"defaultValue"`
+	Min          *int64          `json:"min,omitempty"`
+	Max          *int64          `json:"max,omitempty"`
+	Pattern      string          `json:"pattern,omitempty"`
+	Nullable     bool            `json:"nullable"`
+	ReadOnly     bool            `json:"readOnly"`
+}
+
+type oneMetadata struct {
+	Success bool         `json:"success"`
+	Data    metadataBody `json:"data"`
+}
+
+type metadataList struct {
+	Success bool           `json:"success"`
+	Data    []metadataBody `json:"data"`
 }
 
 // errorBody is every refusal.
@@ -128,4 +165,46 @@ type record struct {
 	Metadata   json.RawMessage `json:"metadata,omitempty"`
 	SuccessURL string          `json:"successUrl,omitempty"`
 	CancelURL  string          `json:"cancelUrl,omitempty"`
+}
+
+type chainList struct {
+	Success bool        `json:"success"`
+	Data    []chainBody `json:"data"`
+}
+
+// chainBody is a network of the catalogue.
+type chainBody struct {
+	ChainID               string   `json:"chainId"`
+	Name                  string   `json:"name"`
+	Protocol              string   `json:"protocol"`
+	NetworkID             uint64   `json:"networkId"` // EIP-155
+	Environment           string   `json:"environment"`
+	RequiredConfirmations int      `json:"requiredConfirmations"`
+	Tokens                []string `json:"tokens"`
+	Available             bool     `json:"available"` // it is being watched: orders are taken
+}
+
+type tokenList struct {
+	Success bool        `json:"success"`
+	Data    []tokenBody `json:"data"`
+}
+
+// tokenBody is a token on one network.
+type tokenBody struct {
+	Currency        string `json:"currency"`
+	ChainID         string `json:"chainId"`
+	Protocol        string `json:"protocol"`
+	Environment     string `json:"environment"`
+	ContractAddress string `json:"contractAddress"`
+	Decimals        uint8  `json:"decimals"`
+	Available       bool   `json:"available"`
+}
+
+type healthBody struct {
+	Status    string `json:"status"`
+	Timestamp string `json:"timestamp"`
+	Manager   struct {
+		Initialized bool `json:"initialized"` // every network was heard of
+	} `json:"manager"`
+	Version string `json:"version"`
 }
