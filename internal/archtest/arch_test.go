@@ -65,6 +65,8 @@ var rules = []rule{
 	// What several faces need.
 	{of: "secrets", may: list("fault")},
 	{of: "web", may: list("fault")},
+	{of: "page", may: list("money", "fault", "web")},
+	{of: "page/pagetest", may: nothing},
 	{of: "notify", may: list("fault")},
 	{of: "auth", may: list("fault", "secrets", "party")},
 	{of: "webhook", may: list("money", "fault", "secrets")},
@@ -75,8 +77,8 @@ var rules = []rule{
 	{of: "dialect/*", may: with(pure, "engine", "auth", "web", "webhook", "dialect")},
 	{of: "operator", may: with(pure, "engine", "auth", "web", "operator/client")},
 	{of: "operator/client", may: nothing},
-	{of: "checkout", may: with(pure, "engine", "auth", "web", "operator/client")},
-	{of: "dashboard", may: with(pure, "engine", "auth", "web", "operator/client")},
+	{of: "checkout", may: with(pure, "engine", "auth", "web", "page", "operator/client")},
+	{of: "dashboard", may: with(pure, "engine", "auth", "web", "page", "operator/client")},
 
 	// Wiring. Simchain is a chain inside this process, for development and
 	// tests: no rail may know it.
