@@ -100,7 +100,7 @@ func (e *Engine) AddEndpointOnce(ctx context.Context, ep Endpoint, r Repeatable[
 			return Endpoint{}, err
 		}
 		made := ep
-		made.CreatedAt = tx.Now()
+		made.CreatedAt, made.UpdatedAt = tx.Now(), tx.Now()
 		if err := e.act(tx, made.Scope.Mode, "endpoint.add", made.ID, made.Name); err != nil {
 			return Endpoint{}, err
 		}
@@ -126,6 +126,7 @@ func (e *Engine) ChangeEndpoint(ctx context.Context, id string, change func(*End
 			return err
 		}
 		ep.ID, ep.Scope, ep.Secret, ep.CreatedAt = there.ID, there.Scope, there.Secret, there.CreatedAt
+		ep.UpdatedAt = tx.Now()
 		if err := e.act(tx, ep.Scope.Mode, "endpoint.change", ep.ID, fmt.Sprintf("%s; enabled %t", ep.Name, ep.Enabled)); err != nil {
 			return err
 		}
@@ -161,12 +162,12 @@ func (e *Engine) ResealEndpoint(ctx context.Context, id string, seal func(Endpoi
 	})
 }
 
-// DeleteEndpoint removes an endpoint. What waits to be delivered to it is cancelled by the worker, and what
-// was delivered stays on record. visible says whether the operator may see the endpoint. For operators.
+// DeleteEndpoint removes an endpoint and cancels what waits to be delivered to it; what was delivered stays on record.
+// visible says whether the caller may see the endpoint.
 //
 // Error: not_found, also for one that is not visible.
 func (e *Engine) DeleteEndpoint(ctx context.Context, id string, visible func(Endpoint) bool) error {
-	return e.update(ctx, Keys{}, func(tx Tx) error {
+	err := e.update(ctx, Keys{}, func(tx Tx) error {
 		ep, err := tx.Endpoint(id)
 		if err != nil {
 			return err
@@ -179,6 +180,11 @@ func (e *Engine) DeleteEndpoint(ctx context.Context, id string, visible func(End
 		}
 		return tx.DeleteEndpoint(id)
 	})
+	if err == nil {
+		// The endpoint is gone whatever comes of this: the worker cancels what is left at its next attempt.
+		_ = e.cancel(ctx, id)
+	}
+	return err
 }
 
 // known refuses a merchant that does not exist; "" is an operator.

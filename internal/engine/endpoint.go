@@ -50,6 +50,7 @@ func (e *Engine) SaveEndpoint(ctx context.Context, ep Endpoint) error {
 		if err := e.act(tx, ep.Scope.Mode, "endpoint.save", ep.ID, fmt.Sprintf("%s; enabled %t", ep.Name, ep.Enabled)); err != nil {
 			return err
 		}
+		ep.UpdatedAt = tx.Now()
 		return tx.SaveEndpoint(ep)
 	})
 }
@@ -176,7 +177,7 @@ func (e *Engine) DisableEndpoint(ctx context.Context, id string) error {
 		if ep == nil {
 			return fault.New(fault.CodeNotFound, "no such endpoint")
 		}
-		ep.Enabled = false
+		ep.Enabled, ep.UpdatedAt = false, tx.Now()
 		return tx.SaveEndpoint(*ep)
 	})
 }

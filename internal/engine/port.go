@@ -163,7 +163,8 @@ type Reader interface {
 	Merchants() ([]Merchant, error)
 	KeyByHash(hash string) (*Key, error) // nil when there is none
 
-	Searches // search.go: what operators look for
+	Searches      // search.go: what operators look for
+	messageReader // outbox.go: what merchants see of their messages
 
 	// For sealing.
 	Unsealed(limit int) (Unsealed, error) // at most limit of each kind, of every mode, by id

@@ -181,9 +181,17 @@ type Endpoint struct {
 	Name      string
 	URL       string
 	Secret    string   // sealed; only the webhook worker opens it
-	Events    []string // the dialect's event names; empty: all
+	Events    []string // the dialect's event names and patterns; what none means is the dialect's
 	Enabled   bool
 	CreatedAt time.Time
+	UpdatedAt time.Time
+
+	MaxRetries   *int          // at most so many retries of a message; nil: as many as the schedule has
+	Timeout      time.Duration // of one attempt, whole milliseconds; 0: the worker's own
+	ScheduleOnly bool          // the dialect's own schedule, and nothing behind it
+
+	Description string
+	Metadata    json.RawMessage // the merchant's own, as it was sent; nil for none
 }
 
 // MessageState is where a message stands.
@@ -213,6 +221,26 @@ type Message struct {
 	LastError  string
 	CreatedAt  time.Time
 	DoneAt     time.Time
+
+	// The last attempt. A replay begins anew with all but Tries.
+	SentAt   time.Time     // when it began; zero: none was made
+	Took     time.Duration // whole milliseconds
+	Response string        // the beginning of what the receiver answered: somebody else's text, at most MaxResponse bytes
+	Tries    []Try         // the last KeptTries attempts, the oldest first
+}
+
+// What is kept of attempts.
+const (
+	MaxResponse = 1 << 10 // bytes
+	KeptTries   = 20
+)
+
+// Try is one attempt to deliver a message.
+type Try struct {
+	At     time.Time     `json:"at"`
+	Status int           `json:"status,omitempty"` // 0: there was no answer
+	Took   time.Duration `json:"took,omitempty"`   // whole milliseconds
+	Error  string        `json:"error,omitempty"`  // why there was none
 }
 
 // Progress is how far a rail's watcher is. Head and Horizon serve confirmations and deadlines.

@@ -92,6 +92,7 @@ func (e *Engine) again(ctx context.Context, messages []Message) (n int, err erro
 			}
 			m.State, m.Attempts, m.NextAt = MessagePending, 0, tx.Now()
 			m.LastStatus, m.LastError, m.DoneAt = 0, "", time.Time{}
+			m.SentAt, m.Took, m.Response = time.Time{}, 0, ""
 			back = append(back, m)
 			if err := e.act(tx, m.Scope.Mode, "message.replay", m.ID, "to "+m.EndpointID); err != nil {
 				return err

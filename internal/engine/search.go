@@ -120,7 +120,7 @@ type (
 		Event
 		Order string
 	}
-	// FoundMessage is a message and its order.
+	// FoundMessage is a message and its order; "" for one that tells no event of an order.
 	FoundMessage struct {
 		Message
 		Order string

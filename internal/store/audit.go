@@ -87,6 +87,11 @@ var auditFindings = []struct {
 	{verify.Unique, `SELECT 'order number ' || o.number, 'two orders of one scope have it' FROM orders o GROUP BY o.scope_id, o.number HAVING COUNT(*) > 1`},
 	{verify.Counters, `SELECT 'scope ' || s.merchant || ' ' || s.mode || ' ' || s.dialect, 'its last order number is ' || s.last_number || ', and there are ' || COUNT(o.id) || ' orders'
 		FROM scopes s LEFT JOIN orders o ON o.scope_id = s.id GROUP BY s.id, s.merchant, s.mode, s.dialect, s.last_number HAVING COUNT(o.id) <> s.last_number`},
+	{verify.Counters, `SELECT 'messages of type ' || c.type || ' to endpoint ' || c.endpoint_id, CAST(SUM(c.n) AS BIGINT) || ' more were made on day ' || c.day || ' and are ' || c.state || ' than are counted'
+		FROM (SELECT scope_id, created_at / 86400000000 AS day, endpoint_id, type, state, COUNT(*) AS n FROM messages
+			GROUP BY scope_id, created_at / 86400000000, endpoint_id, type, state
+			UNION ALL SELECT scope_id, day, endpoint_id, type, state, -n FROM message_counts) c
+		GROUP BY c.scope_id, c.day, c.endpoint_id, c.type, c.state HAVING SUM(c.n) <> 0`},
 	{verify.Unique, `SELECT 'message ' || m.event_id, 'two messages tell this event to endpoint ' || m.endpoint_id FROM messages m GROUP BY m.event_id, m.endpoint_id HAVING COUNT(*) > 1`},
 }
 

@@ -411,7 +411,7 @@ func (g *group) flushAdministration() error {
 			return err
 		}
 		return g.write("", upsertEndpoint, id, e.Scope.Merchant, string(e.Scope.Mode), e.Scope.Dialect, e.Name, e.URL, e.Secret, events,
-			flag(e.Enabled), micros(e.CreatedAt))
+			flag(e.Enabled), micros(e.CreatedAt), micros(e.UpdatedAt), e.MaxRetries, e.Timeout.Milliseconds(), flag(e.ScheduleOnly), e.Description, string(e.Metadata))
 	})
 }
 
@@ -420,23 +420,6 @@ func flag(b bool) int64 {
 		return 1
 	}
 	return 0
-}
-
-// flushMessages updates by id, then inserts where neither the id nor the (event, endpoint) exists. An
-// update leaves the bytes alone.
-func (g *group) flushMessages() error {
-	for _, m := range g.messages.group {
-		err := g.write("", updateMessage, string(m.State), m.Attempts, micros(m.NextAt), m.LastStatus, m.LastError, micros(m.DoneAt), m.ID)
-		if err != nil {
-			return err
-		}
-		err = g.write("", insertMessage, m.ID, m.EventID, m.OrderID, m.EndpointID, m.scope, m.WireID, m.Type, blob(m.Body), string(m.State),
-			m.Attempts, micros(m.NextAt), m.LastStatus, m.LastError, micros(m.CreatedAt), micros(m.DoneAt))
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 func (g *group) flushMarks() error {

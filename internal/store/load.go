@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"database/sql"
 	"encoding/json"
 	"fmt"
@@ -567,13 +568,21 @@ func queryEndpoints(q queryer, query string, args ...any) ([]engine.Endpoint, er
 	var found []engine.Endpoint
 	err := scan(q, query, args, func(rows *sql.Rows) error {
 		var e engine.Endpoint
-		var events sql.RawBytes
-		var created int64
-		err := rows.Scan(&e.ID, &e.Scope.Merchant, &e.Scope.Mode, &e.Scope.Dialect, &e.Name, &e.URL, &e.Secret, &events, &e.Enabled, &created)
+		var events, metadata sql.RawBytes
+		var created, updated, timeout int64
+		var retries sql.NullInt64
+		err := rows.Scan(&e.ID, &e.Scope.Merchant, &e.Scope.Mode, &e.Scope.Dialect, &e.Name, &e.URL, &e.Secret, &events, &e.Enabled, &created, &updated,
+			&retries, &timeout, &e.ScheduleOnly, &e.Description, &metadata)
 		if err != nil {
 			return err
 		}
-		e.CreatedAt = timeOf(created)
+		e.CreatedAt, e.UpdatedAt, e.Timeout = timeOf(created), timeOf(updated), time.Duration(timeout)*time.Millisecond
+		if retries.Valid {
+			e.MaxRetries = new(int(retries.Int64))
+		}
+		if len(metadata) > 0 {
+			e.Metadata = bytes.Clone(metadata)
+		}
 		if err := json.Unmarshal(events, &e.Events); err != nil {
 			return err
 		}

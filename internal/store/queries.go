@@ -157,20 +157,14 @@ const (
 
 // webhooks
 const (
-	selectEndpoints        = `SELECT id, merchant, mode, dialect, name, url, secret, events, enabled, created_at FROM endpoints `
+	selectEndpoints = `SELECT id, merchant, mode, dialect, name, url, secret, events, enabled, created_at, updated_at, max_retries, timeout,
+		schedule_only, description, metadata FROM endpoints `
 	selectEndpointsOfScope = selectEndpoints + `WHERE merchant = $1 AND mode = $2 AND dialect = $3 ORDER BY id`
 	selectEndpoint         = selectEndpoints + `WHERE id = $1`
-	upsertEndpoint         = `INSERT INTO endpoints (id, merchant, mode, dialect, name, url, secret, events, enabled, created_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
-		ON CONFLICT (id) DO UPDATE SET name = excluded.name, url = excluded.url, secret = excluded.secret, events = excluded.events, enabled = excluded.enabled`
-
-	selectMessages = `SELECT m.id, m.event_id, m.order_id, m.endpoint_id, s.merchant, s.mode, s.dialect, m.wire_id, m.type, m.body, m.state,
-		m.attempts, m.next_at, m.last_status, m.last_error, m.created_at, m.done_at FROM messages m JOIN scopes s ON s.id = m.scope_id `
-	selectMessagesOfOrder = selectMessages + `WHERE m.order_id = $1 ORDER BY m.id`
-	selectMessagesDue     = selectMessages + `WHERE m.state = 'pending' AND m.endpoint_id = $1 AND m.next_at <= $2 ORDER BY m.next_at, m.id LIMIT $3`
-	selectNextEndpoint    = `SELECT endpoint_id, next_at FROM messages WHERE state = 'pending' AND endpoint_id > $1 ORDER BY endpoint_id, next_at LIMIT 1`
-	updateMessage         = `UPDATE messages SET state = $1, attempts = $2, next_at = $3, last_status = $4, last_error = $5, done_at = $6 WHERE id = $7`
-	insertMessage         = `INSERT INTO messages (id, event_id, order_id, endpoint_id, scope_id, wire_id, type, body, state, attempts, next_at,
-		last_status, last_error, created_at, done_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) ON CONFLICT DO NOTHING`
+	upsertEndpoint         = `INSERT INTO endpoints (id, merchant, mode, dialect, name, url, secret, events, enabled, created_at, updated_at,
+		max_retries, timeout, schedule_only, description, metadata)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+		ON CONFLICT (id) DO UPDATE SET name = excluded.name, url = excluded.url, secret = excluded.secret, events = excluded.events, enabled = excluded.enabled,
+		updated_at = excluded.updated_at, max_retries = excluded.max_retries, timeout = excluded.timeout, schedule_only = excluded.schedule_only,
+		description = excluded.description, metadata = excluded.metadata`
 )

@@ -21,8 +21,11 @@ func TestQueriesUseIndexes(t *testing.T) {
 	match := func(query string, columns ...string) string {
 		return strings.Replace(query, "{any}", anyOf(columns, 4), 1)
 	}
+	where := func(query, condition string) string {
+		return strings.Replace(strings.Replace(query, "{where}", " WHERE "+condition, 1), "{limit}", "10", 1)
+	}
 	byState := strings.Replace(selectOrderCounts, "{states}", "$4, $5", 1)
-	few := []string{byState, selectEntries, selectBooks}
+	few := []string{byState, selectEntries, selectBooks, where(countMessages, "scope_id = $1 AND endpoint_id = $2 AND day >= $3 AND day <= $4")}
 	for _, q := range []struct{ query, index string }{
 		{match(selectOrders, "id"), "sqlite_autoindex_orders_1"},
 		{match(selectOrders, "scope_id", "number"), "orders_number"},
@@ -92,6 +95,15 @@ func TestQueriesUseIndexes(t *testing.T) {
 		{selectMessagesOfOrder, "messages_order"},
 		{selectMessagesDue, "messages_due"},
 		{selectNextEndpoint, "COVERING INDEX messages_due"},
+		{selectMessage, "sqlite_autoindex_messages_1"},
+		{updateMessage, "sqlite_autoindex_messages_1"},
+		{match(selectStoredMessages, "id"), "sqlite_autoindex_messages_1"},
+		{match(selectStoredMessages, "event_id", "endpoint_id"), "messages_event"},
+		{where(listMessages, "m.scope_id = $1 AND m.endpoint_id = $2 AND m.type IN ($3) AND m.state IN ($4) AND m.id >= $5 AND m.id < $6"), "messages_scope"},
+		{where(listMessages, "COALESCE(m.scope_id, 0) = $1 AND m.order_id = $2"), "messages_order"},
+		{where(searchExhausted, "m.state = 'exhausted' AND m.scope_id = $1 AND m.endpoint_id = $2 AND m.id > $3 AND m.done_at >= $4"), "messages_exhausted"},
+		{where(countDays, "scope_id = $1 AND endpoint_id = $2 AND type IN ($3) AND state IN ($4)"), "PRIMARY KEY"},
+		{where(countMessages, "scope_id = $1 AND endpoint_id = $2 AND day >= $3 AND day <= $4"), "PRIMARY KEY"},
 	} {
 		var plan []string
 		rows, err := s.readers.Query("EXPLAIN QUERY PLAN "+q.query, make([]any, strings.Count(q.query, "$"))...)

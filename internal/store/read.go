@@ -345,17 +345,3 @@ func (r *reader) DueEndpoints(now time.Time, after string, limit int) ([]string,
 func (r *reader) DueMessages(endpoint string, now time.Time, limit int) ([]engine.Message, error) {
 	return r.messages(selectMessagesDue, endpoint, micros(now), limit)
 }
-
-func (r *reader) messages(query string, args ...any) ([]engine.Message, error) {
-	var found []engine.Message
-	err := scan(r, query, args, func(rows *sql.Rows) error {
-		var m engine.Message
-		var next, created, done int64
-		err := rows.Scan(&m.ID, &m.EventID, &m.OrderID, &m.EndpointID, &m.Scope.Merchant, &m.Scope.Mode, &m.Scope.Dialect, &m.WireID, &m.Type, &m.Body,
-			&m.State, &m.Attempts, &next, &m.LastStatus, &m.LastError, &created, &done)
-		m.NextAt, m.CreatedAt, m.DoneAt = timeOf(next), timeOf(created), timeOf(done)
-		found = append(found, m)
-		return err
-	})
-	return found, err
-}

@@ -458,15 +458,21 @@ func (t *tx) Endpoint(id string) (*engine.Endpoint, error) {
 	if err != nil || e == nil {
 		return nil, err
 	}
-	c := *e
-	c.Events = slices.Clone(e.Events)
-	return &c, nil
+	return new(cloneEndpoint(*e)), nil
 }
 
 func (t *tx) SaveEndpoint(e engine.Endpoint) error {
-	e.Events = slices.Clone(e.Events)
-	t.use().endpoints.put(e.ID, &e)
+	t.use().endpoints.put(e.ID, new(cloneEndpoint(e)))
 	return nil
+}
+
+// cloneEndpoint copies an endpoint so that neither copy's changes are seen in the other.
+func cloneEndpoint(e engine.Endpoint) engine.Endpoint {
+	e.Events, e.Metadata = slices.Clone(e.Events), bytes.Clone(e.Metadata)
+	if e.MaxRetries != nil {
+		e.MaxRetries = new(*e.MaxRetries)
+	}
+	return e
 }
 
 func (t *tx) SaveMessages(list []engine.Message) error {
@@ -476,7 +482,7 @@ func (t *tx) SaveMessages(list []engine.Message) error {
 		if err != nil {
 			return err
 		}
-		m.Body = bytes.Clone(m.Body)
+		m.Body, m.Tries = bytes.Clone(m.Body), slices.Clone(m.Tries)
 		g.messages.add(messageRow{m, scope})
 	}
 	return nil

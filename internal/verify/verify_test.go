@@ -414,6 +414,8 @@ func TestDamageIsFound(t *testing.T) { // invariants I1 to I3, I6 to I9, I12, I1
 			[]string{"payments account house/suspense/stray of sandbox"}},
 		{"a counter", []string{`UPDATE order_counts SET n = n + 1 WHERE state = 'cancelled'`}, []string{"counters counter of m sandbox one, state cancelled, bucket 0: says 2 orders, and there are 1"}},
 		{"a counter is gone", []string{`DELETE FROM order_counts WHERE state = 'cancelled'`}, []string{"counters counter of m sandbox one, state cancelled, bucket 0: is gone"}},
+		{"a counter of messages", []string{`UPDATE message_counts SET n = n + 1`}, []string{"counters messages of type", "-1 more were made on day"}},
+		{"a counter of messages is gone", []string{`DELETE FROM message_counts`}, []string{"counters messages of type", "3 more were made on day"}},
 		{"the number of orders", []string{`UPDATE scopes SET last_number = 99 WHERE mode = 'live'`}, []string{"counters scope m live one: its last order number is 99, and there are 1 orders"}},
 		{"a second open hold", []string{`DROP INDEX holds_open`,
 			`INSERT INTO holds (family, value, from_at, order_id, to_at) SELECT family, value, from_at + 1, '{exact}', 0 FROM holds WHERE order_id = '{open}'`},

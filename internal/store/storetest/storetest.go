@@ -75,6 +75,8 @@ func Run(t *testing.T, open Opener) {
 		{"endpoints", endpoints},
 		{"one message for each event and endpoint", messages},
 		{"due messages by endpoint", dueMessages},
+		{"a merchant's messages: lists, totals, exhausted ones", messageLists},
+		{"counts of messages under concurrent writers", messageCountsHold},
 
 		{"instruments are handed out in order", handOut},
 		{"an instrument rests on the mode's clock", restOnModeClock},

@@ -318,16 +318,21 @@ func merchantsAndKeys(s *suite) {
 }
 
 func endpoints(s *suite) {
-	e := engine.Endpoint{ID: "e1", Scope: scopeA, Name: "n", URL: "https://example.com", Secret: "sealed", Events: []string{"a", "b"}, Enabled: true, CreatedAt: s.clock.now()}
+	e := engine.Endpoint{
+		ID: "e1", Scope: scopeA, Name: "n", URL: "https://example.com", Secret: "sealed", Events: []string{"a", "b"}, Enabled: true, CreatedAt: s.clock.now(),
+		UpdatedAt: s.clock.now().Add(time.Second), MaxRetries: new(0), Timeout: 1500 * time.Millisecond, ScheduleOnly: true,
+		Description: "<d>", Metadata: json.RawMessage(`{"a": [1.10]}`),
+	}
 	s.update(func(tx engine.Tx) error {
 		second := e
-		second.ID, second.Events = "e2", nil
+		second.ID, second.Events, second.MaxRetries, second.Metadata = "e2", nil, nil, nil
 		if err := tx.SaveEndpoint(second); err != nil {
 			return err
 		}
 		return tx.SaveEndpoint(e)
 	})
-	e.Enabled, e.URL = false, "https://example.org"
+	e.Enabled, e.URL, e.MaxRetries, e.Timeout, e.ScheduleOnly = false, "https://example.org", new(3), time.Second, false
+	e.Description, e.Metadata, e.UpdatedAt = "other", json.RawMessage(`{}`), e.UpdatedAt.Add(time.Hour)
 	s.update(func(tx engine.Tx) error {
 		if none, err := tx.Endpoint("none"); none != nil || err != nil {
 			s.Errorf("none, in a transaction: %v, %v", none, err)
@@ -336,7 +341,7 @@ func endpoints(s *suite) {
 		if err != nil {
 			return err
 		}
-		was.Events[0] = "changed" // the caller's own copy
+		was.Events[0], was.Metadata[0], *was.MaxRetries = "changed", '[', 7 // the caller's own copy
 		if err := tx.SaveEndpoint(e); err != nil {
 			return err
 		}
@@ -358,7 +363,7 @@ func endpoints(s *suite) {
 			s.Errorf("none: %v, %v", none, err)
 		}
 		list, err := rd.Endpoints(scopeA)
-		if len(list) != 2 || !reflect.DeepEqual(list[0], e) || list[1].ID != "e2" {
+		if len(list) != 2 || !reflect.DeepEqual(list[0], e) || list[1].ID != "e2" || list[1].MaxRetries != nil || list[1].Metadata != nil {
 			s.Errorf("list: %+v", list)
 		}
 		others, _ := rd.Endpoints(scopeC)
@@ -384,6 +389,8 @@ func messages(s *suite) {
 	save(s.message("4", "ev1", "e1", now)) // this event has its message for e1
 	changed := m
 	changed.State, changed.Attempts, changed.LastStatus, changed.LastError, changed.DoneAt = engine.MessageDelivered, 3, 204, "slow", now
+	changed.SentAt, changed.Took, changed.Response = now.Add(time.Second), 250*time.Millisecond, "<ok>"
+	changed.Tries = []engine.Try{{At: now, Error: "no answer"}, {At: now.Add(time.Second), Status: 204, Took: 250 * time.Millisecond}}
 	changed.Body, changed.WireID = []byte("other"), "other" // never changes
 	save(changed)
 	s.reopen()
@@ -453,6 +460,225 @@ func dueMessages(s *suite) {
 		want(s, "due messages of e2", len(list), 10)
 		none, _ := rd.DueMessages("e1", now.Add(time.Hour), 10)
 		want(s, "due messages of e1", len(none), 0)
+		return err
+	})
+}
+
+// queue stores messages of an order, made at the clock's time, and returns them with their ids.
+func (s *suite) queue(scope engine.Scope, orderID, endpoint, kind string, states ...engine.MessageState) []engine.Message {
+	s.Helper()
+	var list []engine.Message
+	s.update(func(tx engine.Tx) error {
+		list = nil
+		for _, state := range states {
+			id := tx.NewID()
+			m := s.message(id, "event of "+id, endpoint, tx.Now())
+			m.OrderID, m.Scope, m.Type, m.State, m.CreatedAt, m.Took = orderID, scope, kind, state, tx.Now(), time.Duration(len(states))*time.Millisecond
+			if state != engine.MessagePending {
+				m.DoneAt = tx.Now()
+			}
+			list = append(list, m)
+		}
+		return tx.SaveMessages(list)
+	})
+	return list
+}
+
+// Lists and totals of a merchant's messages, against a plain computation over what was stored. case 74
+func messageLists(s *suite) {
+	const pending, delivered, exhausted, cancelled = engine.MessagePending, engine.MessageDelivered, engine.MessageExhausted, engine.MessageCancelled
+	o := s.insert(scopeA, nil)
+	begin := s.clock.now()
+	var all []engine.Message
+	add := func(list []engine.Message) { all = append(all, list...) }
+	add(s.queue(scopeA, o.ID, "e1", "paid", delivered, delivered, exhausted))
+	add(s.queue(scopeC, o.ID, "e9", "paid", delivered))
+	s.clock.advance(24 * time.Hour)
+	add(s.queue(scopeA, o.ID, "e1", "expired", pending, cancelled))
+	add(s.queue(scopeA, "", "e2", "test", delivered))
+	s.clock.advance(5 * 24 * time.Hour)
+	add(s.queue(scopeA, "another", "e1", "paid", exhausted, pending, pending, delivered))
+
+	// Everything that changes a state moves the counts: a delivery, a replay, an insert that is left alone.
+	change := func(i int, state engine.MessageState, took time.Duration) {
+		all[i].State, all[i].Took = state, took
+		s.update(func(tx engine.Tx) error { return tx.SaveMessages([]engine.Message{all[i]}) })
+	}
+	change(4, exhausted, 0)
+	change(0, pending, 0)
+	change(0, delivered, 40*time.Millisecond)
+	change(1, delivered, 41*time.Millisecond)
+	again := all[2]
+	again.ID, again.State = "another id", delivered
+	s.update(func(tx engine.Tx) error { return tx.SaveMessages([]engine.Message{again}) }) // its event is told to this endpoint
+	s.update(func(tx engine.Tx) error {                                                    // made and sent in one transaction
+		m := s.message(tx.NewID(), "quick", "e2", tx.Now())
+		m.Type, m.CreatedAt = "test", tx.Now()
+		if err := tx.SaveMessages([]engine.Message{m}); err != nil {
+			return err
+		}
+		m.State, m.Took = delivered, 5*time.Millisecond
+		all = append(all, m)
+		return tx.SaveMessages([]engine.Message{m})
+	})
+	if err := s.try(func(tx engine.Tx) error {
+		if err := tx.SaveMessages([]engine.Message{s.message(tx.NewID(), "dropped", "e2", tx.Now())}); err != nil {
+			return err
+		}
+		return fault.New(fault.CodeInvalidValue, "the caller gives up")
+	}); err == nil {
+		s.Fatal("no error")
+	}
+	s.reopen()
+
+	odd := func(m engine.Message) bool { return m.ID[len(m.ID)-1]%2 == 1 }
+	for name, f := range map[string]engine.MessageFilter{
+		"all":                    {Scope: scopeA},
+		"another mode":           {Scope: scopeC},
+		"an unknown scope":       {Scope: engine.Scope{Merchant: "nobody"}},
+		"an endpoint":            {Scope: scopeA, Endpoint: "e1"},
+		"a type":                 {Scope: scopeA, Types: []string{"paid"}},
+		"types":                  {Scope: scopeA, Types: []string{"test", "expired", "none"}},
+		"a state":                {Scope: scopeA, States: []engine.MessageState{exhausted}},
+		"everything":             {Scope: scopeA, Endpoint: "e1", Types: []string{"paid"}, States: []engine.MessageState{delivered, pending}},
+		"nothing":                {Scope: scopeA, Endpoint: "e2", Types: []string{"paid"}},
+		"an order":               {Scope: scopeA, OrderID: o.ID},
+		"an order and a state":   {Scope: scopeA, OrderID: o.ID, States: []engine.MessageState{delivered}},
+		"another's order":        {Scope: scopeC, OrderID: "another"},
+		"one by one":             {Scope: scopeA, Match: odd},
+		"one by one of an order": {Scope: scopeA, OrderID: o.ID, Match: odd},
+	} {
+		var want []string
+		for _, m := range slices.Backward(all) {
+			if m.Scope == f.Scope && (f.Endpoint == "" || m.EndpointID == f.Endpoint) && (len(f.Types) == 0 || slices.Contains(f.Types, m.Type)) &&
+				(len(f.States) == 0 || slices.Contains(f.States, m.State)) && (f.OrderID == "" || m.OrderID == f.OrderID) && (f.Match == nil || f.Match(m)) {
+				want = append(want, m.ID)
+			}
+		}
+		for _, f.Limit = range []int{1, 2, 3, 100} {
+			for f.Page = 1; f.Page <= len(want)/f.Limit+2; f.Page++ {
+				s.view(func(rd engine.Reader) error {
+					page, err := rd.MessageList(f)
+					if err != nil {
+						return err
+					}
+					var got []string
+					for _, m := range page.Messages {
+						got = append(got, m.ID)
+						if public := map[string]string{o.ID: o.PublicID}[m.OrderID]; m.Order != public {
+							s.Errorf("%s: message of order %q, want %q", name, m.Order, public)
+						}
+					}
+					expected := want[min((f.Page-1)*f.Limit, len(want)):min(f.Page*f.Limit, len(want))]
+					if page.Total != int64(len(want)) || !slices.Equal(got, expected) {
+						s.Errorf("%s, page %d of %d: %d messages %v of %d, want %v of %d", name, f.Page, f.Limit, len(got), got, page.Total, expected, len(want))
+					}
+					return nil
+				})
+			}
+		}
+	}
+
+	day := func(n int) time.Time { return begin.AddDate(0, 0, n) }
+	for name, test := range map[string]struct {
+		scope    engine.Scope
+		endpoint string
+		from, to time.Time
+	}{
+		"all": {scope: scopeA}, "an endpoint": {scope: scopeA, endpoint: "e1"}, "another mode": {scope: scopeC}, "an unknown scope": {},
+		"one day": {scopeA, "", day(0), day(0)}, "from a day on": {scope: scopeA, from: day(1)}, "up to a day": {scopeA, "e1", time.Time{}, day(5)},
+		"quiet days": {scopeA, "", day(2), day(5)},
+	} {
+		want := map[engine.MessageState]engine.MessageCount{}
+		for _, m := range all {
+			made := m.CreatedAt.UTC().Truncate(24 * time.Hour)
+			if m.Scope != test.scope || test.endpoint != "" && m.EndpointID != test.endpoint || !test.from.IsZero() && made.Before(test.from.Truncate(24*time.Hour)) ||
+				!test.to.IsZero() && made.After(test.to) {
+				continue
+			}
+			c := want[m.State]
+			c.State, c.N = m.State, c.N+1
+			if m.State == delivered {
+				c.Took += m.Took
+			}
+			want[m.State] = c
+		}
+		s.view(func(rd engine.Reader) error {
+			list, err := rd.MessageCounts(test.scope, test.endpoint, test.from, test.to)
+			got := map[engine.MessageState]engine.MessageCount{}
+			for _, c := range list {
+				got[c.State] = c
+			}
+			if !reflect.DeepEqual(got, want) {
+				s.Errorf("counts of %s: %+v, want %+v", name, list, want)
+			}
+			return err
+		})
+	}
+
+	for name, test := range map[string]struct {
+		search engine.ExhaustedSearch
+		want   []int
+	}{
+		"all":           {engine.ExhaustedSearch{Scope: scopeA}, []int{2, 4, 7}},
+		"a page":        {engine.ExhaustedSearch{Scope: scopeA, Limit: 2}, []int{2, 4}},
+		"the next page": {engine.ExhaustedSearch{Scope: scopeA, After: all[4].ID}, []int{7}},
+		"an endpoint":   {engine.ExhaustedSearch{Scope: scopeA, Endpoint: "e2"}, nil},
+		"a type":        {engine.ExhaustedSearch{Scope: scopeA, Type: "expired"}, []int{4}},
+		"since":         {engine.ExhaustedSearch{Scope: scopeA, DoneAfter: all[7].DoneAt}, []int{7}},
+		"another mode":  {engine.ExhaustedSearch{Scope: scopeC}, nil},
+		"nobody":        {engine.ExhaustedSearch{Scope: engine.Scope{Merchant: "nobody"}}, nil},
+	} {
+		if test.search.Limit == 0 {
+			test.search.Limit = 10
+		}
+		s.view(func(rd engine.Reader) error {
+			list, err := rd.ExhaustedMessages(test.search)
+			var got, want []string
+			for _, m := range list {
+				got = append(got, m.ID)
+			}
+			for _, i := range test.want {
+				want = append(want, all[i].ID)
+			}
+			if !slices.Equal(got, want) {
+				s.Errorf("exhausted, %s: %v, want %v", name, got, want)
+			}
+			return err
+		})
+	}
+	for _, f := range []engine.MessageFilter{{Scope: scopeA, Page: 0, Limit: 1}, {Scope: scopeA, Page: 1, Limit: 0}, {Scope: scopeA, Page: 1 << 40, Limit: 100}} {
+		s.view(func(rd engine.Reader) error {
+			_, err := rd.MessageList(f)
+			s.wantCode(err, fault.CodeInvalidPage)
+			return nil
+		})
+	}
+}
+
+// Two callers who change one message at once leave its counts right.
+func messageCountsHold(s *suite) {
+	m := s.queue(scopeA, "o", "e1", "paid", engine.MessagePending)[0]
+	for _, err := range atOnce(16, func(i int) error {
+		return s.try(func(tx engine.Tx) error {
+			changed := m
+			changed.State = []engine.MessageState{engine.MessageDelivered, engine.MessageExhausted, engine.MessagePending}[i%3]
+			return tx.SaveMessages([]engine.Message{changed})
+		})
+	}) {
+		if err != nil {
+			s.Fatal(err)
+		}
+	}
+	s.view(func(rd engine.Reader) error {
+		now, err := rd.Message(m.ID)
+		if err != nil {
+			return err
+		}
+		list, err := rd.MessageCounts(scopeA, "", time.Time{}, time.Time{})
+		if len(list) != 1 || list[0].State != now.State || list[0].N != 1 {
+			s.Errorf("%+v, and the message is %s", list, now.State)
+		}
 		return err
 	})
 }
