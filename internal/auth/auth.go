@@ -6,7 +6,6 @@ import (
 	"context"
 	"crypto/subtle"
 	"slices"
-	"sync"
 	"time"
 
 	"till/internal/fault"
@@ -47,18 +46,8 @@ type Keys interface {
 type Auth struct {
 	keys  Keys
 	now   func() time.Time
-	known sync.Map // hash -> lookup; only of keys on record, so that no stranger fills it
+	known memory[*Key] // by hash
 }
-
-// lookup is a key as it was on record at a time.
-type lookup struct {
-	key *Key
-	at  time.Time
-}
-
-// believed is how long a key stays what it was when it was looked up, so that not every request reads the database. A key that is
-// revoked, in whatever process, is refused at most this much later; a new key works at once.
-const believed = 500 * time.Millisecond
 
 // New makes an Auth.
 func New(keys Keys, now func() time.Time) *Auth { return &Auth{keys: keys, now: now} }
@@ -92,17 +81,15 @@ func (a *Auth) Check(ctx context.Context, key, api string) (Principal, error) {
 // find is the key of a hash, nil when there is none.
 func (a *Auth) find(ctx context.Context, hash string) (*Key, error) {
 	now := a.now()
-	if l, ok := a.known.Load(hash); ok {
-		if age := now.Sub(l.(lookup).at); age >= 0 && age < believed {
-			return l.(lookup).key, nil
-		}
+	if k, ok := a.known.get(hash, now); ok {
+		return k, nil
 	}
 	k, err := a.keys.KeyByHash(ctx, hash)
 	if err != nil || k == nil {
-		a.known.Delete(hash)
+		a.known.drop(hash)
 		return nil, err
 	}
-	a.known.Store(hash, lookup{k, now})
+	a.known.put(hash, k, now)
 	return k, nil
 }
 

@@ -3,6 +3,7 @@ package auth_test
 import (
 	"context"
 	"errors"
+	"sync"
 	"testing"
 	"time"
 
@@ -32,13 +33,26 @@ func (k *keys) put(key string, active bool) {
 	k.rows[hash] = auth.Key{ID: key, Hash: hash, Merchant: "m", Mode: "live", Dialect: "api", Scopes: []string{"orders:read"}, Active: active}
 }
 
-type clock struct{ at time.Time }
+type clock struct {
+	mu sync.Mutex
+	at time.Time
+}
 
-func (c *clock) now() time.Time { return c.at }
+func (c *clock) now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.at
+}
+
+func (c *clock) move(by time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.at = c.at.Add(by)
+}
 
 func start() (*auth.Auth, *keys, *clock) {
 	k := &keys{rows: map[string]auth.Key{}}
-	c := &clock{time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
+	c := &clock{at: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
 	return auth.New(k, c.now), k, c
 }
 

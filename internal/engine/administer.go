@@ -3,6 +3,10 @@ package engine
 import (
 	"context"
 	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"time"
 
 	"till/internal/fault"
 )
@@ -55,11 +59,47 @@ func (e *Engine) AddKeyOnce(ctx context.Context, k Key, r Repeatable[Key]) (Key,
 	})
 }
 
+// Key is a key of a scope that was not revoked.
+//
+// Error: not_found.
+func (e *Engine) Key(ctx context.Context, s Scope, id string) (Key, error) {
+	var found *Key
+	err := e.store.View(ctx, func(rd Reader) (err error) {
+		found, err = rd.KeyByID(id)
+		return err
+	})
+	if err != nil {
+		return Key{}, err
+	}
+	if found == nil || found.Scope != s || !found.RevokedAt.IsZero() {
+		return Key{}, noKey()
+	}
+	return *found, nil
+}
+
+// ChangeKey changes what change changes of a key: its name, what it may do, whether it is switched on, until when.
+// Its id, hash and scope stay. A process that has just checked the key may believe the old one for a moment longer.
+// visible says whether the caller may see a key.
+//
+// Errors: not_found, also for a key that is not visible or was revoked; and what change returns.
+func (e *Engine) ChangeKey(ctx context.Context, id string, visible func(Key) bool, change func(*Key) error) (Key, error) {
+	return e.changeKey(ctx, "key.change", id, func(k Key) bool { return visible(k) && k.RevokedAt.IsZero() }, func(_ Tx, k *Key) error { return change(k) })
+}
+
 // RevokeKey ends a key for good; a process that has just checked it may believe it for a moment longer. To revoke it again changes nothing. visible says whether the
-// operator may see a key. For operators.
+// caller may see a key.
 //
 // Error: not_found, also for a key that is not visible.
 func (e *Engine) RevokeKey(ctx context.Context, id string, visible func(Key) bool) (Key, error) {
+	return e.changeKey(ctx, "key.revoke", id, visible, func(tx Tx, k *Key) error {
+		if k.RevokedAt.IsZero() {
+			k.Active, k.RevokedAt = false, tx.Now()
+		}
+		return nil
+	})
+}
+
+func (e *Engine) changeKey(ctx context.Context, what, id string, visible func(Key) bool, change func(Tx, *Key) error) (Key, error) {
 	var k Key
 	err := e.update(ctx, Keys{}, func(tx Tx) error {
 		there, err := tx.KeyByID(id)
@@ -67,20 +107,39 @@ func (e *Engine) RevokeKey(ctx context.Context, id string, visible func(Key) boo
 			return err
 		}
 		if there == nil || !visible(*there) {
-			return fault.New(fault.CodeNotFound, "no such key")
+			return noKey()
 		}
 		k = *there
-		if !k.Active {
+		k.Scopes = slices.Clone(there.Scopes)
+		if err := change(tx, &k); err != nil {
+			return err
+		}
+		k.ID, k.Hash, k.Prefix, k.Scope, k.CreatedAt, k.MadeBy = there.ID, there.Hash, there.Prefix, there.Scope, there.CreatedAt, there.MadeBy
+		if reflect.DeepEqual(k, *there) {
 			return nil
 		}
-		k.Active = false
-		if err := e.act(tx, k.Scope.Mode, "key.revoke", k.ID, keyDetail(k)); err != nil {
+		k.UpdatedAt = tx.Now()
+		if err := e.act(tx, k.Scope.Mode, what, k.ID, keyDetail(k)); err != nil {
 			return err
 		}
 		return tx.SaveKey(k)
 	})
 	return k, err
 }
+
+// KeysUsed puts on record when keys were last used.
+func (e *Engine) KeysUsed(ctx context.Context, last map[string]time.Time) error {
+	return e.store.Update(ctx, Keys{}, func(tx Tx) error {
+		for _, id := range slices.Sorted(maps.Keys(last)) {
+			if err := tx.KeyUsed(id, last[id]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func noKey() error { return fault.New(fault.CodeNotFound, "no such key") }
 
 // AddEndpoint records a new webhook endpoint. Its id is the caller's, who has sealed the secret for it and
 // checked the URL. For operators.

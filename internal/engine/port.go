@@ -115,10 +115,11 @@ type Tx interface {
 	KeyByID(id string) (*Key, error)       // nil when there is none
 	SaveMerchant(m Merchant) error
 	SaveEndpoint(e Endpoint) error
-	DeleteEndpoint(id string) error    // its messages stay
-	SaveMessages(list []Message) error // insert or update by id; a message whose (event, endpoint) exists is left alone on insert
-	EventsTold(ids []string) error     // these events have their messages
-	SaveKey(k Key) error
+	DeleteEndpoint(id string) error        // its messages stay
+	SaveMessages(list []Message) error     // insert or update by id; a message whose (event, endpoint) exists is left alone on insert
+	EventsTold(ids []string) error         // these events have their messages
+	SaveKey(k Key) error                   // UsedAt is KeyUsed's
+	KeyUsed(id string, at time.Time) error // never backwards; a key that is not there is left alone
 }
 
 // Key is an API key on record. The key itself is not: only its hash.
@@ -132,6 +133,10 @@ type Key struct {
 	Active    bool
 	ExpiresAt time.Time
 	CreatedAt time.Time
+	MadeBy    string    // the id of the person or key that made it; "" when the house did
+	UpdatedAt time.Time // zero: never changed
+	UsedAt    time.Time // within a minute or so; zero: never used
+	RevokedAt time.Time // it ended for good then; zero: it may be switched on and off
 }
 
 // Stray is a payment that no order owns.
@@ -162,6 +167,7 @@ type Reader interface {
 	Endpoint(id string) (*Endpoint, error) // nil when there is none
 	Merchants() ([]Merchant, error)
 	KeyByHash(hash string) (*Key, error) // nil when there is none
+	KeyByID(id string) (*Key, error)     // nil when there is none
 
 	Searches      // search.go: what operators look for
 	messageReader // outbox.go: what merchants see of their messages

@@ -96,10 +96,12 @@ type EndpointSearch struct {
 
 // KeySearch chooses keys, by id.
 type KeySearch struct {
-	Merchant string
-	Mode     Mode
-	After    string
-	Limit    int
+	Merchant  string
+	Mode      Mode
+	Dialect   string
+	Unrevoked bool // leave out those that ended for good
+	After     string
+	Limit     int
 }
 
 // A found row comes with the public id of its order; "" for money of no order.

@@ -20,7 +20,7 @@ import (
 func (g *group) flush() error {
 	steps := []func() error{
 		g.flushOrders, g.flushTransfers, g.flushPayments, g.flushInstruments, g.flushHolds, g.flushLedger, g.flushEvents,
-		g.flushAnswers, g.flushSettings, g.flushProgress, g.flushMemory, g.flushAdministration, g.flushMessages, g.flushSeals, g.flushMarks,
+		g.flushAnswers, g.flushSettings, g.flushProgress, g.flushMemory, g.flushAdministration, g.flushPeople, g.flushMessages, g.flushSeals, g.flushMarks,
 	}
 	for _, step := range steps {
 		if err := step(); err != nil {
@@ -397,7 +397,7 @@ func (g *group) flushAdministration() error {
 			return err
 		}
 		err = g.write("", upsertKey, k.ID, k.Hash, k.Prefix, k.Scope.Merchant, string(k.Scope.Mode), k.Scope.Dialect, k.Name, scopes,
-			flag(k.Active), micros(k.ExpiresAt), micros(k.CreatedAt))
+			flag(k.Active), micros(k.ExpiresAt), micros(k.CreatedAt), k.MadeBy, micros(k.UpdatedAt), micros(k.RevokedAt))
 		if err != nil {
 			return err
 		}

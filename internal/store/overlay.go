@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"time"
 
+	"till/internal/auth"
 	"till/internal/engine"
 	"till/internal/ledger"
 	"till/internal/money"
@@ -93,6 +94,10 @@ type overlay struct {
 	endpoints   shelf[string, *engine.Endpoint]
 	lastSeals   shelf[engine.Mode, engine.Seal]
 	leases      shelf[string, engine.WorkLease]
+	people      shelf[string, *auth.Person]
+	personIDs   shelf[string, string] // by name
+	sessions    shelf[string, *auth.Session]
+	tries       shelf[string, auth.Tries]
 
 	entries   list[engine.Entry]
 	events    list[eventRow]
@@ -104,6 +109,7 @@ type overlay struct {
 	keepings  list[keeping]
 	rested    list[restEnd]
 	seals     list[engine.Seal]
+	used      list[keyUse]
 
 	balances map[balanceKey]balanceRow // as the database has them
 }
@@ -164,11 +170,12 @@ type layer interface {
 	empty() bool
 }
 
-func (o *overlay) layers() [28]layer {
-	return [28]layer{
+func (o *overlay) layers() [33]layer {
+	return [33]layer{
 		&o.orders, &o.unique, &o.numbers, &o.payments, &o.deltas, &o.answers, &o.settings, &o.clocks, &o.progress, &o.marks,
 		&o.instruments, &o.holds, &o.rests, &o.transfers, &o.memory, &o.entries, &o.events, &o.told, &o.merchants, &o.keys, &o.endpoints, &o.messages,
 		&o.lastSeals, &o.leases, &o.actions, &o.seals, &o.keepings, &o.rested,
+		&o.people, &o.personIDs, &o.sessions, &o.tries, &o.used,
 	}
 }
 

@@ -16,11 +16,14 @@ const (
 	selectMerchants = `SELECT id, organisation, name, created_at FROM merchants ORDER BY id`
 	upsertMerchant  = `INSERT INTO merchants (id, organisation, name, created_at) VALUES ($1, $2, $3, $4)
 		ON CONFLICT (id) DO UPDATE SET organisation = excluded.organisation, name = excluded.name`
-	selectKey = `SELECT id, hash, prefix, merchant, mode, dialect, name, scopes, active, expires_at, created_at FROM keys WHERE hash = $1`
-	upsertKey = `INSERT INTO keys (id, hash, prefix, merchant, mode, dialect, name, scopes, active, expires_at, created_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+	selectKeys = `SELECT id, hash, prefix, merchant, mode, dialect, name, scopes, active, expires_at, created_at, made_by, updated_at, used_at, revoked_at FROM keys`
+	selectKey  = selectKeys + ` WHERE hash = $1`
+	upsertKey  = `INSERT INTO keys (id, hash, prefix, merchant, mode, dialect, name, scopes, active, expires_at, created_at, made_by, updated_at, revoked_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
 		ON CONFLICT (id) DO UPDATE SET hash = excluded.hash, prefix = excluded.prefix, merchant = excluded.merchant, mode = excluded.mode,
-		dialect = excluded.dialect, name = excluded.name, scopes = excluded.scopes, active = excluded.active, expires_at = excluded.expires_at`
+		dialect = excluded.dialect, name = excluded.name, scopes = excluded.scopes, active = excluded.active, expires_at = excluded.expires_at,
+		made_by = excluded.made_by, updated_at = excluded.updated_at, revoked_at = excluded.revoked_at`
+	updateKeyUsed = `UPDATE keys SET used_at = $1 WHERE id = $2 AND used_at < $1`
 )
 
 // settings and clocks

@@ -295,21 +295,16 @@ func (r *reader) Merchants() ([]engine.Merchant, error) {
 	return found, err
 }
 
-func (r *reader) KeyByHash(hash string) (*engine.Key, error) {
-	var found *engine.Key
-	err := scan(r, selectKey, []any{hash}, func(rows *sql.Rows) error {
-		k := &engine.Key{}
-		var scopes sql.RawBytes
-		var expires, created int64
-		err := rows.Scan(&k.ID, &k.Hash, &k.Prefix, &k.Scope.Merchant, &k.Scope.Mode, &k.Scope.Dialect, &k.Name, &scopes, &k.Active, &expires, &created)
-		if err != nil {
-			return err
-		}
-		k.ExpiresAt, k.CreatedAt = timeOf(expires), timeOf(created)
-		found = k
-		return json.Unmarshal(scopes, &k.Scopes)
-	})
-	return found, err
+func (r *reader) KeyByHash(hash string) (*engine.Key, error) { return queryKey(r, selectKey, hash) }
+
+func (r *reader) KeyByID(id string) (*engine.Key, error) { return queryKey(r, selectKeyByID, id) }
+
+func queryKey(q queryer, query, arg string) (*engine.Key, error) {
+	found, err := queryKeys(q, query, arg)
+	if err != nil || len(found) == 0 {
+		return nil, err
+	}
+	return &found[0], nil
 }
 
 func (r *reader) Endpoints(s engine.Scope) ([]engine.Endpoint, error) {

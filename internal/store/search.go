@@ -33,9 +33,9 @@ const (
 	searchMessages = `SELECT ` + messageColumns + `, COALESCE(o.public_id, '')
 		FROM messages m JOIN scopes s ON s.id = m.scope_id LEFT JOIN orders o ON o.id = m.order_id{where} ORDER BY m.id DESC LIMIT {limit}`
 	searchEndpoints = selectEndpoints + `{where} ORDER BY id LIMIT {limit}`
-	searchKeys      = `SELECT id, hash, prefix, merchant, mode, dialect, name, scopes, active, expires_at, created_at FROM keys{where} ORDER BY id LIMIT {limit}`
+	searchKeys      = selectKeys + `{where} ORDER BY id LIMIT {limit}`
 	selectMerchant  = `SELECT id, organisation, name, created_at FROM merchants WHERE id = $1`
-	selectKeyByID   = `SELECT id, hash, prefix, merchant, mode, dialect, name, scopes, active, expires_at, created_at FROM keys WHERE id = $1`
+	selectKeyByID   = selectKeys + ` WHERE id = $1`
 	deleteEndpoint  = `DELETE FROM endpoints WHERE id = $1`
 
 	countByState = `SELECT s.mode, s.dialect, c.state, CAST(SUM(c.n) AS BIGINT) FROM order_counts c JOIN scopes s ON s.id = c.scope_id
@@ -383,8 +383,12 @@ func (r *reader) SearchKeys(s engine.KeySearch) ([]engine.Key, error) {
 	var c condition
 	c.is("merchant", s.Merchant)
 	c.is("mode", string(s.Mode))
+	c.is("dialect", s.Dialect)
 	if s.After != "" {
 		c.and("id > ?", s.After)
+	}
+	if s.Unrevoked {
+		c.and("revoked_at = ?", 0)
 	}
 	query, args := c.of(searchKeys, s.Limit)
 	return queryKeys(r, query, args...)
@@ -395,12 +399,13 @@ func queryKeys(q queryer, query string, args ...any) ([]engine.Key, error) {
 	err := scan(q, query, args, func(rows *sql.Rows) error {
 		var k engine.Key
 		var scopes sql.RawBytes
-		var expires, created int64
-		err := rows.Scan(&k.ID, &k.Hash, &k.Prefix, &k.Scope.Merchant, &k.Scope.Mode, &k.Scope.Dialect, &k.Name, &scopes, &k.Active, &expires, &created)
+		var expires, created, updated, used, revoked int64
+		err := rows.Scan(&k.ID, &k.Hash, &k.Prefix, &k.Scope.Merchant, &k.Scope.Mode, &k.Scope.Dialect, &k.Name, &scopes, &k.Active, &expires, &created,
+			&k.MadeBy, &updated, &used, &revoked)
 		if err != nil {
 			return err
 		}
-		k.ExpiresAt, k.CreatedAt = timeOf(expires), timeOf(created)
+		k.ExpiresAt, k.CreatedAt, k.UpdatedAt, k.UsedAt, k.RevokedAt = timeOf(expires), timeOf(created), timeOf(updated), timeOf(used), timeOf(revoked)
 		err = json.Unmarshal(bytes.Clone(scopes), &k.Scopes)
 		list = append(list, k)
 		return err
@@ -465,11 +470,7 @@ func (t *tx) KeyByID(id string) (*engine.Key, error) {
 		k.Scopes = slices.Clone(k.Scopes)
 		return k, nil
 	}
-	found, err := queryKeys(g.db, selectKeyByID, id)
-	if err != nil || len(found) == 0 {
-		return nil, err
-	}
-	return &found[0], nil
+	return queryKey(g.db, selectKeyByID, id)
 }
 
 // newest is the last row of a list that fits, nil when none does.

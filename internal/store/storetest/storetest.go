@@ -106,6 +106,11 @@ func Run(t *testing.T, open Opener) {
 		{"operators search payments and entries", searchMoney},
 		{"operators search events and messages", searchTold},
 		{"what operators administer", administration},
+		{"keys are used, changed and revoked", keysChange},
+
+		{"people and their roles", people},
+		{"sessions", sessions},
+		{"counters of failed logins", tries},
 	}
 	for _, tc := range tests {
 		t.Run(tc.name, func(t *testing.T) {
