@@ -69,6 +69,7 @@ type App struct {
 	served   chan struct{} // closed when the HTTP server has ended
 	failed   chan error    // why, when nobody asked it to
 	rails    []worker.Rail
+	now      func() time.Time
 	random   io.Reader
 	tracing  *tracing // nil: none
 	secure   bool     // it speaks https
@@ -83,7 +84,7 @@ func Start(ctx context.Context, cfg Config) (*App, error) {
 		cfg.Random = rand.Reader
 	}
 	cfg.Log = slog.New(web.LogHandler(cfg.Log.Handler()))
-	a := &App{log: cfg.Log, box: cfg.Box, served: make(chan struct{}), failed: make(chan error, 1), random: cfg.Random, secure: cfg.TLS != nil}
+	a := &App{log: cfg.Log, box: cfg.Box, served: make(chan struct{}), failed: make(chan error, 1), now: cfg.Now, random: cfg.Random, secure: cfg.TLS != nil}
 	var err error
 	if a.store, err = openStore(ctx, cfg); err != nil {
 		return nil, err
@@ -195,21 +196,21 @@ func (a *App) Seal(endpointID string, secret webhook.Secret) (string, error) {
 	return a.box.Seal([]byte(secret.Reveal()), endpointContext(endpointID))
 }
 
-// open decrypts an endpoint's secrets, the newest first.
+// open decrypts the secrets of an endpoint that sign now, the newest first.
 func (a *App) open(ep engine.Endpoint) ([]webhook.Secret, error) {
-	plain, err := openSecret(a.box, ep)
-	if err != nil {
-		return nil, err
-	}
-	return []webhook.Secret{webhook.Secret(plain)}, nil
+	return openSecrets(a.box, ep.ID, ep.Secrets(a.now()))
 }
 
-func openSecret(box *secrets.Box, ep engine.Endpoint) ([]byte, error) {
-	plain, err := box.Open(ep.Secret, endpointContext(ep.ID))
-	if err != nil {
-		return nil, fmt.Errorf("the secret of endpoint %s cannot be opened: %w", ep.ID, err)
+func openSecrets(box *secrets.Box, endpointID string, sealed []string) ([]webhook.Secret, error) {
+	list := make([]webhook.Secret, len(sealed))
+	for i, text := range sealed {
+		plain, err := box.Open(text, endpointContext(endpointID))
+		if err != nil {
+			return nil, fmt.Errorf("the secret of endpoint %s cannot be opened: %w", endpointID, err)
+		}
+		list[i] = webhook.Secret(plain)
 	}
-	return plain, nil
+	return list, nil
 }
 
 func endpointContext(id string) string { return "endpoint/" + id }

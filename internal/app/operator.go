@@ -28,6 +28,7 @@ func operatorAPI(a *App, keys *auth.Auth, cfg Config) http.Handler {
 		Engine: a.Engine, Auth: keys, Now: cfg.Now, Log: cfg.Log, Dialects: names,
 		NewKey:      a.newKey,
 		NewEndpoint: a.newEndpoint,
+		NewSecret:   a.newSecret,
 		CheckURL: func(url string) error {
 			_, err := cfg.Guard.CheckURL(url)
 			return err
@@ -65,14 +66,22 @@ const (
 )
 
 func (a *App) newEndpoint() (operator.NewEndpoint, error) {
-	raw, err := a.draw(endpointBytes + secretBytes)
+	raw, err := a.draw(endpointBytes)
 	if err != nil {
 		return operator.NewEndpoint{}, err
 	}
-	id := "ep_" + hex.EncodeToString(raw[:endpointBytes])
-	secret := webhook.Secret("whsec_" + base64.StdEncoding.EncodeToString(raw[endpointBytes:]))
-	sealed, err := a.Seal(id, secret)
-	return operator.NewEndpoint{ID: id, Secret: secret.Reveal(), Sealed: sealed}, err
+	return a.newSecret("ep_" + hex.EncodeToString(raw))
+}
+
+// newSecret makes a secret for an endpoint.
+func (a *App) newSecret(endpoint string) (operator.NewEndpoint, error) {
+	raw, err := a.draw(secretBytes)
+	if err != nil {
+		return operator.NewEndpoint{}, err
+	}
+	secret := webhook.Secret("whsec_" + base64.StdEncoding.EncodeToString(raw))
+	sealed, err := a.Seal(endpoint, secret)
+	return operator.NewEndpoint{ID: endpoint, Secret: secret.Reveal(), Sealed: sealed}, err
 }
 
 func (a *App) draw(size int) ([]byte, error) {

@@ -60,7 +60,7 @@ func RotateMaster(ctx context.Context, config string, env func(string) string, l
 		return done, err
 	}
 	done.Endpoints, err = eachEndpoint(ctx, e, func(ep engine.Endpoint) error {
-		_, err := openSecret(r.New, ep)
+		_, err := openSecrets(r.New, ep.ID, append([]string{ep.Secret}, oldSecrets(ep)...))
 		return err
 	})
 	if err != nil {
@@ -69,18 +69,26 @@ func RotateMaster(ctx context.Context, config string, env func(string) string, l
 	return done, r.Finish()
 }
 
-// reseal seals an endpoint's secret under the newest key of a box, unless it is already.
+// reseal seals an endpoint's secrets under the newest key of a box, those that are not already. One that has ended
+// is sealed as well: what no key opens must not stand in the database.
 func reseal(ctx context.Context, e *engine.Engine, box *secrets.Box, id string) error {
-	return e.ResealEndpoint(ctx, id, func(ep engine.Endpoint) (string, error) {
-		if box.Current(ep.Secret) {
-			return ep.Secret, nil
+	return e.ResealEndpoint(ctx, id, func(sealed string) (string, error) {
+		if box.Current(sealed) {
+			return sealed, nil
 		}
-		plain, err := openSecret(box, ep)
+		plain, err := openSecrets(box, id, []string{sealed})
 		if err != nil {
 			return "", err
 		}
-		return box.Seal(plain, endpointContext(ep.ID))
+		return box.Seal([]byte(plain[0].Reveal()), endpointContext(id))
 	})
+}
+
+func oldSecrets(ep engine.Endpoint) (list []string) {
+	for _, old := range ep.Old {
+		list = append(list, old.Sealed)
+	}
+	return list
 }
 
 // eachEndpoint visits every endpoint there is, and says how many.

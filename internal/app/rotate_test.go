@@ -29,7 +29,7 @@ func TestRotateMaster(t *testing.T) {
 		t.Errorf("the server seals with %s", a.box.KeyID())
 	}
 	for _, ep := range endpoints(t, a.Engine) {
-		if _, err := openSecret(before, ep); err == nil {
+		if _, err := openSecrets(before, ep.ID, []string{ep.Secret}); err == nil {
 			t.Errorf("the old key opens %s", ep.ID)
 		}
 	}

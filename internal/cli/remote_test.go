@@ -175,6 +175,11 @@ func TestClientCommands(t *testing.T) {
 	if list := command(t, "webhook", "endpoint", "list"); !strings.Contains(list, added.ID) || strings.Contains(list, added.Secret) {
 		t.Errorf("%s", list)
 	}
+	wants(t, []string{added.ID, "whsec_", "signs until", "not shown again"}, "webhook", "rotate", added.ID)
+	if rotated := answer[client.Endpoint](t, "webhook", "rotate", added.ID, "--overlap=0"); rotated.Secret == added.Secret || rotated.OldSecretsUntil != nil {
+		t.Errorf("%+v", rotated)
+	}
+	fails(t, 1, "whole seconds", "webhook", "rotate", added.ID, "--overlap=1ms")
 	wants(t, []string{added.ID, "is removed"}, "webhook", "endpoint", "remove", added.ID)
 	fails(t, 1, "not_found", "webhook", "endpoint", "remove", added.ID)
 	fails(t, 1, "invalid_url", "webhook", "endpoint", "add", "ftp://shop.example/", "--mode=sandbox", "--dialect=payin")

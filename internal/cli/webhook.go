@@ -11,6 +11,7 @@ import (
 type webhookCommand struct {
 	List     webhookList     `cmd:"" help:"List webhooks, those that wait and those that are done, the newest first."`
 	Replay   webhookReplay   `cmd:"" help:"Send webhooks again: the same ids and bytes."`
+	Rotate   webhookRotate   `cmd:"" help:"Give an endpoint a new secret. Prints it, this once."`
 	Endpoint endpointCommand `cmd:"" help:"Where webhooks go."`
 }
 
@@ -152,6 +153,36 @@ func (c *endpointAdd) Run(t *terminal) error {
 	return c.show(t, e, func(w io.Writer) {
 		row(w, "endpoint", e.ID)
 		row(w, "secret", e.Secret)
+		row(w, "", "Keep the secret: it is not shown again.")
+	})
+}
+
+type webhookRotate struct {
+	remote  `embed:""`
+	ID      string        `arg:"" help:"The endpoint."`
+	Overlap time.Duration `default:"24h" help:"How long webhooks are signed with the old secret as well, in whole seconds; 0 ends every older one at once, for one that leaked."`
+}
+
+func (c *webhookRotate) Run(t *terminal) error {
+	if c.Overlap < 0 || c.Overlap%time.Second != 0 {
+		return errors.New("--overlap is whole seconds, or 0")
+	}
+	api, err := c.client()
+	if err != nil {
+		return err
+	}
+	e, err := api.RotateEndpoint(t, c.ID, client.SecretRotation{OverlapSeconds: new(int64(c.Overlap / time.Second))})
+	if err != nil {
+		return err
+	}
+	return c.show(t, e, func(w io.Writer) {
+		row(w, "endpoint", e.ID)
+		row(w, "secret", e.Secret)
+		if len(e.OldSecretsUntil) > 0 {
+			row(w, "the old one", "signs until "+moment(e.OldSecretsUntil[0]))
+		} else {
+			row(w, "the old one", "has ended")
+		}
 		row(w, "", "Keep the secret: it is not shown again.")
 	})
 }

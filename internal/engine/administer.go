@@ -167,7 +167,7 @@ func (e *Engine) AddEndpointOnce(ctx context.Context, ep Endpoint, r Repeatable[
 	})
 }
 
-// ChangeEndpoint changes what change changes of an endpoint; its id, scope and secret stay. For operators.
+// ChangeEndpoint changes what change changes of an endpoint; its id, scope and secrets stay. For operators.
 //
 // Errors: not_found, and what change returns.
 func (e *Engine) ChangeEndpoint(ctx context.Context, id string, change func(*Endpoint) error) (Endpoint, error) {
@@ -184,7 +184,7 @@ func (e *Engine) ChangeEndpoint(ctx context.Context, id string, change func(*End
 		if err := change(&ep); err != nil {
 			return err
 		}
-		ep.ID, ep.Scope, ep.Secret, ep.CreatedAt = there.ID, there.Scope, there.Secret, there.CreatedAt
+		ep.ID, ep.Scope, ep.Secret, ep.Old, ep.CreatedAt = there.ID, there.Scope, there.Secret, there.Old, there.CreatedAt
 		ep.UpdatedAt = tx.Now()
 		if err := e.act(tx, ep.Scope.Mode, "endpoint.change", ep.ID, fmt.Sprintf("%s; enabled %t", ep.Name, ep.Enabled)); err != nil {
 			return err
@@ -194,12 +194,63 @@ func (e *Engine) ChangeEndpoint(ctx context.Context, id string, change func(*End
 	return ep, err
 }
 
-// ResealEndpoint puts in place of an endpoint's sealed secret what seal makes of it: the same secret under another
-// master key. seal may be called again and changes nothing itself. When it returns the sealed text it was given,
-// nothing is recorded. For operators.
+// How long an endpoint's replaced secret still signs.
+const (
+	SecretOverlap    = 24 * time.Hour // when nobody says
+	MaxSecretOverlap = 30 * 24 * time.Hour
+)
+
+// maxSecrets is how many secrets of an endpoint sign at once: a receiver looks at a few signatures and no more.
+const maxSecrets = 5
+
+// RotateSecret puts a new sealed secret in place of an endpoint's. For the overlap messages are signed with both,
+// the newest first, so that the receiver changes over when it likes; then the old one has ended by itself. Secrets
+// replaced before keep their own end. An overlap of zero ends all older ones at once: one of them is known to
+// somebody it should not be known to. visible says whether the caller may see the endpoint. For operators, and for
+// APIs whose merchants do it themselves.
+//
+// Errors: not_found, also for one that is not visible; invalid_value (Param: overlap) when it is negative or above
+// MaxSecretOverlap; order_state_conflict when as many secrets as there may be sign already.
+func (e *Engine) RotateSecret(ctx context.Context, id, sealed string, overlap time.Duration, visible func(Endpoint) bool) (Endpoint, error) {
+	if overlap < 0 || overlap > MaxSecretOverlap {
+		return Endpoint{}, fault.New(fault.CodeInvalidValue, fmt.Sprintf("the overlap is 0 to %s", MaxSecretOverlap)).On("overlap")
+	}
+	var ep Endpoint
+	err := e.update(ctx, Keys{}, func(tx Tx) error {
+		there, err := tx.Endpoint(id)
+		if err != nil {
+			return err
+		}
+		if there == nil || !visible(*there) {
+			return fault.New(fault.CodeNotFound, "no such endpoint")
+		}
+		ep = *there
+		ep.Secret, ep.Old, ep.UpdatedAt = sealed, nil, tx.Now()
+		if overlap > 0 {
+			ep.Old = []OldSecret{{Sealed: there.Secret, Until: tx.Now().Add(overlap)}}
+			for _, old := range there.Old {
+				if old.Until.After(tx.Now()) {
+					ep.Old = append(ep.Old, old)
+				}
+			}
+		}
+		if len(ep.Old) >= maxSecrets {
+			return fault.New(fault.CodeOrderStateConflict, "too many older secrets still sign: end them all with an overlap of 0, or wait for one to end")
+		}
+		if err := e.act(tx, ep.Scope.Mode, "endpoint.rotate", ep.ID, fmt.Sprintf("%s; overlap %s", ep.Name, overlap)); err != nil {
+			return err
+		}
+		return tx.SaveEndpoint(ep)
+	})
+	return ep, err
+}
+
+// ResealEndpoint puts in place of each sealed secret of an endpoint what seal makes of it: the same secret under
+// another master key. seal may be called again and changes nothing itself. When it returns every sealed text as it
+// was given, nothing is recorded. For operators.
 //
 // Errors: not_found, and what seal returns.
-func (e *Engine) ResealEndpoint(ctx context.Context, id string, seal func(Endpoint) (string, error)) error {
+func (e *Engine) ResealEndpoint(ctx context.Context, id string, seal func(sealed string) (string, error)) error {
 	return e.update(ctx, Keys{}, func(tx Tx) error {
 		ep, err := tx.Endpoint(id)
 		if err != nil {
@@ -208,15 +259,22 @@ func (e *Engine) ResealEndpoint(ctx context.Context, id string, seal func(Endpoi
 		if ep == nil {
 			return fault.New(fault.CodeNotFound, "no such endpoint")
 		}
-		sealed, err := seal(*ep)
-		if err != nil || sealed == ep.Secret {
+		changed := *ep
+		if changed.Secret, err = seal(ep.Secret); err != nil {
 			return err
+		}
+		changed.Old = slices.Clone(ep.Old)
+		for i := range changed.Old {
+			if changed.Old[i].Sealed, err = seal(ep.Old[i].Sealed); err != nil {
+				return err
+			}
+		}
+		if changed.Secret == ep.Secret && slices.Equal(changed.Old, ep.Old) {
+			return nil
 		}
 		if err := e.act(tx, ep.Scope.Mode, "endpoint.reseal", ep.ID, ep.Name); err != nil {
 			return err
 		}
-		changed := *ep
-		changed.Secret = sealed
 		return tx.SaveEndpoint(changed)
 	})
 }

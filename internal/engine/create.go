@@ -170,9 +170,9 @@ func (e *Engine) collectOn(tx Tx, o *Order, n NewOrder) error {
 		if tx.Now().Sub(told.Cursor.Horizon) > stale {
 			take = tx.TakeNewInstrument
 		}
-		o.Instrument, err = take(pool, o.ID, told.Cursor.Horizon)
+		o.Instrument, err = take(pool, o.Rail, o.ID, told.Cursor.Horizon)
 	case Made:
-		o.Instrument, err = tx.MakeInstrument(pool, n.Network.Prefix+strings.ToUpper(tx.NewID()), o.ID)
+		o.Instrument, err = tx.MakeInstrument(pool, o.Rail, n.Network.Prefix+strings.ToUpper(tx.NewID()), o.ID)
 	}
 	return err
 }

@@ -192,25 +192,81 @@ func TestResealEndpoint(t *testing.T) {
 	k := newKit(t)
 	ep := k.endpoint(shop, "e1", true)
 	other := ep
-	other.URL = "https://new.example"
+	other.URL, other.Old = "https://new.example", []engine.OldSecret{{Sealed: "older", Until: at(time.Hour)}}
 	e := k.over(between{k.store, func() { k.must(k.engine.SaveEndpoint(context.Background(), other)) }})
-	k.must(e.ResealEndpoint(context.Background(), "e1", func(found engine.Endpoint) (string, error) { return found.Secret + " again", nil }))
+	k.must(e.ResealEndpoint(context.Background(), "e1", func(sealed string) (string, error) { return sealed + " again", nil }))
 	got, err := k.engine.Endpoint(context.Background(), "e1")
 	k.must(err)
 	want(k, "secret", got.Secret, ep.Secret+" again")
-	got.Secret = ep.Secret
+	want(k, "the one before", got.Old[0].Sealed, "older again")
+	got.Secret, got.Old[0].Sealed = ep.Secret, "older"
 	want(k, "the rest", fmt.Sprint(*got), fmt.Sprint(other))
 
 	k.unchanged("a secret that stays", func() {
-		k.must(k.engine.As("op").ResealEndpoint(context.Background(), "e1", func(found engine.Endpoint) (string, error) { return found.Secret, nil }))
+		k.must(k.engine.As("op").ResealEndpoint(context.Background(), "e1", func(sealed string) (string, error) { return sealed, nil }))
 	})
 	k.unchanged("a secret that cannot be opened", func() {
 		cause := errors.New("no such key")
-		err := k.engine.ResealEndpoint(context.Background(), "e1", func(engine.Endpoint) (string, error) { return "lost", cause })
+		err := k.engine.ResealEndpoint(context.Background(), "e1", func(string) (string, error) { return "lost", cause })
 		want(k, "error", errors.Is(err, cause), true)
 	})
 	k.unchanged("an endpoint that is not there", func() {
-		err := k.engine.ResealEndpoint(context.Background(), "none", func(engine.Endpoint) (string, error) { return "x", nil })
+		err := k.engine.ResealEndpoint(context.Background(), "none", func(string) (string, error) { return "x", nil })
+		k.wantCode(err, fault.CodeNotFound)
+	})
+}
+
+// A new secret signs at once and the old one beside it until the overlap ends, by itself.
+func TestRotateSecret(t *testing.T) {
+	k := newKit(t)
+	k.endpoint(shop, "e1", true)
+	all := func(engine.Endpoint) bool { return true }
+	rotate := func(sealed string, overlap time.Duration) error {
+		_, err := k.engine.RotateSecret(context.Background(), "e1", sealed, overlap, all)
+		return err
+	}
+	sign := func(at time.Time, secrets ...string) {
+		k.Helper()
+		ep, err := k.engine.Endpoint(context.Background(), "e1")
+		k.must(err)
+		wantList(k, "secrets that sign", ep.Secrets(at), secrets...)
+	}
+	sign(start, "sealed")
+	k.must(rotate("second", 2*time.Hour))
+	sign(start, "second", "sealed")
+	sign(at(2*time.Hour-time.Microsecond), "second", "sealed")
+	sign(at(2*time.Hour), "second")
+	k.clock.set(at(time.Hour))
+	k.must(rotate("third", 3*time.Hour))
+	sign(k.clock.now(), "third", "second", "sealed")
+	sign(at(2*time.Hour), "third", "second")
+	sign(at(4*time.Hour), "third")
+	_, err := k.engine.ChangeEndpoint(context.Background(), "e1", func(ep *engine.Endpoint) error { ep.Old = nil; return nil })
+	k.must(err)
+	sign(at(2*time.Hour), "third", "second")
+
+	// One that has ended is dropped, and one that leaked takes all before it along.
+	k.clock.set(at(2 * time.Hour))
+	k.must(rotate("fourth", time.Hour))
+	ep, err := k.engine.Endpoint(context.Background(), "e1")
+	k.must(err)
+	want(k, "older secrets on record", len(ep.Old), 2)
+	k.must(rotate("fifth", 0))
+	sign(k.clock.now(), "fifth")
+
+	for i := range 4 {
+		k.must(rotate(strconv.Itoa(i), time.Hour))
+	}
+	k.unchanged("too many at once", func() { k.wantCode(rotate("one too many", time.Hour), fault.CodeOrderStateConflict) })
+	k.must(rotate("last", 0))
+	k.unchanged("a wrong overlap", func() {
+		k.wantCode(rotate("x", -1), fault.CodeInvalidValue)
+		k.wantCode(rotate("x", engine.MaxSecretOverlap+1), fault.CodeInvalidValue)
+	})
+	k.unchanged("an endpoint that nobody may see", func() {
+		_, err := k.engine.RotateSecret(context.Background(), "none", "x", time.Hour, all)
+		k.wantCode(err, fault.CodeNotFound)
+		_, err = k.engine.RotateSecret(context.Background(), "e1", "x", time.Hour, func(engine.Endpoint) bool { return false })
 		k.wantCode(err, fault.CodeNotFound)
 	})
 }

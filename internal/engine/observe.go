@@ -75,7 +75,7 @@ func (e *Engine) observe(tx Tx, n Network, s rail.Observation) error {
 		if stray != nil {
 			return e.observeStray(tx, n, *stray, s)
 		}
-		hold, err := tx.HoldAt(in, s.Value)
+		hold, err := tx.HoldAt(in, n.Rail, s.Value)
 		if err != nil {
 			return err
 		}

@@ -140,7 +140,7 @@ func (e *Engine) QuarantineUnheld(ctx context.Context, p Pool, values []string) 
 			if err := inPool(tx, p, in); err != nil {
 				return err
 			}
-			hold, err := tx.HoldAt(in, tx.Now().AddDate(100, 0, 0))
+			hold, err := tx.HoldAt(in, "", tx.Now().AddDate(100, 0, 0))
 			if err != nil {
 				return err
 			}

@@ -66,7 +66,6 @@ type Tx interface {
 	OrderByPayment(k order.PaymentKey) (string, error) // the owning order's id; "" when unknown or a stray
 	OrderByTransfer(id string) (string, error)         // the owning order's id; "" when unknown
 	Stray(k order.PaymentKey) (*Stray, error)          // nil when there is none
-	HoldAt(in Instrument, at time.Time) (*Hold, error) // the latest hold with From not after at, else nil
 	InstrumentPool(in Instrument) (*Pool, error)       // nil when unknown
 	Endpoint(id string) (*Endpoint, error)             // nil when there is none
 	Answer(k AnswerKey) (*Answer, error)               // nil when there is none
@@ -75,16 +74,20 @@ type Tx interface {
 	Progress(r rail.Name) (*Progress, error) // nil when the rail never told anything
 	Balance(a ledger.Account, asset money.Asset, m Mode) (money.Amount, error)
 
-	// TakeInstrument hands out a free instrument of the pool to the order: never used first, imported before
+	// HoldAt finds whose an instrument was at a time on a rail's clock: the order that held it then on this
+	// rail, else the latest owner before, whatever his rail, by each hold's own clock; nil when there is none.
+	HoldAt(in Instrument, r rail.Name, at time.Time) (*Hold, error)
+
+	// TakeInstrument hands out a free instrument of the pool to the order, from a time on its rail's clock: never used first, imported before
 	// derived, oldest first; then the one at rest longest, but never one that was derived. It goes back by
 	// itself when fn fails. no_address when there is none.
-	TakeInstrument(p Pool, orderID string, from time.Time) (Instrument, error)
+	TakeInstrument(p Pool, r rail.Name, orderID string, from time.Time) (Instrument, error)
 	// TakeNewInstrument is TakeInstrument, but hands out only what no order ever held.
-	TakeNewInstrument(p Pool, orderID string, from time.Time) (Instrument, error)
+	TakeNewInstrument(p Pool, r rail.Name, orderID string, from time.Time) (Instrument, error)
 	// MakeInstrument makes an instrument of the pool that is the order's from the beginning of time and never
 	// another's. An error when the value exists.
-	MakeInstrument(p Pool, value, orderID string) (Instrument, error)
-	// FreeInstrument ends the order's hold; the instrument may be handed out again after restUntil and EndRest.
+	MakeInstrument(p Pool, r rail.Name, value, orderID string) (Instrument, error)
+	// FreeInstrument ends the order's hold at a time on its rail's clock; the instrument may be handed out again after restUntil and EndRest.
 	FreeInstrument(in Instrument, orderID string, at, restUntil time.Time) error
 	// ImportInstruments adds instruments to a pool; those the pool has already are left alone; one that
 	// another pool has is a fault invalid_address (Param: index). Returns how many are new.

@@ -113,10 +113,12 @@ type Imported struct {
 	Derived         bool // made here from the key: it serves one order, ever
 }
 
-// Hold is one ownership of an instrument by an order. From and To are on the rail's own clock: a chain's
-// block time, so that a block tells whose address it paid whenever the block is told.
+// Hold is one ownership of an instrument by an order. From and To are on the clock of its rail: a chain's
+// block time, so that a block tells whose address it paid whenever the block is told. Rails of one family
+// share their instruments and not their clocks.
 type Hold struct {
 	Instrument Instrument
+	Rail       rail.Name // that the order collects on
 	OrderID    string
 	From       time.Time
 	To         time.Time // zero: still held
@@ -180,8 +182,9 @@ type Endpoint struct {
 	Scope     Scope
 	Name      string
 	URL       string
-	Secret    string   // sealed; only the webhook worker opens it
-	Events    []string // the dialect's event names and patterns; what none means is the dialect's
+	Secret    string      // sealed; only the webhook worker opens it
+	Old       []OldSecret // what it replaced and what signs beside it for a while, the newest first
+	Events    []string    // the dialect's event names and patterns; what none means is the dialect's
 	Enabled   bool
 	CreatedAt time.Time
 	UpdatedAt time.Time
@@ -192,6 +195,24 @@ type Endpoint struct {
 
 	Description string
 	Metadata    json.RawMessage // the merchant's own, as it was sent; nil for none
+}
+
+// OldSecret is a secret that was replaced. Until its end messages are signed with it as well, so that a
+// receiver can change over without missing one.
+type OldSecret struct {
+	Sealed string
+	Until  time.Time // true time
+}
+
+// Secrets is the sealed secrets that sign at a time, the newest first.
+func (ep Endpoint) Secrets(now time.Time) []string {
+	list := []string{ep.Secret}
+	for _, old := range ep.Old {
+		if old.Until.After(now) {
+			list = append(list, old.Sealed)
+		}
+	}
+	return list
 }
 
 // MessageState is where a message stands.

@@ -41,6 +41,40 @@ func TestReuseWaitsForTheRail(t *testing.T) {
 	k.wantState(fresh, order.Waiting)
 }
 
+// The chains of a family share addresses and not their clocks: money that comes while an order holds the address on
+// its chain is that order's, also when another chain's clock says that its former owner came later. // case 30
+func TestReuseOnAnotherChain(t *testing.T) {
+	k := newKit(t)
+	small := engine.Scope{Merchant: "small", Mode: engine.Sandbox, Dialect: "one"}
+	k.pool(pool(small), "s", 1)
+	k.block(north, at(2*time.Hour)) // its blocks are two hours ahead
+	first := k.order(k.ask(small, north))
+	over := window + confirm + time.Minute
+	k.clock.set(at(over))
+	k.block(north, at(2*time.Hour+over))
+	k.tick(north)
+	k.wantState(first, order.Expired)
+	again := over + engine.Rest
+	k.clock.set(at(again))
+	k.sweep()
+	k.block(south, at(again))
+	second := k.order(k.ask(small, south))
+	want(k, "address", second.Instrument, first.Instrument)
+
+	paid := at(again + time.Minute)
+	for !paid.After(at(2 * time.Hour)) {
+		paid = paid.Add(time.Minute)
+	}
+	k.clock.set(paid)
+	k.block(south, paid, k.confirmed(second, "tx", 100, paid))
+	want(k, "payments of the first", len(k.now(first).Payments), 0)
+	want(k, "payments of the second", len(k.now(second).Payments), 1)
+
+	// On a chain that no order holds it on it is the latest owner's, as money of the wrong chain.
+	k.block(north, at(3*time.Hour), k.word(north, order.RankConfirmed, "wrong chain", first.Instrument.Value, units(northUSDT, 5), at(3*time.Hour)))
+	want(k, "payments of the first", len(k.now(first).Payments)+len(k.now(second).Payments), 2)
+}
+
 // Anybody can send dust to an order's address. An order takes in a bounded number of payments; the rest is
 // kept and booked as nobody's, so that the cost of one does not grow with their number.
 func TestDust(t *testing.T) {

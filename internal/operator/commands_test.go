@@ -282,6 +282,46 @@ func TestEndpoints(t *testing.T) {
 	wantActions(t, k, "endpoint.add", "endpoint.change", "endpoint.delete")
 }
 
+// case 92: a new secret is shown once; the old one signs until its end, or not at all.
+func TestRotateEndpoint(t *testing.T) {
+	k := newKit(t)
+	c, ctx := k.client(t, tokenAll), t.Context()
+	sealed := func() string {
+		ep, err := k.engine.Endpoint(ctx, "ep_1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.Join(ep.Secrets(k.now), " ")
+	}
+	for _, test := range []struct {
+		ask    client.SecretRotation
+		until  time.Duration
+		sealed string
+	}{
+		{client.SecretRotation{}, 24 * time.Hour, "sealed1 sealed"},
+		{client.SecretRotation{OverlapSeconds: new(int64(60))}, time.Minute, "sealed2 sealed1 sealed"},
+		{client.SecretRotation{OverlapSeconds: new(int64(0))}, 0, "sealed3"},
+	} {
+		got, err := c.RotateEndpoint(ctx, "ep_1", test.ask)
+		if err != nil || !strings.HasPrefix(got.Secret, "whsec_new") || sealed() != test.sealed {
+			t.Errorf("%+v %v, sealed %s", got, err, sealed())
+		}
+		if test.until > 0 && (len(got.OldSecretsUntil) == 0 || !got.OldSecretsUntil[0].Equal(k.now.Add(test.until))) || test.until == 0 && got.OldSecretsUntil != nil {
+			t.Errorf("the old one ends %v", got.OldSecretsUntil)
+		}
+	}
+	if _, err := c.RotateEndpoint(ctx, "ep_1", client.SecretRotation{OverlapSeconds: new(int64(31 * 24 * 3600))}); !client.IsCode(err, string(fault.CodeInvalidValue)) {
+		t.Error(err)
+	}
+	if _, err := c.RotateEndpoint(ctx, "none", client.SecretRotation{}); !client.IsCode(err, string(fault.CodeNotFound)) {
+		t.Error(err)
+	}
+	page, err := c.Endpoints(ctx, client.EndpointQuery{})
+	if err != nil || page.Endpoints[0].Secret != "" {
+		t.Errorf("%+v %v", page, err)
+	}
+}
+
 // cases 42, 92: a key is shown once, kept as a hash, and ends when it is revoked or its time is over.
 func TestKeys(t *testing.T) {
 	k := newKit(t)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"slices"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -25,6 +26,12 @@ func (a *api) endpoints() {
 		OperationID: "changeEndpoint", Method: http.MethodPatch, Path: "/endpoints/{endpointId}", Security: needs("endpoints:write"),
 		Summary: "Change an endpoint", Description: "What is left out stays. Messages of a disabled endpoint are cancelled.",
 	}, a.changeEndpoint)
+	serve(a, huma.Operation{
+		OperationID: "rotateEndpoint", Method: http.MethodPost, Path: "/endpoints/{endpointId}/rotate", Security: needs("endpoints:write"),
+		Summary: "Give an endpoint a new secret",
+		Description: "The answer has the new secret: it is shown this once. Until the overlap ends messages are signed with the old one as well, " +
+			"the newest first. An overlap of 0 ends every older secret at once.",
+	}, a.rotateEndpoint)
 	serve(a, huma.Operation{
 		OperationID: "removeEndpoint", Method: http.MethodDelete, Path: "/endpoints/{endpointId}", Security: needs("endpoints:write"),
 		Summary: "Delete an endpoint", Description: "What waits for it is never sent; what was sent stays on record.",
@@ -112,6 +119,29 @@ func (a *api) changeEndpoint(ctx context.Context, in *changeEndpointInput) (clie
 	return endpointOf(ep), err
 }
 
+type rotateEndpointInput struct {
+	EndpointInput
+	Body client.SecretRotation
+}
+
+func (a *api) rotateEndpoint(ctx context.Context, in *rotateEndpointInput) (client.Endpoint, error) {
+	made, err := a.NewSecret(in.ID)
+	if err != nil {
+		return client.Endpoint{}, err
+	}
+	overlap := engine.SecretOverlap
+	if in.Body.OverlapSeconds != nil {
+		overlap = time.Duration(*in.Body.OverlapSeconds) * time.Second
+	}
+	ep, err := a.as(ctx).RotateSecret(ctx, in.ID, made.Sealed, overlap, func(ep engine.Endpoint) bool { return sees(ctx, ep.Scope.Mode) })
+	if err != nil {
+		return client.Endpoint{}, err
+	}
+	out := endpointOf(ep)
+	out.Secret = made.Secret
+	return out, nil
+}
+
 func (a *api) removeEndpoint(ctx context.Context, in *EndpointInput) (client.Removed, error) {
 	err := a.as(ctx).DeleteEndpoint(ctx, in.ID, func(ep engine.Endpoint) bool { return sees(ctx, ep.Scope.Mode) })
 	return client.Removed{ID: in.ID}, err
@@ -142,6 +172,9 @@ func endpointOf(e engine.Endpoint) client.Endpoint {
 		Events: []string{}, Enabled: e.Enabled, CreatedAt: e.CreatedAt.UTC(),
 	}
 	out.Events = append(out.Events, e.Events...)
+	for _, old := range e.Old {
+		out.OldSecretsUntil = append(out.OldSecretsUntil, old.Until.UTC())
+	}
 	return out
 }
 

@@ -80,6 +80,10 @@ func testConfig(e *engine.Engine, now func() time.Time, log *slog.Logger) Config
 			made++
 			return NewEndpoint{ID: "ep_made" + strconv.Itoa(made), Secret: "whsec_made", Sealed: "sealed"}, nil
 		},
+		NewSecret: func(endpoint string) (NewEndpoint, error) {
+			made++
+			return NewEndpoint{ID: endpoint, Secret: "whsec_new" + strconv.Itoa(made), Sealed: "sealed" + strconv.Itoa(made)}, nil
+		},
 		CheckURL: func(url string) error {
 			if !strings.HasPrefix(url, "https://") {
 				return fault.New(fault.CodeInvalidURL, "must use https")

@@ -44,6 +44,8 @@ type Config struct {
 	NewKey func(dialect string, m engine.Mode) (NewKey, error)
 	// NewEndpoint makes the id and the secret of an endpoint, and seals the secret for the database.
 	NewEndpoint func() (NewEndpoint, error)
+	// NewSecret makes and seals another secret for an endpoint that exists.
+	NewSecret func(endpoint string) (NewEndpoint, error)
 	// CheckURL refuses a URL that the server would not deliver to. Error: invalid_url.
 	CheckURL func(url string) error
 	// ParseAddress gives an address its canonical spelling. Error: invalid_address.
@@ -55,7 +57,7 @@ type Config struct {
 // NewKey is a key that was just made. Key is shown once and kept nowhere.
 type NewKey struct{ Key, Hash, Shown string }
 
-// NewEndpoint is what an endpoint is made with. Secret is shown once; Sealed is what is stored.
+// NewEndpoint is an endpoint's id and a secret made for it. Secret is shown once; Sealed is what is stored.
 type NewEndpoint struct{ ID, Secret, Sealed string }
 
 // api serves the operations.

@@ -210,6 +210,7 @@ var operations = []struct {
 	{"GET", "/endpoints", "", "endpoints:read", 200},
 	{"POST", "/endpoints", `{"merchant":"m1","mode":"sandbox","dialect":"some","url":"https://example.com/2"}`, "endpoints:write", 403},
 	{"PATCH", "/endpoints/ep_1", `{"enabled":false}`, "endpoints:write", 404},
+	{"POST", "/endpoints/ep_1/rotate", `{}`, "endpoints:write", 404},
 	{"DELETE", "/endpoints/ep_1", "", "endpoints:write", 404},
 	{"GET", "/merchants", "", "merchants:read", 200},
 	{"POST", "/merchants", `{"id":"m2","name":"Two"}`, "merchants:write", 201},

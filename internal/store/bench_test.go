@@ -122,7 +122,7 @@ func insertBench(s *Store, n, m int) error {
 			CreatedAt: now, UpdatedAt: now, EventSeq: 1, Doc: []byte(`{"successUrl":"https://example.com/ok","metadata":{"cart":"17"}}`),
 		}
 		var err error
-		if o.Instrument, err = tx.TakeInstrument(p, o.ID, now); err != nil {
+		if o.Instrument, err = tx.TakeInstrument(p, "rail", o.ID, now); err != nil {
 			return err
 		}
 		if err := tx.InsertOrder(o); err != nil {

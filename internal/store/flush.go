@@ -243,7 +243,7 @@ func (g *group) flushHolds() error {
 				continue
 			}
 			held := &conflict{what: "the hold of " + in.Value, instrument: in}
-			if err := g.db.write(held, insertHold, string(in.Family), in.Value, micros(h.From), h.OrderID, micros(h.To)); err != nil {
+			if err := g.db.write(held, insertHold, string(in.Family), in.Value, micros(h.From), h.OrderID, micros(h.To), string(h.Rail)); err != nil {
 				return err
 			}
 		}
@@ -410,7 +410,11 @@ func (g *group) flushAdministration() error {
 		if err != nil {
 			return err
 		}
-		return g.write("", upsertEndpoint, id, e.Scope.Merchant, string(e.Scope.Mode), e.Scope.Dialect, e.Name, e.URL, e.Secret, events,
+		old, err := toJSON(e.Old)
+		if err != nil {
+			return err
+		}
+		return g.write("", upsertEndpoint, id, e.Scope.Merchant, string(e.Scope.Mode), e.Scope.Dialect, e.Name, e.URL, e.Secret, old, events,
 			flag(e.Enabled), micros(e.CreatedAt), micros(e.UpdatedAt), e.MaxRetries, e.Timeout.Milliseconds(), flag(e.ScheduleOnly), e.Description, string(e.Metadata))
 	})
 }

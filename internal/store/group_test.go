@@ -154,7 +154,7 @@ func TestInstrumentHeldByAnotherProcess(t *testing.T) {
 		pool := benchPool(0)
 		importRange(t, s, pool, 16)
 		take := func(tx engine.Tx) (string, error) {
-			in, err := tx.TakeInstrument(pool, tx.NewID(), tx.Now())
+			in, err := tx.TakeInstrument(pool, "rail", tx.NewID(), tx.Now())
 			return in.Value, err
 		}
 		var got [3]string
@@ -205,7 +205,7 @@ func TestGroupIsComputedAgain(t *testing.T) {
 		for range 6 {
 			var in engine.Instrument
 			err := s.Update(context.Background(), engine.Keys{}, func(tx engine.Tx) (err error) {
-				in, err = tx.TakeInstrument(pool, tx.NewID(), tx.Now())
+				in, err = tx.TakeInstrument(pool, "rail", tx.NewID(), tx.Now())
 				return errors.Join(err, tx.InsertOrder(testOrder(tx)))
 			})
 			if err != nil {

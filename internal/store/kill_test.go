@@ -139,7 +139,7 @@ func childOrder(s *Store, pool engine.Pool, key string, brief bool) (line string
 			ID:    tx.NewID(), PublicID: "ord_" + tx.NewID(), Scope: childScope, UniqueKey: key, Rail: "evm:x", CreatedAt: now, UpdatedAt: now, EventSeq: 1,
 		}
 		var err error
-		if o.Instrument, err = tx.TakeInstrument(pool, o.ID, now); err != nil {
+		if o.Instrument, err = tx.TakeInstrument(pool, "rail", o.ID, now); err != nil {
 			return err
 		}
 		if err := tx.InsertOrder(o); err != nil {
@@ -316,7 +316,7 @@ func claimsOfADeadProcess(t *testing.T, db database) {
 		}
 		importRange(t, s, pool, n) // new to the first life only
 		err := s.Update(context.Background(), engine.Keys{}, func(tx engine.Tx) error {
-			in, err := tx.TakeInstrument(pool, "order"+strconv.Itoa(life), time.Unix(1, 0))
+			in, err := tx.TakeInstrument(pool, "rail", "order"+strconv.Itoa(life), time.Unix(1, 0))
 			if err == nil && in.Value != fmt.Sprintf("0xm0%036x", life) {
 				t.Errorf("life %d: got %s", life, in.Value)
 			}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/big"
 	"slices"
@@ -568,10 +569,10 @@ func queryEndpoints(q queryer, query string, args ...any) ([]engine.Endpoint, er
 	var found []engine.Endpoint
 	err := scan(q, query, args, func(rows *sql.Rows) error {
 		var e engine.Endpoint
-		var events, metadata sql.RawBytes
+		var old, events, metadata sql.RawBytes
 		var created, updated, timeout int64
 		var retries sql.NullInt64
-		err := rows.Scan(&e.ID, &e.Scope.Merchant, &e.Scope.Mode, &e.Scope.Dialect, &e.Name, &e.URL, &e.Secret, &events, &e.Enabled, &created, &updated,
+		err := rows.Scan(&e.ID, &e.Scope.Merchant, &e.Scope.Mode, &e.Scope.Dialect, &e.Name, &e.URL, &e.Secret, &old, &events, &e.Enabled, &created, &updated,
 			&retries, &timeout, &e.ScheduleOnly, &e.Description, &metadata)
 		if err != nil {
 			return err
@@ -583,7 +584,7 @@ func queryEndpoints(q queryer, query string, args ...any) ([]engine.Endpoint, er
 		if len(metadata) > 0 {
 			e.Metadata = bytes.Clone(metadata)
 		}
-		if err := json.Unmarshal(events, &e.Events); err != nil {
+		if err := errors.Join(json.Unmarshal(old, &e.Old), json.Unmarshal(events, &e.Events)); err != nil {
 			return err
 		}
 		found = append(found, e)
@@ -611,22 +612,32 @@ func (g *group) loadInstruments(list []engine.Instrument) error {
 	})
 }
 
-func (g *group) holdAt(in engine.Instrument, at time.Time) (*engine.Hold, error) {
-	return queryHold(g.db, in, selectHoldAt, string(in.Family), in.Value, micros(at))
+// latestHolds is how many holds of an instrument are looked at to find its owner at a time. One order holds it at
+// a time and then it rests, while the clocks of rails differ by minutes: the owner is among the last two or three.
+const latestHolds = 10
+
+// holdsBefore is the latest holds of an instrument that began no later than at, the latest first.
+func (g *group) holdsBefore(in engine.Instrument, at time.Time) ([]engine.Hold, error) {
+	return queryHolds(g.db, in, selectHoldsBefore, string(in.Family), in.Value, micros(at), latestHolds)
 }
 
 func (g *group) openHold(in engine.Instrument) (*engine.Hold, error) {
-	return queryHold(g.db, in, selectHoldOpen, string(in.Family), in.Value)
+	found, err := queryHolds(g.db, in, selectHoldOpen, string(in.Family), in.Value)
+	if err != nil || len(found) == 0 {
+		return nil, err
+	}
+	return &found[0], nil
 }
 
-func queryHold(q queryer, in engine.Instrument, query string, args ...any) (*engine.Hold, error) {
-	var found *engine.Hold
+func queryHolds(q queryer, in engine.Instrument, query string, args ...any) ([]engine.Hold, error) {
+	var list []engine.Hold
 	err := scan(q, query, args, func(rows *sql.Rows) error {
-		found = &engine.Hold{Instrument: in}
+		h := engine.Hold{Instrument: in}
 		var from, to int64
-		err := rows.Scan(&found.OrderID, &from, &to)
-		found.From, found.To = timeOf(from), timeOf(to)
+		err := rows.Scan(&h.Rail, &h.OrderID, &from, &to)
+		h.From, h.To = timeOf(from), timeOf(to)
+		list = append(list, h)
 		return err
 	})
-	return found, err
+	return list, err
 }

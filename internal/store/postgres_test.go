@@ -163,7 +163,7 @@ func TestTwoProcessesOneWinner(t *testing.T) {
 // take hands out one instrument of the pool.
 func take(s *Store, p engine.Pool) (value string, err error) {
 	err = s.Update(context.Background(), engine.Keys{}, func(tx engine.Tx) error {
-		in, err := tx.TakeInstrument(p, tx.NewID(), tx.Now())
+		in, err := tx.TakeInstrument(p, "rail", tx.NewID(), tx.Now())
 		value = in.Value
 		return err
 	})
@@ -369,7 +369,7 @@ func TestCommitOfUnknownOutcomeOnPostgres(t *testing.T) {
 		errs := together(t, s, 3, func(i int) func(engine.Tx) error {
 			return func(tx engine.Tx) error {
 				runs.Add(1)
-				if _, err := tx.TakeInstrument(pool, tx.NewID(), tx.Now()); err != nil {
+				if _, err := tx.TakeInstrument(pool, "rail", tx.NewID(), tx.Now()); err != nil {
 					return err
 				}
 				taken.Add(1)

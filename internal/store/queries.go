@@ -149,25 +149,26 @@ const (
 	selectKnownInstruments = `SELECT value FROM instruments WHERE {any}`
 	selectSomeInstruments  = `SELECT value FROM instruments WHERE family = $1 ORDER BY value LIMIT $2`
 
-	selectHoldAt   = `SELECT order_id, from_at, to_at FROM holds WHERE family = $1 AND value = $2 AND from_at <= $3 ORDER BY from_at DESC, order_id DESC LIMIT 1`
-	selectHoldOpen = `SELECT order_id, from_at, to_at FROM holds WHERE family = $1 AND value = $2 AND to_at = 0`
+	selectHoldsBefore = `SELECT rail, order_id, from_at, to_at FROM holds WHERE family = $1 AND value = $2 AND from_at <= $3
+		ORDER BY from_at DESC, order_id DESC LIMIT $4`
+	selectHoldOpen = `SELECT rail, order_id, from_at, to_at FROM holds WHERE family = $1 AND value = $2 AND to_at = 0`
 	// What was archived or quarantined since it was claimed, perhaps by another process, gets no hold.
-	insertHold = `INSERT INTO holds (family, value, number, from_at, order_id, to_at)
-		SELECT family, value, number, CAST($3 AS BIGINT), CAST($4 AS TEXT), CAST($5 AS BIGINT)
+	insertHold = `INSERT INTO holds (family, value, number, from_at, order_id, to_at, rail)
+		SELECT family, value, number, CAST($3 AS BIGINT), CAST($4 AS TEXT), CAST($5 AS BIGINT), CAST($6 AS TEXT)
 		FROM instruments WHERE family = $1 AND value = $2 AND archived <> 1 AND quarantined = 0 ON CONFLICT DO NOTHING`
 	endHold = `UPDATE holds SET to_at = $1 WHERE family = $2 AND value = $3 AND from_at = $4 AND order_id = $5 AND to_at = 0`
 )
 
 // webhooks
 const (
-	selectEndpoints = `SELECT id, merchant, mode, dialect, name, url, secret, events, enabled, created_at, updated_at, max_retries, timeout,
+	selectEndpoints = `SELECT id, merchant, mode, dialect, name, url, secret, old_secrets, events, enabled, created_at, updated_at, max_retries, timeout,
 		schedule_only, description, metadata FROM endpoints `
 	selectEndpointsOfScope = selectEndpoints + `WHERE merchant = $1 AND mode = $2 AND dialect = $3 ORDER BY id`
 	selectEndpoint         = selectEndpoints + `WHERE id = $1`
-	upsertEndpoint         = `INSERT INTO endpoints (id, merchant, mode, dialect, name, url, secret, events, enabled, created_at, updated_at,
+	upsertEndpoint         = `INSERT INTO endpoints (id, merchant, mode, dialect, name, url, secret, old_secrets, events, enabled, created_at, updated_at,
 		max_retries, timeout, schedule_only, description, metadata)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
-		ON CONFLICT (id) DO UPDATE SET name = excluded.name, url = excluded.url, secret = excluded.secret, events = excluded.events, enabled = excluded.enabled,
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+		ON CONFLICT (id) DO UPDATE SET name = excluded.name, url = excluded.url, secret = excluded.secret, old_secrets = excluded.old_secrets, events = excluded.events, enabled = excluded.enabled,
 		updated_at = excluded.updated_at, max_retries = excluded.max_retries, timeout = excluded.timeout, schedule_only = excluded.schedule_only,
 		description = excluded.description, metadata = excluded.metadata`
 )

@@ -87,7 +87,7 @@ func TestQueriesUseIndexes(t *testing.T) {
 		{quarantineInstrument, "sqlite_autoindex_instruments_1"},
 		{releaseInstrument, "sqlite_autoindex_instruments_1"},
 		{countInstruments, "instruments_pool"},
-		{selectHoldAt, "PRIMARY KEY"},
+		{selectHoldsBefore, "PRIMARY KEY"},
 		{selectHoldOpen, "PRIMARY KEY"},
 		{endHold, "PRIMARY KEY"},
 		{selectKey, "sqlite_autoindex_keys_2"},

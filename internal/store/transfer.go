@@ -118,7 +118,7 @@ func orNull(t time.Time) any {
 }
 
 // MakeInstrument imports the instrument as archived, so that no pool hands it out, and gives it to the order.
-func (t *tx) MakeInstrument(p engine.Pool, value, orderID string) (engine.Instrument, error) {
+func (t *tx) MakeInstrument(p engine.Pool, r engine.RailName, value, orderID string) (engine.Instrument, error) {
 	g := t.use()
 	in := engine.Instrument{Family: p.Family, Value: value}
 	if err := g.loadInstruments([]engine.Instrument{in}); err != nil {
@@ -133,7 +133,7 @@ func (t *tx) MakeInstrument(p engine.Pool, value, orderID string) (engine.Instru
 	}
 	g.marks.put(markInstrument, last+1)
 	g.instruments.put(in, instrumentRow{pool: p, number: last + 1, imported: engine.Imported{Value: value}, made: true})
-	g.holds.put(in, []holdRow{{Hold: engine.Hold{Instrument: in, OrderID: orderID}}})
+	g.holds.put(in, []holdRow{{Hold: engine.Hold{Instrument: in, Rail: r, OrderID: orderID}}})
 	return in, nil
 }
 

@@ -376,15 +376,15 @@ func (t *tx) ImportInstruments(p engine.Pool, list []engine.Imported) (added int
 	return added, nil
 }
 
-func (t *tx) TakeInstrument(p engine.Pool, orderID string, from time.Time) (engine.Instrument, error) {
-	return t.takeInstrument(p, false, orderID, from)
+func (t *tx) TakeInstrument(p engine.Pool, r engine.RailName, orderID string, from time.Time) (engine.Instrument, error) {
+	return t.takeInstrument(p, false, r, orderID, from)
 }
 
-func (t *tx) TakeNewInstrument(p engine.Pool, orderID string, from time.Time) (engine.Instrument, error) {
-	return t.takeInstrument(p, true, orderID, from)
+func (t *tx) TakeNewInstrument(p engine.Pool, r engine.RailName, orderID string, from time.Time) (engine.Instrument, error) {
+	return t.takeInstrument(p, true, r, orderID, from)
 }
 
-func (t *tx) takeInstrument(p engine.Pool, onlyNew bool, orderID string, from time.Time) (engine.Instrument, error) {
+func (t *tx) takeInstrument(p engine.Pool, onlyNew bool, r engine.RailName, orderID string, from time.Time) (engine.Instrument, error) {
 	g := t.use()
 	taken, err := g.take(p, onlyNew)
 	if err != nil {
@@ -393,7 +393,7 @@ func (t *tx) takeInstrument(p engine.Pool, onlyNew bool, orderID string, from ti
 	t.taken = append(t.taken, taken)
 	in := engine.Instrument{Family: p.Family, Value: taken.value}
 	written, _ := g.holds.get(in)
-	g.holds.put(in, append(slices.Clone(written), holdRow{Hold: engine.Hold{Instrument: in, OrderID: orderID, From: micro(from)}}))
+	g.holds.put(in, append(slices.Clone(written), holdRow{Hold: engine.Hold{Instrument: in, Rail: r, OrderID: orderID, From: micro(from)}}))
 	return in, nil
 }
 
@@ -422,22 +422,30 @@ func (t *tx) FreeInstrument(in engine.Instrument, orderID string, at, restUntil 
 	return nil
 }
 
-func (t *tx) HoldAt(in engine.Instrument, at time.Time) (*engine.Hold, error) {
+func (t *tx) HoldAt(in engine.Instrument, r engine.RailName, at time.Time) (*engine.Hold, error) {
 	g := t.use()
-	found, err := g.holdAt(in, at)
+	list, err := g.holdsBefore(in, at)
 	if err != nil {
 		return nil, err
 	}
 	written, _ := g.holds.get(in)
 	for _, h := range written {
-		if h.From.After(at) {
-			continue
-		}
-		if found == nil || !h.From.Before(found.From) {
-			found = &h.Hold
+		same := func(was engine.Hold) bool { return was.OrderID == h.OrderID && was.From.Equal(h.From) }
+		if i := slices.IndexFunc(list, same); i >= 0 {
+			list[i] = h.Hold
+		} else if !h.From.After(at) {
+			list = append(list, h.Hold)
 		}
 	}
-	return found, nil
+	slices.SortStableFunc(list, func(a, b engine.Hold) int { return b.From.Compare(a.From) })
+	then := func(h engine.Hold) bool { return h.Rail == r && (h.To.IsZero() || !at.After(h.To)) }
+	if i := slices.IndexFunc(list, then); i >= 0 {
+		return &list[i], nil
+	}
+	if len(list) == 0 {
+		return nil, nil
+	}
+	return &list[0], nil
 }
 
 // What only workers and administration write.
@@ -468,7 +476,7 @@ func (t *tx) SaveEndpoint(e engine.Endpoint) error {
 
 // cloneEndpoint copies an endpoint so that neither copy's changes are seen in the other.
 func cloneEndpoint(e engine.Endpoint) engine.Endpoint {
-	e.Events, e.Metadata = slices.Clone(e.Events), bytes.Clone(e.Metadata)
+	e.Events, e.Old, e.Metadata = slices.Clone(e.Events), slices.Clone(e.Old), bytes.Clone(e.Metadata)
 	if e.MaxRetries != nil {
 		e.MaxRetries = new(*e.MaxRetries)
 	}

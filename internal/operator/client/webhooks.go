@@ -64,7 +64,7 @@ func (c *Client) Replay(ctx context.Context, r Replay) (Replayed, error) {
 	return got, c.call(ctx, http.MethodPost, "/messages/replay", nil, r, &got)
 }
 
-// Endpoint is where a merchant's events are told. Its secret is shown when it is made, and never again.
+// Endpoint is where a merchant's events are told. A secret is shown when it is made, and never again.
 type Endpoint struct {
 	ID        string    `json:"id"`
 	Merchant  string    `json:"merchant"`
@@ -75,7 +75,9 @@ type Endpoint struct {
 	Events    []string  `json:"events" nullable:"false" doc:"the API's names of the events it wants; empty: all"`
 	Enabled   bool      `json:"enabled"`
 	CreatedAt time.Time `json:"createdAt"`
-	Secret    string    `json:"secret,omitempty" doc:"only in the answer to its creation"`
+	Secret    string    `json:"secret,omitempty" doc:"only in the answer that made it"`
+
+	OldSecretsUntil []time.Time `json:"oldSecretsUntil,omitempty" doc:"when the secrets before this one end or ended, the newest first: until then they sign as well"`
 }
 
 // EndpointPage is one page of endpoints.
@@ -125,6 +127,17 @@ type EndpointChange struct {
 func (c *Client) ChangeEndpoint(ctx context.Context, id string, change EndpointChange) (Endpoint, error) {
 	var got Endpoint
 	return got, c.call(ctx, http.MethodPatch, "/endpoints/"+url.PathEscape(id), nil, change, &got)
+}
+
+// SecretRotation asks for a new secret.
+type SecretRotation struct {
+	OverlapSeconds *int64 `json:"overlapSeconds,omitempty" minimum:"0" maximum:"2592000" doc:"how long the old secret signs as well; absent: a day; 0: every older one ends at once"`
+}
+
+// RotateEndpoint gives an endpoint a new secret. Only its answer has it.
+func (c *Client) RotateEndpoint(ctx context.Context, id string, r SecretRotation) (Endpoint, error) {
+	var got Endpoint
+	return got, c.call(ctx, http.MethodPost, "/endpoints/"+url.PathEscape(id)+"/rotate", nil, r, &got)
 }
 
 // Removed names what is gone.

@@ -44,7 +44,7 @@ func (s *suite) take(p engine.Pool) string {
 
 func (s *suite) takeFor(p engine.Pool, orderID string) (in engine.Instrument, err error) {
 	err = s.try(func(tx engine.Tx) (err error) {
-		in, err = tx.TakeInstrument(p, orderID, tx.Now())
+		in, err = tx.TakeInstrument(p, testRail, orderID, tx.Now())
 		return err
 	})
 	return in, err
@@ -55,7 +55,7 @@ func (s *suite) free(value string, restUntil time.Time) {
 	s.Helper()
 	in := engine.Instrument{Family: engine.EVM, Value: value}
 	s.update(func(tx engine.Tx) error {
-		hold, err := tx.HoldAt(in, tx.Now().Add(time.Hour))
+		hold, err := tx.HoldAt(in, testRail, tx.Now().Add(time.Hour))
 		if err != nil {
 			return err
 		}
@@ -102,7 +102,7 @@ func handBack(s *suite) {
 	s.importValues(poolA, "0x01", "0x02", "0x03")
 	err := s.try(func(tx engine.Tx) error {
 		for range 2 {
-			if _, err := tx.TakeInstrument(poolA, "o", tx.Now()); err != nil {
+			if _, err := tx.TakeInstrument(poolA, testRail, "o", tx.Now()); err != nil {
 				return err
 			}
 		}
@@ -179,7 +179,7 @@ func oneOwner(s *suite) {
 				return err
 			}
 			err = s.try(func(tx engine.Tx) error {
-				hold, err := tx.HoldAt(in, tx.Now().Add(time.Second))
+				hold, err := tx.HoldAt(in, testRail, tx.Now().Add(time.Second))
 				if err != nil {
 					return err
 				}
@@ -204,7 +204,7 @@ func holdAt(s *suite) {
 	at := func(minute int) time.Time { return begin.Add(time.Duration(minute) * time.Minute) }
 	take := func(orderID string, from time.Time) {
 		s.Helper()
-		s.update(func(tx engine.Tx) error { _, err := tx.TakeInstrument(poolA, orderID, from); return err })
+		s.update(func(tx engine.Tx) error { _, err := tx.TakeInstrument(poolA, testRail, orderID, from); return err })
 	}
 	free := func(orderID string, to time.Time) {
 		s.Helper()
@@ -215,7 +215,7 @@ func holdAt(s *suite) {
 	check := func(when time.Time, want *engine.Hold) {
 		s.Helper()
 		s.update(func(tx engine.Tx) error {
-			got, err := tx.HoldAt(in, when)
+			got, err := tx.HoldAt(in, testRail, when)
 			if !reflect.DeepEqual(got, want) {
 				s.Errorf("at %v: got %+v, want %+v", when, got, want)
 			}
@@ -228,8 +228,8 @@ func holdAt(s *suite) {
 	free("o1", at(20))    // told again: nothing changes
 	free("nobody", at(1)) // holds nothing
 	take("o2", at(30))
-	o1 := &engine.Hold{Instrument: in, OrderID: "o1", From: at(0), To: at(10)}
-	o2 := &engine.Hold{Instrument: in, OrderID: "o2", From: at(30)}
+	o1 := &engine.Hold{Instrument: in, Rail: testRail, OrderID: "o1", From: at(0), To: at(10)}
+	o2 := &engine.Hold{Instrument: in, Rail: testRail, OrderID: "o2", From: at(30)}
 	check(at(-1), nil)
 	check(at(0), o1) // blocks can share a time: a later one of the same second is the new owner's
 	check(at(5), o1)
@@ -244,17 +244,17 @@ func holdAt(s *suite) {
 		if err := tx.FreeInstrument(in, "o2", at(40), at(40)); err != nil {
 			return err
 		}
-		got, err := tx.HoldAt(in, at(99))
+		got, err := tx.HoldAt(in, testRail, at(99))
 		if err != nil {
 			return err
 		}
 		want(s, "end", got.To, at(40))
-		second, err := tx.TakeInstrument(poolA, "o3", at(50))
+		second, err := tx.TakeInstrument(poolA, testRail, "o3", at(50))
 		if err != nil {
 			return err
 		}
 		for _, when := range []time.Time{at(50), at(51)} {
-			got, err = tx.HoldAt(second, when)
+			got, err = tx.HoldAt(second, testRail, when)
 			if err != nil {
 				return err
 			}
@@ -265,7 +265,7 @@ func holdAt(s *suite) {
 		if err := tx.FreeInstrument(second, "o3", at(52), at(52)); err != nil {
 			return err
 		}
-		got, err = tx.HoldAt(second, at(60))
+		got, err = tx.HoldAt(second, testRail, at(60))
 		want(s, "end", got.To, at(52))
 		return err
 	})
@@ -273,7 +273,7 @@ func holdAt(s *suite) {
 	check(at(99), o2)
 	// A rail that has told nothing has no time yet: the hold still ends.
 	s.importValues(poolA, "0x03")
-	s.update(func(tx engine.Tx) error { _, err := tx.TakeInstrument(poolA, "o4", time.Time{}); return err })
+	s.update(func(tx engine.Tx) error { _, err := tx.TakeInstrument(poolA, testRail, "o4", time.Time{}); return err })
 	third := engine.Instrument{Family: engine.EVM, Value: "0x03"}
 	s.update(func(tx engine.Tx) error { return tx.FreeInstrument(third, "o4", time.Time{}, time.Time{}) })
 	s.view(func(rd engine.Reader) error {
@@ -283,12 +283,63 @@ func holdAt(s *suite) {
 	})
 }
 
+// Rails share an instrument and not their clocks: who held it on the rail that asks comes first, and where nobody
+// did the latest owner of all by his own clock.
+func holdOfRail(s *suite) {
+	s.importValues(poolA, "0x01")
+	in := engine.Instrument{Family: engine.EVM, Value: "0x01"}
+	begin := s.clock.now()
+	at := func(minute int) time.Time { return begin.Add(time.Duration(minute) * time.Minute) }
+	hold := func(r engine.RailName, orderID string, from, to int) {
+		s.Helper()
+		s.update(func(tx engine.Tx) error { _, err := tx.TakeInstrument(poolA, r, orderID, at(from)); return err })
+		if to == 0 {
+			return
+		}
+		s.update(func(tx engine.Tx) error {
+			return errors.Join(tx.FreeInstrument(in, orderID, at(to), at(0)), tx.EndRest(in, tx.Now(), nil))
+		})
+	}
+	check := func(tx engine.Tx, r engine.RailName, minute int, want string) {
+		s.Helper()
+		got, err := tx.HoldAt(in, r, at(minute))
+		switch {
+		case err != nil:
+			s.Fatal(err)
+		case got == nil && want != "", got != nil && got.OrderID != want:
+			s.Errorf("on %s in minute %d: got %+v, want %q", r, minute, got, want)
+		}
+	}
+	all := func(tx engine.Tx) error {
+		check(tx, "ahead", 29, "")
+		check(tx, "ahead", 110, "o1")
+		check(tx, "behind", 110, "o2") // o1 came later only by the other clock
+		check(tx, "behind", 29, "")
+		check(tx, "ahead", 130, "o1") // nobody held it there then: the latest
+		check(tx, "third", 50, "o2")
+		return nil
+	}
+	hold("ahead", "o1", 100, 120) // minutes 0 to 20 of the other rail
+	hold("behind", "o2", 30, 0)
+	s.update(all)
+	s.reopen()
+	s.update(all)
+	s.update(func(tx engine.Tx) error { // as well while its end is not stored yet
+		if err := tx.FreeInstrument(in, "o2", at(115), at(115)); err != nil {
+			return err
+		}
+		check(tx, "behind", 115, "o2")
+		check(tx, "behind", 116, "o1")
+		return nil
+	})
+}
+
 func instrumentRows(s *suite) {
 	now := s.clock.now()
 	s.importValues(poolA, "0x01", "0x02", "0x03")
 	s.importValues(poolB, "0x04")
 	o := s.insert(scopeA, nil)
-	s.update(func(tx engine.Tx) error { _, err := tx.TakeInstrument(poolA, o.ID, tx.Now()); return err })
+	s.update(func(tx engine.Tx) error { _, err := tx.TakeInstrument(poolA, testRail, o.ID, tx.Now()); return err })
 	want(s, "take", s.take(poolA), "0x02")
 	s.free("0x02", now.Add(time.Hour))
 	s.view(func(rd engine.Reader) error {

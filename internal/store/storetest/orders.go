@@ -191,7 +191,7 @@ func uniqueKeyRace(s *suite) {
 		return s.store.Update(context.Background(), engine.Keys{Unique: []engine.UniqueKey{key}}, func(tx engine.Tx) error {
 			o := s.draft(tx, scopeA)
 			o.UniqueKey = key.Key
-			in, err := tx.TakeInstrument(poolA, o.ID, tx.Now())
+			in, err := tx.TakeInstrument(poolA, testRail, o.ID, tx.Now())
 			if err != nil {
 				return err
 			}
@@ -315,7 +315,7 @@ func refusedLeaveNothing(s *suite) {
 			o := s.draft(tx, scopeA)
 			ids[i] = o.ID
 			o.UniqueKey = "caller " + strconv.Itoa(i)
-			in, err := tx.TakeInstrument(poolA, o.ID, tx.Now())
+			in, err := tx.TakeInstrument(poolA, testRail, o.ID, tx.Now())
 			if err != nil {
 				return err
 			}

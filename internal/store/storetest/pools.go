@@ -157,7 +157,7 @@ func restEnds(s *suite) {
 	}
 	release := func() time.Time {
 		s.update(func(tx engine.Tx) error {
-			hold, err := tx.HoldAt(evmAddress("0x01"), tx.Now().Add(time.Hour))
+			hold, err := tx.HoldAt(evmAddress("0x01"), testRail, tx.Now().Add(time.Hour))
 			if err != nil {
 				return err
 			}
@@ -240,7 +240,7 @@ func quarantine(s *suite) {
 		if err := tx.QuarantineInstrument(evmAddress("0x04"), true); err != nil {
 			return err
 		}
-		_, err := tx.TakeInstrument(poolA, "o", tx.Now())
+		_, err := tx.TakeInstrument(poolA, testRail, "o", tx.Now())
 		return err
 	})
 	if err == nil {
@@ -267,7 +267,7 @@ func archived(s *suite) {
 	keep("0x01", false)
 	want(s, "taken back", s.take(poolA), "0x01")
 	// A reference made for one order never comes into the pool.
-	s.update(func(tx engine.Tx) error { _, err := tx.MakeInstrument(poolA, "made", "o"); return err })
+	s.update(func(tx engine.Tx) error { _, err := tx.MakeInstrument(poolA, testRail, "made", "o"); return err })
 	s.update(func(tx engine.Tx) error { return tx.FreeInstrument(evmAddress("made"), "o", tx.Now(), tx.Now()) })
 	keep("made", false)
 	s.update(func(tx engine.Tx) error { return tx.QuarantineInstrument(evmAddress("made"), true) })

@@ -85,6 +85,7 @@ func Run(t *testing.T, open Opener) {
 		{"an instrument made for one order", madeInstruments},
 		{"an instrument has one owner at a time", oneOwner},
 		{"who held an instrument when", holdAt},
+		{"who held an instrument on which rail", holdOfRail},
 		{"instruments as operators see them", instrumentRows},
 		{"watchers' look-ups", knownInstruments},
 		{"imported instruments go before derived ones", importedFirst},

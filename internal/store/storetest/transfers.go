@@ -328,25 +328,25 @@ func madeInstruments(s *suite) {
 	var o *engine.Order
 	s.update(func(tx engine.Tx) (err error) {
 		o = s.draft(tx, scopeA)
-		if o.Instrument, err = tx.MakeInstrument(pool, "REF-1", o.ID); err != nil {
+		if o.Instrument, err = tx.MakeInstrument(pool, testRail, "REF-1", o.ID); err != nil {
 			return err
 		}
 		return tx.InsertOrder(o)
 	})
 	want(s, "instrument", o.Instrument, engine.Instrument{Family: "reference", Value: "REF-1"})
-	again := s.try(func(tx engine.Tx) error { _, err := tx.MakeInstrument(pool, "REF-1", "other"); return err })
+	again := s.try(func(tx engine.Tx) error { _, err := tx.MakeInstrument(pool, testRail, "REF-1", "other"); return err })
 	if again == nil {
 		s.Error("one reference was made twice")
 	}
 	s.wantCode(s.try(func(tx engine.Tx) error {
-		_, err := tx.TakeInstrument(pool, "other", tx.Now())
+		_, err := tx.TakeInstrument(pool, testRail, "other", tx.Now())
 		return err
 	}), fault.CodeNoAddress)
 	check := func(state engine.InstrumentState) {
 		s.Helper()
 		s.update(func(tx engine.Tx) error {
 			for _, at := range []time.Time{s.clock.now(), time.Unix(1, 0), s.clock.now().Add(1000 * time.Hour)} {
-				hold, err := tx.HoldAt(o.Instrument, at)
+				hold, err := tx.HoldAt(o.Instrument, testRail, at)
 				if err != nil {
 					return err
 				}
@@ -374,7 +374,7 @@ func madeInstruments(s *suite) {
 	check(engine.InstrumentArchived)
 	s.clock.advance(time.Hour)
 	s.wantCode(s.try(func(tx engine.Tx) error {
-		_, err := tx.TakeInstrument(pool, "other", tx.Now())
+		_, err := tx.TakeInstrument(pool, testRail, "other", tx.Now())
 		return err
 	}), fault.CodeNoAddress)
 }

@@ -320,12 +320,13 @@ func merchantsAndKeys(s *suite) {
 func endpoints(s *suite) {
 	e := engine.Endpoint{
 		ID: "e1", Scope: scopeA, Name: "n", URL: "https://example.com", Secret: "sealed", Events: []string{"a", "b"}, Enabled: true, CreatedAt: s.clock.now(),
+		Old:       []engine.OldSecret{{Sealed: "older", Until: s.clock.now().Add(time.Hour)}},
 		UpdatedAt: s.clock.now().Add(time.Second), MaxRetries: new(0), Timeout: 1500 * time.Millisecond, ScheduleOnly: true,
 		Description: "<d>", Metadata: json.RawMessage(`{"a": [1.10]}`),
 	}
 	s.update(func(tx engine.Tx) error {
 		second := e
-		second.ID, second.Events, second.MaxRetries, second.Metadata = "e2", nil, nil, nil
+		second.ID, second.Events, second.MaxRetries, second.Metadata, second.Old = "e2", nil, nil, nil, nil
 		if err := tx.SaveEndpoint(second); err != nil {
 			return err
 		}
@@ -333,6 +334,7 @@ func endpoints(s *suite) {
 	})
 	e.Enabled, e.URL, e.MaxRetries, e.Timeout, e.ScheduleOnly = false, "https://example.org", new(3), time.Second, false
 	e.Description, e.Metadata, e.UpdatedAt = "other", json.RawMessage(`{}`), e.UpdatedAt.Add(time.Hour)
+	e.Secret, e.Old = "newer", append([]engine.OldSecret{{Sealed: "sealed", Until: s.clock.now().Add(time.Minute)}}, e.Old...)
 	s.update(func(tx engine.Tx) error {
 		if none, err := tx.Endpoint("none"); none != nil || err != nil {
 			s.Errorf("none, in a transaction: %v, %v", none, err)
@@ -341,7 +343,7 @@ func endpoints(s *suite) {
 		if err != nil {
 			return err
 		}
-		was.Events[0], was.Metadata[0], *was.MaxRetries = "changed", '[', 7 // the caller's own copy
+		was.Events[0], was.Metadata[0], *was.MaxRetries, was.Old[0].Sealed = "changed", '[', 7, "changed" // the caller's own copy
 		if err := tx.SaveEndpoint(e); err != nil {
 			return err
 		}
