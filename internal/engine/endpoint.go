@@ -73,11 +73,12 @@ type Untold struct {
 	Endpoints []Endpoint // the scope's, enabled only; of an event for one endpoint that one
 }
 
-// Untold returns the oldest events that have no messages yet.
-func (e *Engine) Untold(ctx context.Context, limit int) ([]Untold, error) {
+// Untold returns the oldest events of these dialects that have no messages yet. Those of others wait for a process
+// that serves them.
+func (e *Engine) Untold(ctx context.Context, dialects []string, limit int) ([]Untold, error) {
 	var list []Untold
 	err := e.store.View(ctx, func(rd Reader) error {
-		events, err := rd.UntoldEvents(limit)
+		events, err := rd.UntoldEvents(dialects, limit)
 		if err != nil {
 			return err
 		}

@@ -24,7 +24,7 @@ func (k *kit) endpoint(s engine.Scope, id string, enabled bool) engine.Endpoint 
 // told writes the messages of all that is untold, as a worker does, and returns how many.
 func (k *kit) told() int {
 	k.Helper()
-	untold, err := k.engine.Untold(context.Background(), 100)
+	untold, err := k.engine.Untold(context.Background(), dialects, 100)
 	k.must(err)
 	var ids []string
 	var messages []engine.Message
@@ -56,7 +56,7 @@ func TestUntold(t *testing.T) {
 	k.block(north, at(time.Minute), k.confirmed(o, "tx", 100, at(time.Minute)))
 	k.order(k.ask(engine.Scope{Merchant: "shop", Mode: engine.Sandbox, Dialect: "three"}, north)) // nobody listens
 
-	untold, err := k.engine.Untold(context.Background(), 100)
+	untold, err := k.engine.Untold(context.Background(), dialects, 100)
 	k.must(err)
 	var types []string
 	for _, u := range untold {
@@ -73,9 +73,14 @@ func TestUntold(t *testing.T) {
 		want(k, "the order's head", u.Order.Head, 101)
 	}
 	wantList(k, "events", types, "order.created", "payment.confirmed", "order.paid", "order.completed", "order.created")
-	few, err := k.engine.Untold(context.Background(), 2)
+	few, err := k.engine.Untold(context.Background(), dialects, 2)
 	k.must(err)
 	want(k, "a page", len(few), 2)
+	for served, wanted := range map[string]int{"one": 4, "two": 0, "three": 1} {
+		list, err := k.engine.Untold(context.Background(), []string{served}, 100)
+		k.must(err)
+		want(k, "events of "+served, len(list), wanted)
+	}
 }
 
 // Telling an event twice makes no second message. // invariant I13
@@ -84,10 +89,10 @@ func TestTold(t *testing.T) {
 	ep := k.endpoint(shop, "e1", true)
 	k.endpoint(shop, "e2", true)
 	o := k.order(k.ask(shop, north))
-	untold, err := k.engine.Untold(context.Background(), 100)
+	untold, err := k.engine.Untold(context.Background(), dialects, 100)
 	k.must(err)
 	want(k, "messages", k.told(), 2)
-	left, err := k.engine.Untold(context.Background(), 100)
+	left, err := k.engine.Untold(context.Background(), dialects, 100)
 	k.must(err)
 	want(k, "untold", len(left), 0)
 

@@ -51,6 +51,7 @@ var (
 	shopTwo  = engine.Scope{Merchant: "shop", Mode: engine.Sandbox, Dialect: "two"}
 	shopLive = engine.Scope{Merchant: "shop", Mode: engine.Live, Dialect: "one"}
 	other    = engine.Scope{Merchant: "other", Mode: engine.Sandbox, Dialect: "one"}
+	dialects = []string{"one", "two", "three"} // of all scopes
 )
 
 // kit is the engine over a real database, with a clock and blocks that only the test moves. At the end of

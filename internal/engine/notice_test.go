@@ -30,7 +30,7 @@ func TestAnnounce(t *testing.T) {
 	k.must(err)
 	want(k, "workers woken", k.woken.Load()-woken, 3)
 
-	untold, err := k.engine.Untold(ctx, 10)
+	untold, err := k.engine.Untold(ctx, dialects, 10)
 	k.must(err)
 	want(k, "untold", len(untold), 3)
 	endpoints := func(u engine.Untold) (ids []string) {
@@ -56,7 +56,7 @@ func TestAnnounce(t *testing.T) {
 	m := engine.Message{EventID: low.ID, EndpointID: "a", Scope: shop, WireID: "evt", Type: "alert", Body: []byte("{}"), State: engine.MessagePending}
 	k.must(k.engine.Told(ctx, []string{low.ID}, []engine.Message{m}))
 	k.must(k.engine.Told(ctx, []string{low.ID}, []engine.Message{m})) // told twice is told once
-	untold, err = k.engine.Untold(ctx, 10)
+	untold, err = k.engine.Untold(ctx, dialects, 10)
 	k.must(err)
 	want(k, "untold", len(untold), 2)
 

@@ -88,7 +88,7 @@ func (k *kit) readAll(s engine.Scope, o *engine.Order) string {
 	want(k, "orders found", search.Total, 1)
 	endpoints, err := k.engine.Endpoints(ctx, s)
 	k.must(err)
-	untold, err := k.engine.Untold(ctx, 1000)
+	untold, err := k.engine.Untold(ctx, dialects, 1000)
 	k.must(err)
 	untold = slices.DeleteFunc(untold, func(u engine.Untold) bool { return u.Event.Scope != s })
 	rows, err := k.engine.Instruments(ctx, pool(s), "", 100)

@@ -130,7 +130,7 @@ func (k *kit) fill(t testing.TB) {
 	k.report(t, 202, observation(late.Instrument.Value, "0xla", "10.000000", k.now, 201), observation("0xaddr4", "0xst", "3.000000", k.now, 201))
 	k.order(t, "ord_open")
 
-	untold, err := e.Untold(ctx, 100)
+	untold, err := e.Untold(ctx, []string{"some"}, 100)
 	must(err)
 	var ids []string
 	var messages []engine.Message

@@ -150,7 +150,7 @@ func TestStoryOfAnOrder(t *testing.T) {
 		t.Errorf("live balances %v %v", live, err)
 	}
 
-	untold, err := e.Untold(ctx, 100)
+	untold, err := e.Untold(ctx, []string{"some"}, 100)
 	if err != nil || len(untold) == 0 {
 		t.Fatalf("%d untold: %v", len(untold), err)
 	}

@@ -166,7 +166,7 @@ func TestInstrumentHeldByAnotherProcess(t *testing.T) {
 		}
 		other := db.raw(t)
 		second := fmt.Sprintf("0xm0%036x", 1)
-		if _, err := other.Exec(insertHold, "evm", second, 5, "other", 0); err != nil {
+		if _, err := other.Exec(insertHold, "evm", second, 5, "other", 0, "rail"); err != nil {
 			t.Fatal(err)
 		}
 		if err := update(1); err != nil {

@@ -82,7 +82,7 @@ const (
 	selectEvents = `SELECT e.id, e.order_id, s.merchant, s.mode, s.dialect, e.seq, e.type, e.state, e.overlay, e.row_name, e.at, e.facts
 		FROM events e JOIN scopes s ON s.id = e.scope_id `
 	selectEventsOfOrder = selectEvents + `WHERE e.order_id = $1 AND e.order_id <> '' ORDER BY e.seq`
-	selectEventsUntold  = selectEvents + `WHERE e.told = 0 ORDER BY e.id LIMIT $1`
+	selectEventsUntold  = selectEvents + `WHERE e.told = 0 AND {any} ORDER BY e.id LIMIT ` // and the last placeholder
 	insertEvent         = `INSERT INTO events (id, order_id, scope_id, seq, type, state, overlay, row_name, at, facts, told)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0) ON CONFLICT DO NOTHING`
 	updateEventTold = `UPDATE events SET told = 1 WHERE id = $1`

@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	"till/internal/engine"
@@ -154,8 +156,20 @@ func (r *reader) Events(orderID string) ([]engine.Event, error) {
 	return r.events(selectEventsOfOrder, orderID)
 }
 
-func (r *reader) UntoldEvents(limit int) ([]engine.Event, error) {
-	return r.events(selectEventsUntold, limit)
+func (r *reader) UntoldEvents(dialects []string, limit int) ([]engine.Event, error) {
+	if len(dialects) == 0 {
+		return nil, nil
+	}
+	args := make([]any, 0, len(dialects)+1)
+	for _, d := range dialects {
+		args = append(args, d)
+	}
+	return r.events(untoldOf(len(dialects)), append(args, limit)...)
+}
+
+// untoldOf is selectEventsUntold for n dialects.
+func untoldOf(n int) string {
+	return strings.Replace(selectEventsUntold, "{any}", anyOf([]string{"s.dialect"}, n), 1) + "$" + strconv.Itoa(n+1)
 }
 
 func (r *reader) events(query string, args ...any) ([]engine.Event, error) {

@@ -193,7 +193,7 @@ func (s *shop) fill() {
 	s.must(errOf(s.engine.Tick(ctx, engine.Sandbox, chain.Rail, s.at())))
 	s.wallet("open", sandboxScope, chain)
 
-	untold, err := s.engine.Untold(ctx, 3)
+	untold, err := s.engine.Untold(ctx, []string{"one"}, 3)
 	s.must(err)
 	var ids []string
 	var messages []engine.Message

@@ -3,6 +3,7 @@ package worker
 import (
 	"cmp"
 	"context"
+	"maps"
 	"slices"
 	"time"
 
@@ -17,7 +18,7 @@ const (
 
 // tellEngine is what telling needs of the engine.
 type tellEngine interface {
-	Untold(ctx context.Context, limit int) ([]engine.Untold, error)
+	Untold(ctx context.Context, dialects []string, limit int) ([]engine.Untold, error)
 	Told(ctx context.Context, eventIDs []string, messages []engine.Message) error
 }
 
@@ -27,8 +28,7 @@ type Tell struct {
 	*loop
 	engine  tellEngine
 	tellers map[string]Teller
-	due     *Bell           // rung when there are messages to send
-	strange map[string]bool // dialects nobody serves, complained about already
+	due     *Bell // rung when there are messages to send
 }
 
 // Run tells until ctx ends. An event after a quiet while is told at once.
@@ -37,11 +37,13 @@ func (t *Tell) Run(ctx context.Context) {
 	t.run(ctx, t.RunOnce)
 }
 
-// RunOnce tells every event that has no messages yet, oldest first, and returns how many. A crash
+// RunOnce tells every event that has no messages yet, oldest first, and returns how many. Events of a dialect that
+// this process does not serve stay untold: another one may, while servers are replaced one by one. A crash
 // before the messages are stored leaves the events untold; afterwards a repeat makes no second message.
 func (t *Tell) RunOnce(ctx context.Context) (n int, err error) {
+	served := slices.Sorted(maps.Keys(t.tellers))
 	for {
-		list, err := t.engine.Untold(ctx, tellBatch)
+		list, err := t.engine.Untold(ctx, served, tellBatch)
 		if err != nil || len(list) == 0 {
 			return n, err
 		}
@@ -68,21 +70,12 @@ func (t *Tell) RunOnce(ctx context.Context) (n int, err error) {
 	}
 }
 
-// messages renders an event for the endpoints that want it; none when nobody serves its dialect.
+// messages renders an event for the endpoints that want it.
 func (t *Tell) messages(u engine.Untold) []engine.Message {
-	dialect := u.Event.Scope.Dialect
-	teller, served := t.tellers[dialect]
-	if !served {
-		if !t.strange[dialect] {
-			t.strange[dialect] = true
-			t.log.Error("events of a dialect that this server does not serve are not told", "dialect", dialect, "event", u.Event.ID)
-		}
-		return nil
-	}
 	if len(u.Endpoints) == 0 {
 		return nil
 	}
-	id, kind, body, ok := teller.Tell(u.Event, u.Order)
+	id, kind, body, ok := t.tellers[u.Event.Scope.Dialect].Tell(u.Event, u.Order)
 	if !ok {
 		return nil
 	}

@@ -111,7 +111,7 @@ func New(c Config) *Workers {
 	}
 	w.Rests, w.Stocks = rests(c), stocks(c)
 	due := NewBell()
-	w.Tell = &Tell{loop: newLoop("tell", c.Events, c), engine: c.Engine, tellers: c.Tellers, due: due, strange: map[string]bool{}}
+	w.Tell = &Tell{loop: newLoop("tell", c.Events, c), engine: c.Engine, tellers: c.Tellers, due: due}
 	w.Send = &Send{
 		loop: newLoop("send", due, c), engine: c.Engine, tellers: c.Tellers, open: c.Open, client: c.Client, chance: c.Chance,
 		perEndpoint: c.PerEndpoint, inAll: c.InAll, lanes: map[string]*lane{},

@@ -290,7 +290,7 @@ func TestGoldenWebhooks(t *testing.T) {
 	g.told(sepolia, 1234578, g.payment(paid.Address, txHash, 1234567, order.RankConfirmed, sepoliaUSDT100))
 	g.expire(sepolia, 10*time.Minute)
 
-	untold, err := g.engine.Untold(context.Background(), 100)
+	untold, err := g.engine.Untold(context.Background(), []string{Name}, 100)
 	g.must(err)
 	for _, u := range untold {
 		id, kind, body, ok := g.dialect.Tell(u.Event, u.Order)

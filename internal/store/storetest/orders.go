@@ -374,7 +374,7 @@ func refusedLeaveNothing(s *suite) {
 			return err
 		}
 		want(s, "merchants", len(merchants), 57)
-		untold, err := rd.UntoldEvents(100)
+		untold, err := rd.UntoldEvents([]string{"one"}, 100)
 		if err != nil {
 			return err
 		}

@@ -30,6 +30,27 @@ func events(s *suite) {
 			return tx.AddEvents([]engine.Event{e})
 		})
 	}
+	// Events of a dialect that somebody else serves stand in nobody's way.
+	for _, dialects := range [][]string{nil, {"two"}, {"two", "three"}} {
+		s.view(func(rd engine.Reader) error {
+			none, err := rd.UntoldEvents(dialects, 10)
+			want(s, "untold of other dialects", len(none), 0)
+			return err
+		})
+	}
+	foreign := s.insert(scopeD, nil)
+	s.update(func(tx engine.Tx) error {
+		e := s.event(tx, foreign.ID, 1)
+		e.Scope = scopeD
+		return tx.AddEvents([]engine.Event{e})
+	})
+	s.view(func(rd engine.Reader) error {
+		got, err := rd.UntoldEvents([]string{"two"}, 10)
+		if err == nil && (len(got) != 1 || got[0].Scope != scopeD) {
+			s.Errorf("untold of the other dialect: %+v", got)
+		}
+		return err
+	})
 	if err := s.try(func(tx engine.Tx) error { return tx.AddEvents([]engine.Event{s.event(tx, o.ID, 3)}) }); err == nil {
 		s.Error("one number for two events")
 	}
@@ -42,7 +63,7 @@ func events(s *suite) {
 		if !reflect.DeepEqual(of, told) {
 			s.Fatalf("got %+v\nwant %+v", of, told)
 		}
-		untold, err := rd.UntoldEvents(3)
+		untold, err := rd.UntoldEvents([]string{"three", "one"}, 3)
 		if err == nil && !reflect.DeepEqual(untold, told[:3]) {
 			s.Fatalf("untold: %+v", untold)
 		}
@@ -50,7 +71,7 @@ func events(s *suite) {
 	})
 	s.update(func(tx engine.Tx) error { return tx.EventsTold([]string{told[0].ID, told[2].ID}) })
 	s.view(func(rd engine.Reader) error {
-		untold, err := rd.UntoldEvents(10)
+		untold, err := rd.UntoldEvents([]string{"one"}, 10)
 		if err == nil && !reflect.DeepEqual(untold, []engine.Event{told[1], told[3], told[4]}) {
 			s.Fatalf("untold after two were told: %+v", untold)
 		}
@@ -76,7 +97,7 @@ func notices(s *suite) {
 	}
 	s.reopen()
 	s.view(func(rd engine.Reader) error {
-		untold, err := rd.UntoldEvents(10)
+		untold, err := rd.UntoldEvents([]string{"one"}, 10)
 		if err != nil {
 			return err
 		}
