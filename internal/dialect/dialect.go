@@ -5,6 +5,7 @@
 package dialect
 
 import (
+	"encoding/json"
 	"net/http"
 	"time"
 
@@ -26,6 +27,9 @@ type Dialect interface {
 	// Sign makes the headers of one attempt to deliver a message. keys are the endpoint's secrets, the
 	// newest first: more than one while a rotation lasts.
 	Sign(m engine.Message, keys []webhook.Secret, at time.Time) http.Header
-	// Schedule is the delay before each retry.
-	Schedule() webhook.Schedule
+	// Wants says whether an endpoint that subscribed to these events is told one of that name.
+	Wants(subscribed []string, kind string) bool
+	// Retries is when a failed delivery to the endpoint is tried again. settings are its merchant's. What the
+	// endpoint says of the number of retries is applied afterwards.
+	Retries(ep engine.Endpoint, settings map[string]json.RawMessage) webhook.Retries
 }

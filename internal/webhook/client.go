@@ -23,14 +23,19 @@ var (
 	ErrNetwork = errors.New("webhook: network") // no such name, no connection, no valid TLS or HTTP
 )
 
+// How long one call may take, from the name's resolution to the last byte read.
+const (
+	DefaultTimeout = 15 * time.Second // where an endpoint says nothing
+	MaxTimeout     = 30 * time.Second // that an endpoint may ask for
+)
+
 // Limits of one call. A receiver is not trusted: it may be slow, endless or hostile.
 const (
-	defaultTimeout = 15 * time.Second
-	maxBody        = 64 << 10 // read of an answer before the connection is closed
-	keptBody       = 2 << 10  // kept of it for the log
-	maxHeader      = 64 << 10 // of the answer, all informational (1xx) answers before it included
-	maxAddresses   = 8        // tried of one name
-	maxRetryAfter  = 24 * time.Hour
+	maxBody       = 64 << 10 // read of an answer before the connection is closed
+	keptBody      = 2 << 10  // kept of it for the log
+	maxHeader     = 64 << 10 // of the answer, all informational (1xx) answers before it included
+	maxAddresses  = 8        // tried of one name
+	maxRetryAfter = 24 * time.Hour
 )
 
 // Resolver turns a host name into addresses; *net.Resolver is one.
@@ -40,7 +45,7 @@ type Resolver interface {
 
 // Options are what tests and wiring may change of a client. The zero value of each field means its default.
 type Options struct {
-	Timeout  time.Duration    // for a whole call, from the name's resolution to the last byte read; 15 s
+	Timeout  time.Duration    // for a whole call, however long its context lasts; MaxTimeout
 	Now      func() time.Time // time.Now
 	Resolver Resolver         // the system's
 	TLS      *tls.Config      // roots for receivers with a private authority; the minimum stays TLS 1.2
@@ -69,7 +74,7 @@ type Answer struct {
 func NewClient(guard Guard, options Options) *Client {
 	c := &Client{guard: guard, timeout: options.Timeout, now: options.Now, resolver: options.Resolver}
 	if c.timeout == 0 {
-		c.timeout = defaultTimeout
+		c.timeout = MaxTimeout
 	}
 	if c.now == nil {
 		c.now = time.Now

@@ -403,7 +403,7 @@ func TestErrorsAreClassified(t *testing.T) {
 
 func TestDefaults(t *testing.T) {
 	client := newClient(t, Guard{}, Options{})
-	if client.timeout != 15*time.Second || client.resolver != net.DefaultResolver {
+	if client.timeout != MaxTimeout || client.resolver != net.DefaultResolver {
 		t.Errorf("%+v", client)
 	}
 	if c := client.transport; c.Proxy != nil || !c.DisableCompression || c.TLSClientConfig.MinVersion != tls.VersionTLS12 || c.TLSClientConfig.InsecureSkipVerify {

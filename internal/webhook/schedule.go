@@ -31,6 +31,28 @@ func (s Schedule) Next(failed int, chance func() uint64) (wait time.Duration, ok
 	return wait, true
 }
 
+// Retries is when failed deliveries to an endpoint are tried again.
+type Retries struct {
+	Waits       Schedule
+	NotAfter4xx bool // an answer of 400 to 499 ends the delivery, as some vendors have it
+}
+
+// Next is Schedule.Next for a delivery whose last attempt got a status, 0 for no answer.
+func (r Retries) Next(failed, status int, chance func() uint64) (wait time.Duration, ok bool) {
+	if r.NotAfter4xx && status >= 400 && status <= 499 {
+		return 0, false
+	}
+	return r.Waits.Next(failed, chance)
+}
+
+// AtMost is r with at most n retries; nil is no bound.
+func (r Retries) AtMost(n *int) Retries {
+	if n != nil {
+		r.Waits = r.Waits[:min(max(*n, 0), len(r.Waits))]
+	}
+	return r
+}
+
 // Outcome is what an attempt means for its delivery.
 type Outcome string
 

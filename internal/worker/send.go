@@ -1,9 +1,12 @@
 package worker
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"maps"
+	"net/http"
 	"slices"
 	"sync"
 	"time"
@@ -29,6 +32,7 @@ type sendEngine interface {
 	DueEndpoints(ctx context.Context, now time.Time, after string, limit int) ([]string, error)
 	DueMessages(ctx context.Context, endpoint string, now time.Time, limit int) ([]engine.Message, error)
 	Endpoint(ctx context.Context, id string) (*engine.Endpoint, error)
+	Settings(ctx context.Context, s engine.SettingScope) (map[string]json.RawMessage, error)
 	DisableEndpoint(ctx context.Context, id string) error
 	Attempted(ctx context.Context, messages []engine.Message) error
 }
@@ -158,6 +162,13 @@ func (s *Send) prune() error {
 	return s.unsaved
 }
 
+// Attempts is how many attempts are under way in this process, and how many may be.
+func (s *Send) Attempts() (now, most int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.flying, s.inAll
+}
+
 // stop gives up what waits.
 func (s *Send) stop() {
 	s.mu.Lock()
@@ -249,41 +260,53 @@ func (s *Send) deliver(ctx context.Context, m engine.Message) (after engine.Mess
 	keys, err := s.open(*ep)
 	if err != nil {
 		s.log.Error("an endpoint's secret cannot be opened", "endpoint", ep.ID, "error", err)
-		return s.failed(m, 0, errors.New("the endpoint's secret cannot be opened"), 0, teller.Schedule()), true, nil
+		why := errors.New("the endpoint's secret cannot be opened")
+		return s.failed(tried(m, s.now(), webhook.Answer{}, why, nil), 0, s.retries(ctx, *ep, teller)), true, nil
 	}
-	answer, err := s.client.Post(ctx, ep.URL, teller.Sign(m, keys, s.now()), m.Body)
+	started := s.now()
+	answer, err := s.post(ctx, *ep, teller.Sign(m, keys, started), m.Body)
 	if errors.Is(err, context.Canceled) {
 		return m, false, err
 	}
 	killpoint.Here("send.posted")
+	m = tried(m, started, answer, err, keys)
 	verdict := webhook.Decide(answer, err)
 	switch verdict.Outcome {
 	case webhook.Delivered:
-		m.Attempts++
-		m.State, m.DoneAt, m.LastStatus, m.LastError = engine.MessageDelivered, s.now(), answer.Status, ""
+		m.State, m.DoneAt = engine.MessageDelivered, s.now()
 		return m, false, nil
 	case webhook.Disable:
 		if err := s.engine.DisableEndpoint(ctx, ep.ID); err != nil {
 			return m, false, err
 		}
 		s.log.Warn("an endpoint answered 410 and is disabled", "endpoint", ep.ID, "url", webhook.Redacted(ep.URL))
-		m.Attempts++
-		m.LastStatus = answer.Status
 		return s.cancelled(m, "the endpoint answered that it is gone"), false, nil
 	default:
-		return s.failed(m, answer.Status, err, verdict.Wait, teller.Schedule()), true, nil
+		return s.failed(m, verdict.Wait, s.retries(ctx, *ep, teller)), true, nil
 	}
+}
+
+// post makes one call, which lasts no longer than the endpoint allows.
+func (s *Send) post(ctx context.Context, ep engine.Endpoint, header http.Header, body []byte) (webhook.Answer, error) {
+	ctx, cancel := context.WithTimeout(ctx, cmp.Or(ep.Timeout, webhook.DefaultTimeout))
+	defer cancel()
+	return s.client.Post(ctx, ep.URL, header, body)
+}
+
+// retries is when a failed delivery to an endpoint is tried again. Settings that cannot be read are none: then a
+// message is rather tried too often than not at all.
+func (s *Send) retries(ctx context.Context, ep engine.Endpoint, teller Teller) webhook.Retries {
+	settings, err := s.engine.Settings(ctx, engine.SettingScope{Merchant: ep.Scope.Merchant, Mode: ep.Scope.Mode})
+	if err != nil {
+		s.log.Warn("a merchant's settings cannot be read", "endpoint", ep.ID, "error", err)
+	}
+	return teller.Retries(ep, settings).AtMost(ep.MaxRetries)
 }
 
 // failed sets the next attempt by the schedule, or later if the receiver asked for that; past the end of
 // the schedule the message is exhausted.
-func (s *Send) failed(m engine.Message, status int, err error, least time.Duration, schedule webhook.Schedule) engine.Message {
-	m.Attempts++
-	m.LastStatus, m.LastError = status, ""
-	if err != nil {
-		m.LastError = err.Error()
-	}
-	wait, ok := schedule.Next(m.Attempts, s.chance)
+func (s *Send) failed(m engine.Message, least time.Duration, retries webhook.Retries) engine.Message {
+	wait, ok := retries.Next(m.Attempts, m.LastStatus, s.chance)
 	if !ok {
 		return s.exhausted(m, m.LastError)
 	}

@@ -75,17 +75,18 @@ func (t *Tell) messages(u engine.Untold) []engine.Message {
 	if len(u.Endpoints) == 0 {
 		return nil
 	}
-	id, kind, body, ok := t.tellers[u.Event.Scope.Dialect].Tell(u.Event, u.Order)
+	teller := t.tellers[u.Event.Scope.Dialect]
+	id, kind, body, ok := teller.Tell(u.Event, u.Order)
 	if !ok {
 		return nil
 	}
 	var list []engine.Message
 	for _, ep := range u.Endpoints {
-		if u.Event.Facts.Endpoint == "" && len(ep.Events) > 0 && !slices.Contains(ep.Events, kind) {
+		if u.Event.Facts.Endpoint == "" && !teller.Wants(ep.Events, kind) {
 			continue
 		}
 		list = append(list, engine.Message{
-			EventID: u.Event.ID, OrderID: u.Event.OrderID, EndpointID: ep.ID, Scope: u.Event.Scope,
+			EventID: u.Event.ID, OrderID: u.Event.OrderID, EndpointID: ep.ID, Scope: ep.Scope,
 			WireID: id, Type: kind, Body: body, State: engine.MessagePending,
 		})
 	}

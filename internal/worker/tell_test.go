@@ -58,6 +58,9 @@ func (j *journal) happens(dialect, kind string, endpoints ...engine.Endpoint) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	id := fmt.Sprintf("%03d", len(j.untold)+len(j.messages))
+	for i := range endpoints {
+		endpoints[i].Scope = engine.Scope{Merchant: "m", Dialect: dialect}
+	}
 	u := engine.Untold{Event: engine.Event{ID: id, OrderID: "o", Type: kind, Scope: engine.Scope{Merchant: "m", Dialect: dialect}}, Endpoints: endpoints}
 	if len(endpoints) > 0 {
 		u.Order = &engine.Order{ID: "o", PublicID: "public"}

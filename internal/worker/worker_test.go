@@ -66,7 +66,13 @@ func (plainTeller) Sign(m engine.Message, keys []webhook.Secret, at time.Time) h
 	return webhook.StandardHeaders(keys, m.WireID, at, m.Body)
 }
 
-func (t plainTeller) Schedule() webhook.Schedule { return t.schedule }
+func (t plainTeller) Retries(ep engine.Endpoint, _ map[string]json.RawMessage) webhook.Retries {
+	return webhook.Retries{Waits: t.schedule, NotAfter4xx: ep.ScheduleOnly}
+}
+
+func (plainTeller) Wants(subscribed []string, kind string) bool {
+	return len(subscribed) == 0 || slices.Contains(subscribed, kind)
+}
 
 const testSecret = webhook.Secret("whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=")
 
@@ -161,13 +167,14 @@ type outbox struct {
 	messages  map[string]engine.Message
 	bodies    map[string][]byte // as they were queued: a message's bytes never change
 
-	saves  int                             // calls of Attempted that succeeded
-	asked  map[string]int                  // calls of DueMessages, by endpoint
-	saving func(ctx context.Context) error // before each Attempted; nil: nothing
-	lookup func(ep string) error           // before each Endpoint; nil: nothing
-	read   func()                          // after each look of DueMessages, before its answer; nil: nothing
-	loses  bool                            // Attempted forgets what it is given, as a crash before it would
-	wrong  func(f string, a ...any)
+	saves    int                                                           // calls of Attempted that succeeded
+	asked    map[string]int                                                // calls of DueMessages, by endpoint
+	saving   func(ctx context.Context) error                               // before each Attempted; nil: nothing
+	lookup   func(ep string) error                                         // before each Endpoint; nil: nothing
+	read     func()                                                        // after each look of DueMessages, before its answer; nil: nothing
+	settings func(engine.SettingScope) (map[string]json.RawMessage, error) // what merchants set; nil: nothing
+	loses    bool                                                          // Attempted forgets what it is given, as a crash before it would
+	wrong    func(f string, a ...any)
 }
 
 func newOutbox(t *testing.T) *outbox {
@@ -265,6 +272,13 @@ func (b *outbox) Endpoint(ctx context.Context, id string) (*engine.Endpoint, err
 	}
 	copied := *ep
 	return &copied, ctx.Err()
+}
+
+func (b *outbox) Settings(_ context.Context, at engine.SettingScope) (map[string]json.RawMessage, error) {
+	if b.settings != nil {
+		return b.settings(at)
+	}
+	return nil, nil
 }
 
 func (b *outbox) DisableEndpoint(ctx context.Context, id string) error {

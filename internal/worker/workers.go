@@ -19,6 +19,7 @@ package worker
 import (
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"io"
 	"log/slog"
 	"net/http"
@@ -38,8 +39,10 @@ type Teller interface {
 	Tell(ev engine.Event, o *engine.Order) (id, kind string, body []byte, ok bool)
 	// Sign makes the headers of one attempt.
 	Sign(m engine.Message, keys []webhook.Secret, at time.Time) http.Header
-	// Schedule is the delay before each retry.
-	Schedule() webhook.Schedule
+	// Wants says whether an endpoint that subscribed to these events is told one of that name.
+	Wants(subscribed []string, kind string) bool
+	// Retries is when a failed delivery to the endpoint is tried again. settings are its merchant's.
+	Retries(ep engine.Endpoint, settings map[string]json.RawMessage) webhook.Retries
 }
 
 // Poster sends one attempt; *webhook.Client is one.

@@ -21,6 +21,7 @@ type setting struct {
 	kind      kind
 	low, high int64
 	preset    int64
+	off       bool   // a switch that is off unless it is switched on
 	about     string // one sentence for people
 	readOnly  bool   // it is the operator's: a merchant can read it only
 }
@@ -31,7 +32,7 @@ type kind string
 const (
 	ofNumber kind = "number"  // whole
 	ofURL    kind = "string"  // a redirect URL, or null
-	ofSwitch kind = "boolean" // on unless switched off
+	ofSwitch kind = "boolean" // on unless switched off, or off
 )
 
 // The settings, with PayIn's own defaults and ranges.
@@ -59,9 +60,12 @@ var (
 		about: "Where the payer of an expired order goes whose order names no cancelUrl."}
 	depositURLSetting = setting{names: both("redirect", "deposit_success_url"), kind: ofURL,
 		about: "Where the payer of a deposit goes when it is completed."}
+	// scheduleSetting is ours: on, webhooks are tried again as PayIn documents it and no more.
+	scheduleSetting = setting{names: both("webhooks", "vendor_schedule_only"), kind: ofSwitch, off: true,
+		about: "Whether webhooks are tried again only as PayIn documents it: five times in 31 seconds, and never after a 4xx."}
 
 	settings = []setting{windowSetting, graceSetting, maxSetting, waitSetting, cooldownSetting, ordersSetting, depositsSetting,
-		intervalSetting, successSetting, cancelSetting, depositURLSetting}
+		intervalSetting, successSetting, cancelSetting, depositURLSetting, scheduleSetting}
 )
 
 // both is a setting's full name and its short one.
@@ -177,7 +181,7 @@ func (s setting) fallback() json.RawMessage {
 	case s.kind == ofURL || s.readOnly:
 		return json.RawMessage("null")
 	case s.kind == ofSwitch:
-		return json.RawMessage("true")
+		return json.RawMessage(strconv.FormatBool(!s.off))
 	}
 	return json.RawMessage(strconv.FormatInt(s.preset, 10))
 }

@@ -287,8 +287,11 @@ func TestGoldenWebhooks(t *testing.T) {
 	paid := parse[orderBody](g.kit, g.post(shopKey, "/api/v1/orders", seedRequest))
 	g.create("ORDER-2025-002", "metadata", `{"userId":"user_123"}`)
 	g.clock.move(5*time.Minute + 22*time.Second)
+	g.told(sepolia, 1234568, g.payment(paid.Address, txHash, 1234567, order.RankSeen, sepoliaUSDT100))
 	g.told(sepolia, 1234578, g.payment(paid.Address, txHash, 1234567, order.RankConfirmed, sepoliaUSDT100))
 	g.expire(sepolia, 10*time.Minute)
+	_, err := g.engine.Announce(context.Background(), scope, engine.Notice{Type: endpointTried, Endpoint: "ep_1"})
+	g.must(err)
 
 	untold, err := g.engine.Untold(context.Background(), []string{Name}, 100)
 	g.must(err)
@@ -304,7 +307,7 @@ func TestGoldenWebhooks(t *testing.T) {
 		}
 		fmt.Fprintf(&g.text, "\n%s\n\n\n", pretty(string(body)))
 	}
-	if n := strings.Count(g.text.String(), "# order."); n != 2 {
+	if n := strings.Count(g.text.String(), "# order."); n != 4 {
 		t.Errorf("%d webhooks of two orders", n)
 	}
 	g.check()

@@ -25,7 +25,6 @@ import (
 	"till/internal/engine"
 	"till/internal/fault"
 	"till/internal/web"
-	"till/internal/webhook"
 )
 
 // Config is what the API works with. All fields are required.
@@ -67,11 +66,6 @@ const Name = "payin"
 
 // Name is the constant of that name.
 func (d *Dialect) Name() string { return Name }
-
-// Schedule is PayIn's own delays before each retry, and then ours.
-func (d *Dialect) Schedule() webhook.Schedule {
-	return webhook.Schedule{time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second, 16 * time.Second}.Then(webhook.Ours)
-}
 
 // route is one endpoint. do is called with the scope of a caller who may do it.
 type route struct {

@@ -133,13 +133,39 @@ type errorBody struct {
 
 // eventBody is the envelope of every webhook.
 type eventBody struct {
-	ID        string    `json:"id"`
-	Type      string    `json:"type"`
-	CreatedAt string    `json:"created_at"`
-	Data      eventData `json:"data"`
+	ID        string `json:"id"`
+	Type      string `json:"type"`
+	CreatedAt string `json:"created_at"`
+	Data      any    `json:"data"`
 }
 
-// eventData is the order in a webhook. expiresAt is in order.expired; from txHash to completedAt is in
+// testData is in test.event.
+type testData struct {
+	Message    string `json:"message"`
+	EndpointID string `json:"endpointId"`
+}
+
+// transferData is a payment to an order in a webhook: detectedAt is in transfer.detected, confirmedAt in
+// transfer.confirmed. amount and currency are the payment's.
+type transferData struct {
+	OrderID               string          `json:"orderId"`
+	OrderReference        string          `json:"orderReference"`
+	Status                string          `json:"status"` // of the order
+	Amount                string          `json:"amount"`
+	Currency              string          `json:"currency"`
+	ChainID               string          `json:"chainId"`
+	FromAddress           string          `json:"fromAddress"`
+	ToAddress             string          `json:"toAddress"`
+	TxHash                string          `json:"txHash"`
+	BlockNumber           uint64          `json:"blockNumber"`
+	Confirmations         uint64          `json:"confirmations"`
+	RequiredConfirmations *int            `json:"requiredConfirmations,omitempty"`
+	DetectedAt            string          `json:"detectedAt,omitempty"`
+	ConfirmedAt           string          `json:"confirmedAt,omitempty"`
+	Metadata              json.RawMessage `json:"metadata,omitempty"` // of the order
+}
+
+// eventData is the order in a webhook. expiresAt is in order.created and order.expired; from txHash to completedAt is in
 // order.completed.
 type eventData struct {
 	OrderID        string          `json:"orderId"`

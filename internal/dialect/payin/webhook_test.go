@@ -2,11 +2,14 @@ package payin
 
 import (
 	"bytes"
+	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -64,7 +67,16 @@ func TestTell(t *testing.T) {
 		}
 	}
 
-	for _, kind := range []string{"order.created", "order.seen", "order.paid", "payment.confirmed", "refund.sent", ""} {
+	id, kind, body, ok = d.Tell(event("order.created", order.Waiting), endedOrder(order.Waiting))
+	want = `{"id":"evt_order_created_ord_abcdefghijklmnopqrstuvwx09","type":"order.created","created_at":"2025-01-20T10:35:22.000Z",` +
+		`"data":{"orderId":"ord_abcdefghijklmnopqrstuvwx09","orderReference":"ORDER-2025-001","status":"pending","amount":"100.00",` +
+		`"currency":"USDT","chainId":"ethereum-sepolia","address":"0x742d35Cc6634C0532925a3b844Bc9e7595f0bEb0",` +
+		`"expiresAt":"2025-01-20T10:40:00.000Z","createdAt":"2025-01-20T10:30:00.000Z","metadata":{"b":1.10,"a":"<&>"}}}`
+	if !ok || kind != "order.created" || string(body) != want {
+		t.Errorf("%v %s %s\n%s\nwant\n%s", ok, id, kind, body, want)
+	}
+
+	for _, kind := range []string{"order.seen", "order.paid", "payment.aside", "payment.reversed", "refund.sent", ""} {
 		if _, _, body, ok := d.Tell(event(kind, order.Seen), endedOrder(order.Seen)); ok || body != nil {
 			t.Errorf("%q is told", kind)
 		}
@@ -127,15 +139,112 @@ func TestDeliveryIDsDiffer(t *testing.T) {
 	}
 }
 
-func TestSchedule(t *testing.T) {
-	s := New(Config{}).Schedule()
-	want := []time.Duration{time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second, 16 * time.Second}
-	for i, wait := range append(want, webhook.Ours...) {
-		if got, ok := s.Next(i+1, nil); !ok || got != wait {
-			t.Errorf("after %d failures %v, want %v", i+1, got, wait)
+// What an endpoint is told: PayIn's documented events unless it says something else.
+func TestWants(t *testing.T) {
+	d := New(Config{})
+	for _, test := range []struct {
+		subscribed []string
+		told, not  string
+	}{
+		{nil, "order.completed order.expired deposit.completed deposit.address_bound deposit.address_unbound alert.address_pool_low", "order.created transfer.detected transfer.confirmed"},
+		{[]string{}, "order.completed", "order.created"},
+		{[]string{"order.completed"}, "order.completed", "order.expired order.created deposit.completed"},
+		{[]string{"order.*"}, "order.completed order.expired order.created", "deposit.completed transfer.detected"},
+		{[]string{"transfer.detected", "order.expired"}, "transfer.detected order.expired", "transfer.confirmed order.completed"},
+		{[]string{"*"}, "order.completed order.created transfer.confirmed alert.address_pool_low", ""},
+		{[]string{"order"}, "", "order.completed"},
+		{[]string{"order*"}, "", "order.completed"},
+		{[]string{"order.c*"}, "", "order.completed order.created"},
+	} {
+		for _, kind := range strings.Fields(test.told) {
+			if !d.Wants(test.subscribed, kind) {
+				t.Errorf("%q is not told %s", test.subscribed, kind)
+			}
+		}
+		for _, kind := range strings.Fields(test.not) {
+			if d.Wants(test.subscribed, kind) {
+				t.Errorf("%q is told %s", test.subscribed, kind)
+			}
 		}
 	}
-	if len(s) != len(want)+len(webhook.Ours) {
-		t.Errorf("%d retries", len(s))
+}
+
+// case 75
+func TestRetries(t *testing.T) {
+	d := New(Config{})
+	vendor := []time.Duration{time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second, 16 * time.Second}
+	on := map[string]json.RawMessage{scheduleSetting.stored(): json.RawMessage("true")}
+	off := map[string]json.RawMessage{scheduleSetting.stored(): json.RawMessage("false")}
+	for name, test := range map[string]struct {
+		ep       engine.Endpoint
+		settings map[string]json.RawMessage
+		waits    []time.Duration
+		after404 bool
+	}{
+		"theirs and then ours":        {engine.Endpoint{}, nil, append(slices.Clone(vendor), webhook.Ours...), true},
+		"switched off":                {engine.Endpoint{}, off, append(slices.Clone(vendor), webhook.Ours...), true},
+		"theirs, for one endpoint":    {engine.Endpoint{ScheduleOnly: true}, off, vendor, false},
+		"theirs, for all endpoints":   {engine.Endpoint{}, on, vendor, false},
+		"theirs, whoever asks for it": {engine.Endpoint{ScheduleOnly: true}, on, vendor, false},
+	} {
+		r := d.Retries(test.ep, test.settings)
+		for i, wait := range test.waits {
+			for _, status := range []int{0, 500, 301} {
+				if got, ok := r.Next(i+1, status, nil); !ok || got != wait {
+					t.Errorf("%s: after %d failures with %d %v, want %v", name, i+1, status, got, wait)
+				}
+			}
+		}
+		if _, more := r.Next(len(test.waits)+1, 500, nil); more {
+			t.Errorf("%s: more than %d retries", name, len(test.waits))
+		}
+		for _, status := range []int{400, 404, 429, 499} {
+			if _, again := r.Next(1, status, nil); again != test.after404 {
+				t.Errorf("%s: retried after %d: %t", name, status, again)
+			}
+		}
+	}
+}
+
+// Two transfers in one transaction are two events; each is the same one when its transaction is mined again.
+func TestTransfersAreTold(t *testing.T) {
+	k := newKit(t)
+	k.pool(shopKey, 1, 1)
+	k.must(k.engine.SaveEndpoint(context.Background(), engine.Endpoint{ID: "ep_1", Scope: engine.Scope{Merchant: "shop", Mode: engine.Sandbox, Dialect: Name}, Enabled: true}))
+	o := k.create("R-1")
+	half := money.FromInt(sepoliaUSDT, 50_000_000)
+	first, second := k.payment(o.Address, "0xaaa", 1234001, order.RankSeen, half), k.payment(o.Address, "0xaaa", 1234001, order.RankSeen, half)
+	first.External, second.External = "0xaaa/token/to/0", "0xaaa/token/to/1"
+	k.told(sepolia, 1234001, first, second)
+	first.Rank, first.Epoch, first.Evidence.Block = order.RankSeen, 2, 1234002 // mined again elsewhere
+	k.told(sepolia, 1234002, first)
+	second.Rank = order.RankConfirmed
+	k.told(sepolia, 1234004, second)
+
+	untold, err := k.engine.Untold(context.Background(), []string{Name}, 100)
+	k.must(err)
+	ids := map[string][]string{}
+	for _, u := range untold {
+		if id, kind, body, ok := k.dialect.Tell(u.Event, u.Order); ok {
+			ids[kind] = append(ids[kind], id)
+			if kind != "transfer.confirmed" {
+				continue
+			}
+			var got struct{ Data map[string]any }
+			k.must(json.Unmarshal(body, &got))
+			want := map[string]any{
+				"orderId": o.OrderID, "orderReference": "R-1", "status": "pending", "amount": "50.000000", "currency": "USDT", "chainId": "ethereum-sepolia",
+				"fromAddress": "0x00000000000000000000000000000000000000aa", "toAddress": o.Address, "txHash": "0xaaa", "blockNumber": 1234001.0,
+				"confirmations": 4.0, "requiredConfirmations": 3.0, "confirmedAt": "2025-01-20T10:30:00.000Z",
+			}
+			if fmt.Sprint(got.Data) != fmt.Sprint(want) {
+				t.Errorf("%v\nwant\n%v", got.Data, want)
+			}
+		}
+	}
+	detected, confirmed := ids["transfer.detected"], ids["transfer.confirmed"]
+	if len(detected) != 3 || len(confirmed) != 1 || detected[0] == detected[1] || detected[2] != detected[0] ||
+		strings.TrimPrefix(confirmed[0], "evt_transfer_confirmed_") != strings.TrimPrefix(detected[1], "evt_transfer_detected_") {
+		t.Errorf("%q", ids)
 	}
 }
