@@ -54,7 +54,7 @@ func TestUntold(t *testing.T) {
 	}
 	o := k.order(k.ask(shop, north))
 	k.block(north, at(time.Minute), k.confirmed(o, "tx", 100, at(time.Minute)))
-	k.order(k.ask(engine.Scope{Merchant: "shop", Mode: engine.Sandbox, Dialect: "three"}, north)) // nobody listens
+	k.order(k.ask(engine.Scope{Merchant: "shop", Mode: engine.Sandbox, Dialect: "three"}, north)) // nobody listens: there is nothing to tell
 
 	untold, err := k.engine.Untold(context.Background(), dialects, 100)
 	k.must(err)
@@ -65,18 +65,14 @@ func TestUntold(t *testing.T) {
 		for _, ep := range u.Endpoints {
 			ids = append(ids, ep.ID)
 		}
-		if u.Event.OrderID != o.ID {
-			wantList(k, "endpoints where nobody listens", ids)
-			continue
-		}
 		wantList(k, "endpoints", ids, "e1", "e2")
 		want(k, "the order's head", u.Order.Head, 101)
 	}
-	wantList(k, "events", types, "order.created", "payment.confirmed", "order.paid", "order.completed", "order.created")
+	wantList(k, "events", types, "order.created", "payment.confirmed", "order.paid", "order.completed")
 	few, err := k.engine.Untold(context.Background(), dialects, 2)
 	k.must(err)
 	want(k, "a page", len(few), 2)
-	for served, wanted := range map[string]int{"one": 4, "two": 0, "three": 1} {
+	for served, wanted := range map[string]int{"one": 4, "two": 0} {
 		list, err := k.engine.Untold(context.Background(), []string{served}, 100)
 		k.must(err)
 		want(k, "events of "+served, len(list), wanted)

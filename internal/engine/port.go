@@ -203,7 +203,8 @@ type Reader interface {
 	// TransfersToWork returns transfers in flight on the rail whose next look is not after now, by that time and
 	// id, behind the given one.
 	TransfersToWork(r rail.Name, now time.Time, after Due, limit int) ([]DueTransfer, error)
-	// UntoldEvents returns events of these dialects that have no messages yet, oldest first.
+	// UntoldEvents returns events of these dialects nobody was told of, oldest first. What was written while its
+	// scope had no enabled endpoint counts as told: an endpoint that comes later is not told of the past.
 	UntoldEvents(dialects []string, limit int) ([]Event, error)
 	// DueEndpoints returns the ids of endpoints, also of deleted ones, that have a pending message with
 	// NextAt not after now, by id, behind the given one. Its cost follows the number of endpoints with

@@ -21,7 +21,7 @@ import (
 const (
 	auditSeals = `SELECT n, kind, ref, salt, digest, head FROM seals WHERE mode = $1 AND n > $2 ORDER BY n LIMIT $3`
 
-	auditOrders = `SELECT id, public_id, scope_id, number, COALESCE(unique_key, ''), reference_lower, mode, rail, network, state, asset_code, amount_key,
+	auditOrders = `SELECT place, id, public_id, scope_id, number, COALESCE(unique_key, ''), reference_lower, mode, rail, network, state, asset_code, amount_key,
 		COALESCE(next_deadline, 0), COALESCE(send_rail, ''), COALESCE(send_at, 0), aside, created_at, updated_at, version, body, doc
 		FROM orders WHERE id > $1 ORDER BY id LIMIT $2`
 	auditPayments = `SELECT rail, external, order_id, position, epoch, rank, block, body FROM payments `
@@ -32,7 +32,7 @@ const (
 	auditEventsOfOrder = auditEvents + `WHERE e.order_id <> '' AND {any} ORDER BY e.order_id, e.seq`
 	auditNotices       = auditEvents + `WHERE e.order_id = '' AND e.id > $1 ORDER BY e.id LIMIT $2`
 	auditTransfers     = `SELECT id, order_id, rail, purpose, state FROM transfers WHERE {any}`
-	auditHeld          = `SELECT family, value, order_id FROM holds WHERE to_at = 0 AND {any}`
+	auditHeld          = `SELECT i.family, i.value, h.order_id FROM holds h JOIN instruments i ON i.number = h.number WHERE h.to_at = 0 AND {any}`
 
 	auditPaymentsOfOrder = auditPayments + `WHERE order_id <> '' AND {any} ORDER BY order_id, position`
 	auditStrays          = auditPayments + `WHERE order_id = '' AND (rail, external) > ($1, $2) ORDER BY rail, external LIMIT $3`
@@ -42,11 +42,11 @@ const (
 	auditActions         = `SELECT a.id, a.mode, a.at, a.who, a.what, a.ref, a.detail, a.sealed, x.mode, x.n, x.salt, x.digest
 		FROM actions a LEFT JOIN seals x ON x.kind = 'action' AND x.ref = a.id WHERE a.id > $1 ORDER BY a.id LIMIT $2`
 	auditBalances = `SELECT mode, book, account, asset, amount FROM balances WHERE (mode, account, asset) > ($1, $2, $3) ORDER BY mode, account, asset LIMIT $4`
-	auditHolds    = `SELECT family, value, from_at, order_id, to_at FROM holds WHERE (family, value, from_at, order_id) > ($1, $2, $3, $4)
-		ORDER BY family, value, from_at, order_id LIMIT $5`
+	auditHolds    = `SELECT h.number, COALESCE(i.value, ''), h.from_at, h.order_id, h.to_at FROM holds h LEFT JOIN instruments i ON i.number = h.number
+		WHERE (h.number, h.from_at, h.order_id) > ($1, $2, $3) ORDER BY h.number, h.from_at, h.order_id LIMIT $4`
 	auditCounters  = `SELECT scope_id, state, bucket, n FROM order_counts WHERE (scope_id, state, bucket) > ($1, $2, $3) ORDER BY scope_id, state, bucket LIMIT $4`
 	auditAddresses = `SELECT value FROM instruments WHERE family = $1 AND mode = $2 AND value > $3 ORDER BY value LIMIT $4`
-	auditHolders   = `SELECT DISTINCT order_id FROM holds WHERE {any}`
+	auditHolders   = `SELECT DISTINCT h.order_id FROM holds h JOIN instruments i ON i.number = h.number WHERE {any}`
 	auditScopes    = `SELECT id, merchant, mode, dialect, last_number FROM scopes`
 )
 
@@ -66,10 +66,10 @@ var auditFindings = []struct {
 		WHERE p.order_id <> '' AND NOT EXISTS (SELECT 1 FROM orders o WHERE o.id = p.order_id)`},
 	{verify.Missing, `SELECT 'transfer ' || t.id, 'its order ' || t.order_id || ' is gone' FROM transfers t
 		WHERE NOT EXISTS (SELECT 1 FROM orders o WHERE o.id = t.order_id)`},
-	{verify.Missing, `SELECT 'hold of ' || h.value, 'its order ' || h.order_id || ' is gone' FROM holds h
-		WHERE NOT EXISTS (SELECT 1 FROM orders o WHERE o.id = h.order_id)`},
-	{verify.Missing, `SELECT 'hold of ' || h.value || ' by order ' || h.order_id, 'its instrument is gone' FROM holds h
-		WHERE NOT EXISTS (SELECT 1 FROM instruments i WHERE i.family = h.family AND i.value = h.value)`},
+	{verify.Missing, `SELECT 'hold of ' || COALESCE(i.value, 'instrument ' || h.number), 'its order ' || h.order_id || ' is gone' FROM holds h
+		LEFT JOIN instruments i ON i.number = h.number WHERE NOT EXISTS (SELECT 1 FROM orders o WHERE o.id = h.order_id)`},
+	{verify.Missing, `SELECT 'hold of instrument ' || h.number || ' by order ' || h.order_id, 'its instrument is gone' FROM holds h
+		WHERE NOT EXISTS (SELECT 1 FROM instruments i WHERE i.number = h.number)`},
 	{verify.Missing, `SELECT 'message ' || m.id, 'it belongs to event ' || m.event_id || ', which its order ' || m.order_id || ' does not have' FROM messages m
 		WHERE NOT EXISTS (SELECT 1 FROM events e WHERE e.id = m.event_id AND e.order_id = m.order_id)`},
 	{verify.Seals, `SELECT 'entry ' || x.ref, 'is gone, and seal ' || x.n || ' of ' || x.mode || ' was made of it' FROM seals x
@@ -210,7 +210,7 @@ func (a *audit) held(o *engine.Order) (n int, err error) {
 	if o.Instrument.Value == "" {
 		return 0, nil
 	}
-	err = matchAny(a.r, auditHeld, []string{"family", "value"}, [][]any{{string(o.Instrument.Family), o.Instrument.Value}}, func(rows *sql.Rows) error {
+	err = matchAny(a.r, auditHeld, []string{"i.family", "i.value"}, [][]any{{string(o.Instrument.Family), o.Instrument.Value}}, func(rows *sql.Rows) error {
 		var family, value, owner string
 		err := rows.Scan(&family, &value, &owner)
 		if owner == o.ID {
@@ -265,12 +265,12 @@ func (a *audit) belongings(ids []string, at map[string]*verify.Order) error {
 // orderRow is an order's row as it stands.
 type orderRow struct {
 	id, publicID, unique, reference, mode, rail, network, state, asset, amount, sendRail string
-	scope, number, deadline, sendAt, aside, created, updated, version                    int64
+	place, scope, number, deadline, sendAt, aside, created, updated, version             int64
 	body, doc                                                                            []byte
 }
 
 func scanOrderRow(rows *sql.Rows) (r orderRow, err error) {
-	err = rows.Scan(&r.id, &r.publicID, &r.scope, &r.number, &r.unique, &r.reference, &r.mode, &r.rail, &r.network, &r.state, &r.asset, &r.amount,
+	err = rows.Scan(&r.place, &r.id, &r.publicID, &r.scope, &r.number, &r.unique, &r.reference, &r.mode, &r.rail, &r.network, &r.state, &r.asset, &r.amount,
 		&r.deadline, &r.sendRail, &r.sendAt, &r.aside, &r.created, &r.updated, &r.version, &r.body, &r.doc)
 	return r, err
 }
@@ -305,6 +305,7 @@ func (r orderRow) contradictions(o *engine.Order, scope engine.Scope) []string {
 	check("public_id", r.publicID, o.PublicID)
 	check("scope_id", scope, o.Scope)
 	check("number", r.number, o.Number)
+	check("place", r.place, place(r.scope, o.Number))
 	check("unique_key", r.unique, o.UniqueKey)
 	check("reference_lower", r.reference, strings.ToLower(o.Reference))
 	check("mode", r.mode, string(o.Scope.Mode))
@@ -473,9 +474,9 @@ func (a *audit) Balances(after verify.BalanceKey, limit int) ([]verify.Balance, 
 
 func (a *audit) Holds(after verify.Hold, limit int) ([]verify.Hold, error) {
 	var found []verify.Hold
-	err := scan(a.r, auditHolds, []any{after.Family, after.Value, after.From, after.OrderID, limit}, func(rows *sql.Rows) error {
+	err := scan(a.r, auditHolds, []any{after.Number, after.From, after.OrderID, limit}, func(rows *sql.Rows) error {
 		var h verify.Hold
-		err := rows.Scan(&h.Family, &h.Value, &h.From, &h.OrderID, &h.To)
+		err := rows.Scan(&h.Number, &h.Value, &h.From, &h.OrderID, &h.To)
 		found = append(found, h)
 		return err
 	})
@@ -519,7 +520,7 @@ func (a *audit) Booked(m engine.Mode, f engine.Family, on engine.RailName, after
 		at[v], keys[i] = &found[i], []any{string(f), v}
 	}
 	owners := map[string]bool{}
-	err = matchAny(a.r, auditHolders, []string{"family", "value"}, keys, func(rows *sql.Rows) error {
+	err = matchAny(a.r, auditHolders, []string{"i.family", "i.value"}, keys, func(rows *sql.Rows) error {
 		var id string
 		err := rows.Scan(&id)
 		owners[id] = true

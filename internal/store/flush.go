@@ -19,8 +19,8 @@ import (
 // the group saw it is a conflict.
 func (g *group) flush() error {
 	steps := []func() error{
-		g.flushOrders, g.flushTransfers, g.flushPayments, g.flushInstruments, g.flushHolds, g.flushLedger, g.flushEvents,
-		g.flushAnswers, g.flushSettings, g.flushProgress, g.flushMemory, g.flushAdministration, g.flushPeople, g.flushMessages, g.flushSeals, g.flushMarks,
+		g.flushOrders, g.flushTransfers, g.flushPayments, g.flushInstruments, g.flushHolds, g.flushLedger, g.flushAdministration, g.flushPeople,
+		g.flushEvents, g.flushAnswers, g.flushSettings, g.flushProgress, g.flushMemory, g.flushMessages, g.flushSeals, g.flushMarks,
 	}
 	for _, step := range steps {
 		if err := step(); err != nil {
@@ -56,6 +56,12 @@ func inOrder[K comparable, V any](s *shelf[K, V], compare func(a, b K) int, row 
 
 // bucketBits is how many orders share a row of order_counts: 1 << bucketBits numbers.
 const bucketBits = 12
+
+// place is where an order's row lies: the scope's rows one behind another, by their numbers.
+func place(scope, number int64) int64 { return scope<<placeBits + number }
+
+// placeBits is what a number may have.
+const placeBits = 40
 
 type countKey struct {
 	scope  int64
@@ -114,7 +120,7 @@ func (g *group) insertOrder(o *engine.Order, scope int64) error {
 		unique = o.UniqueKey
 	}
 	sendRail, sendAt := sendColumns(o)
-	return g.write("order "+o.ID, insertOrder, o.ID, o.PublicID, scope, o.Number, unique, strings.ToLower(o.Reference), string(o.Scope.Mode),
+	return g.write("order "+o.ID, insertOrder, place(scope, o.Number), o.ID, o.PublicID, scope, o.Number, unique, strings.ToLower(o.Reference), string(o.Scope.Mode),
 		string(o.Rail), o.Network, string(o.State), o.Terms.Due.Asset().Code(), amountKey(o), nextDeadline(o),
 		sendRail, sendAt, flag(o.Aside()), micros(o.CreatedAt), micros(o.UpdatedAt), o.Version, body, string(o.Doc))
 }
@@ -228,7 +234,7 @@ func (g *group) flushHolds() error {
 			if !h.stored {
 				continue
 			}
-			if err := g.write("the hold of "+in.Value, endHold, micros(h.To), string(in.Family), in.Value, micros(h.From), h.OrderID); err != nil {
+			if err := g.write("the hold of "+in.Value, endHold, micros(h.To), h.number, micros(h.From), h.OrderID); err != nil {
 				return err
 			}
 		}
@@ -243,7 +249,7 @@ func (g *group) flushHolds() error {
 				continue
 			}
 			held := &conflict{what: "the hold of " + in.Value, instrument: in}
-			if err := g.db.write(held, insertHold, string(in.Family), in.Value, micros(h.From), h.OrderID, micros(h.To), string(h.Rail)); err != nil {
+			if err := g.db.write(held, insertHold, h.number, micros(h.From), h.OrderID, micros(h.To), string(h.Rail)); err != nil {
 				return err
 			}
 		}

@@ -164,9 +164,8 @@ func TestInstrumentHeldByAnotherProcess(t *testing.T) {
 		if err := update(0); err != nil {
 			t.Fatal(err)
 		}
-		other := db.raw(t)
-		second := fmt.Sprintf("0xm0%036x", 1)
-		if _, err := other.Exec(insertHold, "evm", second, 5, "other", 0, "rail"); err != nil {
+		other := db.raw(t) // holds the second
+		if _, err := other.Exec(insertHold, 2, 5, "other", 0, "rail"); err != nil {
 			t.Fatal(err)
 		}
 		if err := update(1); err != nil {

@@ -15,7 +15,7 @@ import (
 
 const (
 	selectDerivedFree = `SELECT i.value, h.order_id FROM instruments i
-		LEFT JOIN holds h ON h.family = i.family AND h.value = i.value AND h.to_at = 0
+		LEFT JOIN holds h ON h.number = i.number AND h.to_at = 0
 		WHERE i.merchant = $1 AND i.mode = $2 AND i.family = $3 AND i.archived = 0 AND i.quarantined = 0 AND i.rest_since = 0 AND i.derived = 1
 		ORDER BY i.number DESC LIMIT $4`
 	selectRestOver = `SELECT value, rest_since FROM instruments WHERE mode = $1 AND family = $2 AND rest_until <= $3
@@ -30,8 +30,7 @@ const (
 		WHERE family = $1 AND value = $2 AND quarantined = 1`
 	archiveInstrument   = `UPDATE instruments SET archived = 1 WHERE family = $1 AND value = $2 AND archived = 0`
 	unarchiveInstrument = `UPDATE instruments SET archived = 0,` + unclaim + ` WHERE family = $1 AND value = $2 AND archived = 1`
-	unclaim             = ` claim = CASE WHEN EXISTS (SELECT 1 FROM holds h WHERE h.family = instruments.family AND h.value = instruments.value
-		AND h.to_at = 0) THEN claim ELSE '' END`
+	unclaim             = ` claim = CASE WHEN EXISTS (SELECT 1 FROM holds h WHERE h.number = instruments.number AND h.to_at = 0) THEN claim ELSE '' END`
 )
 
 // keeping is one change of how an instrument is kept.
@@ -203,6 +202,6 @@ func byTurn(list []pooled) {
 		if a.derived != b.derived {
 			return 1
 		}
-		return cmp.Compare(a.order, b.order)
+		return cmp.Compare(a.number, b.number)
 	})
 }

@@ -228,12 +228,12 @@ func checkRecords(t *testing.T, s *Store) {
 		return n
 	}
 	for problem, query := range map[string]string{
-		"holds of one address that overlap":       `SELECT COUNT(*) FROM holds a JOIN holds b ON a.family = b.family AND a.value = b.value AND a.order_id < b.order_id AND a.from_at < CASE b.to_at WHEN 0 THEN 1e18 ELSE b.to_at END AND b.from_at < CASE a.to_at WHEN 0 THEN 1e18 ELSE a.to_at END`,
+		"holds of one address that overlap":       `SELECT COUNT(*) FROM holds a JOIN holds b ON a.number = b.number AND a.order_id < b.order_id AND a.from_at < CASE b.to_at WHEN 0 THEN 1e18 ELSE b.to_at END AND b.from_at < CASE a.to_at WHEN 0 THEN 1e18 ELSE a.to_at END`,
 		"orders without their hold":               `SELECT COUNT(*) FROM orders o WHERE NOT EXISTS (SELECT 1 FROM holds h WHERE h.order_id = o.id)`,
 		"holds without their order":               `SELECT COUNT(*) FROM holds h WHERE NOT EXISTS (SELECT 1 FROM orders o WHERE o.id = h.order_id)`,
 		"open holds of ended orders":              `SELECT COUNT(*) FROM holds h JOIN orders o ON o.id = h.order_id WHERE (h.to_at = 0) <> (o.state = 'waiting')`,
 		"orders older than one before them":       `SELECT COUNT(*) FROM orders a JOIN orders b ON b.number = a.number + 1 WHERE b.created_at < a.created_at`,
-		"claims of dead processes without a hold": `SELECT COUNT(*) FROM instruments i WHERE claim <> '' AND NOT EXISTS (SELECT 1 FROM holds h WHERE h.value = i.value AND h.to_at = 0)`,
+		"claims of dead processes without a hold": `SELECT COUNT(*) FROM instruments i WHERE claim <> '' AND NOT EXISTS (SELECT 1 FROM holds h WHERE h.number = i.number AND h.to_at = 0)`,
 		"wrong counts": `SELECT COUNT(*) FROM (SELECT scope_id, state, number >> 12 AS bucket, COUNT(*) AS n FROM orders GROUP BY 1, 2, 3) o
 			LEFT JOIN order_counts c ON c.scope_id = o.scope_id AND c.state = o.state AND c.bucket = o.bucket WHERE c.n IS NULL OR c.n <> o.n`,
 		"orders that are not counted": `SELECT (SELECT COUNT(*) FROM orders) - (SELECT SUM(n) FROM order_counts)`,

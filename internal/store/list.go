@@ -85,7 +85,7 @@ func (l *listing) firstSince(at, last int64) (int64, error) {
 	for low < high {
 		middle := low + (high-low)/2
 		var created int64
-		err := scan(l, selectCreatedAt, []any{l.scope, middle}, func(rows *sql.Rows) error { return rows.Scan(&created) })
+		err := scan(l, selectCreatedAt, []any{place(l.scope, middle)}, func(rows *sql.Rows) error { return rows.Scan(&created) })
 		if err != nil {
 			return 0, err
 		}
@@ -198,13 +198,13 @@ func (l *listing) numbers(low, high, n int64) ([]int64, error) {
 
 // load reads orders by number and keeps the order of the numbers.
 func (l *listing) load(numbers []int64) ([]engine.Order, error) {
-	keys := make([][]any, len(numbers))
+	places := make([]int64, len(numbers))
 	for i, n := range numbers {
-		keys[i] = []any{l.scope, n}
+		places[i] = place(l.scope, n)
 	}
 	orders := map[string]*engine.Order{}
 	byNumber := map[int64]*engine.Order{}
-	err := matchAny(l, selectOrders, []string{"scope_id", "number"}, keys, func(rows *sql.Rows) error {
+	err := matchAny(l, selectOrders, []string{"place"}, single(places), func(rows *sql.Rows) error {
 		o, err := scanOrder(rows)
 		if err == nil {
 			orders[o.ID], byNumber[o.Number] = o, o
@@ -230,7 +230,7 @@ func (l *listing) load(numbers []int64) ([]engine.Order, error) {
 
 // sortColumns is what a list may be sorted by.
 var sortColumns = map[engine.SortKey]string{
-	engine.ByCreation: "number", "": "number", engine.ByUpdate: "updated_at", engine.ByAmount: "amount_key",
+	engine.ByCreation: "place", "": "place", engine.ByUpdate: "updated_at", engine.ByAmount: "amount_key",
 }
 
 // bySearch makes a page by looking through the scope's orders, within listTime.
@@ -274,8 +274,8 @@ func (l *listing) search(column string, plain bool) (engine.Page, error) {
 		direction = " DESC"
 	}
 	by := " ORDER BY " + column + direction
-	if column != "number" {
-		by += ", number" + direction
+	if column != "place" {
+		by += ", place" + direction
 	}
 	by += " LIMIT $" + strconv.Itoa(len(args)+1) + " OFFSET $" + strconv.Itoa(len(args)+2)
 	var numbers []int64
@@ -294,8 +294,8 @@ func (l *listing) search(column string, plain bool) (engine.Page, error) {
 
 // where writes the filter's condition; every value is an argument.
 func (l *listing) where() (string, []any) {
-	args := []any{l.scope, l.low, l.high}
-	where := " WHERE scope_id = $1 AND number >= $2 AND number <= $3"
+	args := []any{place(l.scope, l.low), place(l.scope, l.high)}
+	where := " WHERE place >= $1 AND place <= $2"
 	add := func(condition string, value any) {
 		args = append(args, value)
 		where += " AND " + strings.Replace(condition, "?", "$"+strconv.Itoa(len(args)), 1)

@@ -617,11 +617,11 @@ func (g *group) loadInstruments(list []engine.Instrument) error {
 const latestHolds = 10
 
 // holdsBefore is the latest holds of an instrument that began no later than at, the latest first.
-func (g *group) holdsBefore(in engine.Instrument, at time.Time) ([]engine.Hold, error) {
+func (g *group) holdsBefore(in engine.Instrument, at time.Time) ([]holdRow, error) {
 	return queryHolds(g.db, in, selectHoldsBefore, string(in.Family), in.Value, micros(at), latestHolds)
 }
 
-func (g *group) openHold(in engine.Instrument) (*engine.Hold, error) {
+func (g *group) openHold(in engine.Instrument) (*holdRow, error) {
 	found, err := queryHolds(g.db, in, selectHoldOpen, string(in.Family), in.Value)
 	if err != nil || len(found) == 0 {
 		return nil, err
@@ -629,12 +629,12 @@ func (g *group) openHold(in engine.Instrument) (*engine.Hold, error) {
 	return &found[0], nil
 }
 
-func queryHolds(q queryer, in engine.Instrument, query string, args ...any) ([]engine.Hold, error) {
-	var list []engine.Hold
+func queryHolds(q queryer, in engine.Instrument, query string, args ...any) ([]holdRow, error) {
+	var list []holdRow
 	err := scan(q, query, args, func(rows *sql.Rows) error {
-		h := engine.Hold{Instrument: in}
+		h := holdRow{Hold: engine.Hold{Instrument: in}, stored: true}
 		var from, to int64
-		err := rows.Scan(&h.Rail, &h.OrderID, &from, &to)
+		err := rows.Scan(&h.number, &h.Rail, &h.OrderID, &from, &to)
 		h.From, h.To = timeOf(from), timeOf(to)
 		list = append(list, h)
 		return err

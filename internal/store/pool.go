@@ -31,12 +31,12 @@ type freeList struct {
 
 // pooled is one free instrument.
 type pooled struct {
-	pool  engine.Pool
-	value string
-	order int64 // import number, or since when it rests
-	fresh bool  // never held
-
-	derived bool // goes after all that were imported
+	pool    engine.Pool
+	value   string
+	number  int64 // of its import
+	since   int64 // when it began to rest
+	fresh   bool  // never held
+	derived bool  // goes after all that were imported
 }
 
 func (p *pools) list(pool engine.Pool) *freeList {
@@ -158,13 +158,13 @@ func (g *group) claimBlock(pool engine.Pool, fresh bool, query string, args ...a
 		in := pooled{pool: pool, fresh: fresh}
 		got = append(got, in)
 		last := &got[len(got)-1]
-		return rows.Scan(&last.value, &last.order, &last.derived)
+		return rows.Scan(&last.value, &last.number, &last.since, &last.derived)
 	})
 	if err != nil {
 		return nil, err
 	}
 	slices.SortFunc(got, func(a, b pooled) int {
-		return cmp.Or(cmp.Compare(a.order, b.order), cmp.Compare(a.value, b.value))
+		return cmp.Or(cmp.Compare(a.since, b.since), cmp.Compare(a.number, b.number))
 	})
 	if len(got) > 0 {
 		g.dirty = true

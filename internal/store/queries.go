@@ -49,16 +49,16 @@ const (
 	selectOrders         = `SELECT body, doc FROM orders WHERE {any}`
 	selectOrderByPublic  = `SELECT body, doc FROM orders WHERE public_id = $1`
 	selectOrdersByUnique = `SELECT scope_id, unique_key, id, public_id FROM orders WHERE {any}`
-	selectCreatedAt      = `SELECT created_at FROM orders WHERE scope_id = $1 AND number = $2`
+	selectCreatedAt      = `SELECT created_at FROM orders WHERE place = $1`
 	selectOrderNumbers   = `SELECT number FROM orders WHERE scope_id = $1 AND state = $2 AND number >= $3 AND number <= $4 ORDER BY number {direction} LIMIT $5`
 	selectOrderCounts    = `SELECT bucket, CAST(SUM(n) AS BIGINT) FROM order_counts WHERE scope_id = $1 AND bucket >= $2 AND bucket <= $3 AND state IN ({states}) GROUP BY bucket ORDER BY bucket`
 	countOrders          = `SELECT COUNT(*) FROM orders`
 	searchOrders         = `SELECT number FROM orders`
 	selectOrdersDue      = `SELECT next_deadline, id FROM orders WHERE mode = $1 AND rail = $2 AND next_deadline < $3 AND (next_deadline, id) > ($4, $5)
 		ORDER BY next_deadline, id LIMIT $6`
-	insertOrder = `INSERT INTO orders (id, public_id, scope_id, number, unique_key, reference_lower, mode, rail, network, state, asset_code,
+	insertOrder = `INSERT INTO orders (place, id, public_id, scope_id, number, unique_key, reference_lower, mode, rail, network, state, asset_code,
 		amount_key, next_deadline, send_rail, send_at, aside, created_at, updated_at, version, body, doc)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21) ON CONFLICT DO NOTHING`
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22) ON CONFLICT DO NOTHING`
 	updateOrder = `UPDATE orders SET reference_lower = $1, rail = $2, network = $3, state = $4, asset_code = $5, amount_key = $6,
 		next_deadline = $7, send_rail = $8, send_at = $9, aside = $10, updated_at = $11, version = $12, body = $13, doc = $14
 		WHERE id = $15 AND version = $16`
@@ -83,8 +83,11 @@ const (
 		FROM events e JOIN scopes s ON s.id = e.scope_id `
 	selectEventsOfOrder = selectEvents + `WHERE e.order_id = $1 AND e.order_id <> '' ORDER BY e.seq`
 	selectEventsUntold  = selectEvents + `WHERE e.told = 0 AND {any} ORDER BY e.id LIMIT ` // and the last placeholder
-	insertEvent         = `INSERT INTO events (id, order_id, scope_id, seq, type, state, overlay, row_name, at, facts, told)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0) ON CONFLICT DO NOTHING`
+	// Where nobody is to be told, an event is told as it is written.
+	insertEvent = `INSERT INTO events (id, order_id, scope_id, seq, type, state, overlay, row_name, at, facts, told)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, CASE WHEN EXISTS (SELECT 1 FROM scopes s
+		JOIN endpoints p ON p.merchant = s.merchant AND p.mode = s.mode AND p.dialect = s.dialect WHERE s.id = $3 AND p.enabled = 1) THEN 0 ELSE 1 END)
+		ON CONFLICT DO NOTHING`
 	updateEventTold = `UPDATE events SET told = 1 WHERE id = $1`
 )
 
@@ -125,17 +128,17 @@ const (
 
 	claimNewInstruments = `UPDATE instruments SET claim = $1 WHERE number IN (
 		SELECT number FROM instruments WHERE merchant = $2 AND mode = $3 AND family = $4 AND claim = '' AND archived = 0 AND quarantined = 0 AND rest_since = 0
-		ORDER BY derived, number LIMIT $5) RETURNING value, number, derived`
+		ORDER BY derived, number LIMIT $5) RETURNING value, number, 0, derived`
 	claimRestedInstruments = `UPDATE instruments SET claim = $1 WHERE number IN (
 		SELECT number FROM instruments WHERE merchant = $2 AND mode = $3 AND family = $4 AND claim = '' AND archived = 0 AND quarantined = 0 AND rest_since > 0
-		AND counted = 1 AND derived = 0 AND rest_until <= $5 ORDER BY rest_until LIMIT $6) RETURNING value, rest_since, derived`
+		AND counted = 1 AND derived = 0 AND rest_until <= $5 ORDER BY rest_until LIMIT $6) RETURNING value, number, rest_since, derived`
 	selectClaimed  = `SELECT number FROM instruments WHERE claim <> '' AND number > $1 ORDER BY number LIMIT $2`
 	freeDeadClaims = `UPDATE instruments SET claim = '' WHERE claim <> '' AND claim <> $1 AND number > $2 AND number <= $3
-		AND NOT EXISTS (SELECT 1 FROM holds h WHERE h.family = instruments.family AND h.value = instruments.value AND h.to_at = 0)`
+		AND NOT EXISTS (SELECT 1 FROM holds h WHERE h.number = instruments.number AND h.to_at = 0)`
 
 	selectInstrumentRows = `SELECT i.value, i.archived, i.quarantined, i.counted, i.derived, i.rest_since, i.rest_until, i.created_at,
 		i.derivation_index, i.rest_balance, h.order_id, o.public_id
-		FROM instruments i LEFT JOIN holds h ON h.family = i.family AND h.value = i.value AND h.to_at = 0 LEFT JOIN orders o ON o.id = h.order_id
+		FROM instruments i LEFT JOIN holds h ON h.number = i.number AND h.to_at = 0 LEFT JOIN orders o ON o.id = h.order_id
 		WHERE i.merchant = $1 AND i.mode = $2 AND i.family = $3 AND i.value > $4 ORDER BY i.value LIMIT $5`
 	countInstruments = `SELECT COUNT(*), COALESCE(SUM(CASE WHEN h.to_at IS NOT NULL THEN 1 ELSE 0 END), 0),
 		COALESCE(SUM(CASE WHEN h.to_at IS NULL AND i.quarantined = 1 THEN 1 ELSE 0 END), 0),
@@ -144,19 +147,18 @@ const (
 			AND (i.rest_until > $1 OR i.counted = 0 AND i.derived = 0) THEN 1 ELSE 0 END), 0),
 		COALESCE(SUM(CASE WHEN h.to_at IS NULL AND i.quarantined = 0 AND i.archived = 0 AND i.rest_since > 0
 			AND i.rest_until <= $1 AND i.derived = 1 THEN 1 ELSE 0 END), 0)
-		FROM instruments i LEFT JOIN holds h ON h.family = i.family AND h.value = i.value AND h.to_at = 0
+		FROM instruments i LEFT JOIN holds h ON h.number = i.number AND h.to_at = 0
 		WHERE i.merchant = $2 AND i.mode = $3 AND i.family = $4`
 	selectKnownInstruments = `SELECT value FROM instruments WHERE {any}`
 	selectSomeInstruments  = `SELECT value FROM instruments WHERE family = $1 ORDER BY value LIMIT $2`
 
-	selectHoldsBefore = `SELECT rail, order_id, from_at, to_at FROM holds WHERE family = $1 AND value = $2 AND from_at <= $3
-		ORDER BY from_at DESC, order_id DESC LIMIT $4`
-	selectHoldOpen = `SELECT rail, order_id, from_at, to_at FROM holds WHERE family = $1 AND value = $2 AND to_at = 0`
+	selectHolds       = `SELECT number, rail, order_id, from_at, to_at FROM holds WHERE number = (SELECT number FROM instruments WHERE family = $1 AND value = $2) AND `
+	selectHoldsBefore = selectHolds + `from_at <= $3 ORDER BY from_at DESC, order_id DESC LIMIT $4`
+	selectHoldOpen    = selectHolds + `to_at = 0`
 	// What was archived or quarantined since it was claimed, perhaps by another process, gets no hold.
-	insertHold = `INSERT INTO holds (family, value, number, from_at, order_id, to_at, rail)
-		SELECT family, value, number, CAST($3 AS BIGINT), CAST($4 AS TEXT), CAST($5 AS BIGINT), CAST($6 AS TEXT)
-		FROM instruments WHERE family = $1 AND value = $2 AND archived <> 1 AND quarantined = 0 ON CONFLICT DO NOTHING`
-	endHold = `UPDATE holds SET to_at = $1 WHERE family = $2 AND value = $3 AND from_at = $4 AND order_id = $5 AND to_at = 0`
+	insertHold = `INSERT INTO holds (number, from_at, order_id, to_at, rail) SELECT number, CAST($2 AS BIGINT), CAST($3 AS TEXT), CAST($4 AS BIGINT), CAST($5 AS TEXT)
+		FROM instruments WHERE number = $1 AND archived <> 1 AND quarantined = 0 ON CONFLICT DO NOTHING`
+	endHold = `UPDATE holds SET to_at = $1 WHERE number = $2 AND from_at = $3 AND order_id = $4 AND to_at = 0`
 )
 
 // webhooks

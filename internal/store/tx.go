@@ -393,7 +393,7 @@ func (t *tx) takeInstrument(p engine.Pool, onlyNew bool, r engine.RailName, orde
 	t.taken = append(t.taken, taken)
 	in := engine.Instrument{Family: p.Family, Value: taken.value}
 	written, _ := g.holds.get(in)
-	g.holds.put(in, append(slices.Clone(written), holdRow{Hold: engine.Hold{Instrument: in, Rail: r, OrderID: orderID, From: micro(from)}}))
+	g.holds.put(in, append(slices.Clone(written), holdRow{Hold: engine.Hold{Instrument: in, Rail: r, OrderID: orderID, From: micro(from)}, number: taken.number}))
 	return in, nil
 }
 
@@ -412,7 +412,7 @@ func (t *tx) FreeInstrument(in engine.Instrument, orderID string, at, restUntil 
 		if open == nil || open.OrderID != orderID || slices.ContainsFunc(written, ended) {
 			return nil
 		}
-		written, i = append(written, holdRow{Hold: *open, stored: true}), len(written)
+		written, i = append(written, *open), len(written)
 	}
 	// A hold lasts from its beginning on, and its end is never the zero time, which means "still held".
 	to := max(micros(at), micros(written[i].From), 1)
@@ -430,22 +430,22 @@ func (t *tx) HoldAt(in engine.Instrument, r engine.RailName, at time.Time) (*eng
 	}
 	written, _ := g.holds.get(in)
 	for _, h := range written {
-		same := func(was engine.Hold) bool { return was.OrderID == h.OrderID && was.From.Equal(h.From) }
+		same := func(was holdRow) bool { return was.OrderID == h.OrderID && was.From.Equal(h.From) }
 		if i := slices.IndexFunc(list, same); i >= 0 {
-			list[i] = h.Hold
+			list[i] = h
 		} else if !h.From.After(at) {
-			list = append(list, h.Hold)
+			list = append(list, h)
 		}
 	}
-	slices.SortStableFunc(list, func(a, b engine.Hold) int { return b.From.Compare(a.From) })
-	then := func(h engine.Hold) bool { return h.Rail == r && (h.To.IsZero() || !at.After(h.To)) }
+	slices.SortStableFunc(list, func(a, b holdRow) int { return b.From.Compare(a.From) })
+	then := func(h holdRow) bool { return h.Rail == r && (h.To.IsZero() || !at.After(h.To)) }
 	if i := slices.IndexFunc(list, then); i >= 0 {
-		return &list[i], nil
+		return &list[i].Hold, nil
 	}
 	if len(list) == 0 {
 		return nil, nil
 	}
-	return &list[0], nil
+	return &list[0].Hold, nil
 }
 
 // What only workers and administration write.

@@ -204,7 +204,7 @@ func (v *run) holds() error {
 		if h.To != 0 && h.To < h.From {
 			v.report.Add(Holds, row, "ends before it begins")
 		}
-		if last.Family == h.Family && last.Value == h.Value {
+		if last.Number == h.Number {
 			if last.To == 0 && h.To == 0 {
 				v.report.Add(Holds, row, "is open, and so is that of order %s: two owners", last.OrderID)
 			} else if last.To == 0 || last.To > h.From {

@@ -102,10 +102,11 @@ type Balance struct {
 
 // Hold is a row of who held an instrument; times in microseconds, To 0 while it is held.
 type Hold struct {
-	Family, Value string
-	From          int64
-	OrderID       string
-	To            int64
+	Number  int64  // of the instrument
+	Value   string // of the instrument; empty: it is gone
+	From    int64
+	OrderID string
+	To      int64
 }
 
 // Counter is how many orders of a scope are in a state, for one bucket of numbers.

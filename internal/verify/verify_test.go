@@ -418,10 +418,10 @@ func TestDamageIsFound(t *testing.T) { // invariants I1 to I3, I6 to I9, I12, I1
 		{"a counter of messages is gone", []string{`DELETE FROM message_counts`}, []string{"counters messages of type", "3 more were made on day"}},
 		{"the number of orders", []string{`UPDATE scopes SET last_number = 99 WHERE mode = 'live'`}, []string{"counters scope m live one: its last order number is 99, and there are 1 orders"}},
 		{"a second open hold", []string{`DROP INDEX holds_open`,
-			`INSERT INTO holds (family, value, from_at, order_id, to_at) SELECT family, value, from_at + 1, '{exact}', 0 FROM holds WHERE order_id = '{open}'`},
+			`INSERT INTO holds (number, from_at, order_id, to_at) SELECT number, from_at + 1, '{exact}', 0 FROM holds WHERE order_id = '{open}'`},
 			[]string{"holds hold of 0xsandbox", "two owners"}},
 		{"a hold into another's time", []string{
-			`INSERT INTO holds (family, value, from_at, order_id, to_at) SELECT family, value, to_at - 1, '{open}', to_at + 5 FROM holds WHERE order_id = '{exact}'`},
+			`INSERT INTO holds (number, from_at, order_id, to_at) SELECT number, to_at - 1, '{open}', to_at + 5 FROM holds WHERE order_id = '{exact}'`},
 			[]string{"holds hold of 0xsandbox", "two owners"}},
 		{"an open order's hold is gone", []string{`DELETE FROM holds WHERE order_id = '{open}'`}, []string{"holds order {open}: it is waiting and holds its instrument 0 times"}},
 		{"a transfer's state", []string{`UPDATE transfers SET state = 'confirmed' WHERE order_id = '{out}'`}, []string{"transfers order {out}: transfer"}},

@@ -307,6 +307,7 @@ func refusedLeaveNothing(s *suite) {
 		values[i] = "0x" + strconv.Itoa(1000+i)
 	}
 	s.importValues(poolA, values...)
+	s.endpoint("ep1", scopeA, true)
 	account, other := ledger.Owed("m1").Account(ledger.Merchant), ledger.House.Account(ledger.PayerOn("x"))
 	refused := func(i int) bool { return i%9 == 4 }
 	ids := make([]string, 64)

@@ -67,6 +67,7 @@ func Run(t *testing.T, open Opener) {
 
 		{"events keep their sequence", events},
 		{"events of no order", notices},
+		{"events with nobody to tell", nobodyToTell},
 		{"answers are remembered", answers},
 		{"settings", settings},
 		{"clocks only move forward", clocks},

@@ -19,9 +19,57 @@ func (s *suite) event(tx engine.Tx, orderID string, seq int64) engine.Event {
 		Facts: engine.Facts{Received: money.FromInt(usdt, 5), Payment: order.PaymentKey{Rail: testRail, External: "tx1"}, Ref: "<r>", Confirmations: 3, At: tx.Now()}}
 }
 
+func (s *suite) endpoint(id string, scope engine.Scope, enabled bool) {
+	s.update(func(tx engine.Tx) error {
+		return tx.SaveEndpoint(engine.Endpoint{ID: id, Scope: scope, URL: "https://shop.example/hook", Secret: "sealed", Enabled: enabled, CreatedAt: tx.Now()})
+	})
+}
+
+// An event is for who was there to be told when it happened: an endpoint that comes later is not told of it, and nobody looks for it.
+func nobodyToTell(s *suite) {
+	untold := func() (ids []string) {
+		s.view(func(rd engine.Reader) error {
+			list, err := rd.UntoldEvents([]string{"one"}, 100)
+			for _, e := range list {
+				ids = append(ids, e.ID)
+			}
+			return err
+		})
+		return ids
+	}
+	var last string
+	happens := func(o *engine.Order, seq int64) {
+		s.update(func(tx engine.Tx) error {
+			e := s.event(tx, o.ID, seq)
+			e.Scope, last = o.Scope, e.ID
+			return tx.AddEvents([]engine.Event{e})
+		})
+	}
+	a, b := s.insert(scopeA, nil), s.insert(scopeB, nil)
+	s.endpoint("of another scope", scopeB, true)
+	s.endpoint("off", scopeA, false)
+	happens(a, 1)
+	s.endpoint("off", scopeA, true)
+	if got := untold(); len(got) != 0 {
+		s.Errorf("before anybody was to be told: %v", got)
+	}
+	happens(a, 2)
+	first := last
+	happens(b, 1)
+	if got := untold(); !slices.Equal(got, []string{first, last}) {
+		s.Errorf("untold: %v, want %v", got, []string{first, last})
+	}
+	s.view(func(rd engine.Reader) error {
+		of, err := rd.Events(a.ID)
+		want(s, "events of the order", len(of), 2)
+		return err
+	})
+}
+
 // invariant I12
 func events(s *suite) {
 	o := s.insert(scopeA, nil)
+	s.endpoint("ep1", scopeA, true)
 	var told []engine.Event
 	for seq := int64(1); seq <= 5; seq++ {
 		s.update(func(tx engine.Tx) error {
@@ -39,6 +87,7 @@ func events(s *suite) {
 		})
 	}
 	foreign := s.insert(scopeD, nil)
+	s.endpoint("ep2", scopeD, true)
 	s.update(func(tx engine.Tx) error {
 		e := s.event(tx, foreign.ID, 1)
 		e.Scope = scopeD
@@ -82,6 +131,8 @@ func events(s *suite) {
 // Events of a scope have no number, and none is in another's way.
 func notices(s *suite) {
 	o := s.insert(scopeA, nil)
+	s.endpoint("of a", scopeA, true)
+	s.endpoint("of b", scopeB, true)
 	var told []engine.Event
 	s.update(func(tx engine.Tx) error {
 		for _, scope := range []engine.Scope{scopeA, scopeB, scopeA} {
