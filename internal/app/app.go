@@ -24,6 +24,7 @@ import (
 	"till/internal/dialect"
 	"till/internal/engine"
 	"till/internal/rail"
+	"till/internal/rail/sandbox"
 	"till/internal/secrets"
 	"till/internal/store"
 	"till/internal/web"
@@ -69,6 +70,7 @@ type App struct {
 	served   chan struct{} // closed when the HTTP server has ended
 	failed   chan error    // why, when nobody asked it to
 	rails    []worker.Rail
+	sandbox  *sandbox.Rail
 	now      func() time.Time
 	random   io.Reader
 	tracing  *tracing // nil: none
@@ -125,9 +127,11 @@ func (a *App) start(cfg Config) error {
 	}
 	told, commits := worker.NewBell(), worker.NewBell()
 	a.Engine = engine.New(a.tracing.store(a.store), networks(cfg.Networks), func() { told.Ring(); commits.Ring() })
-	if a.rails, err = rails(cfg); err != nil {
+	reach, err := rails(cfg, a.Engine)
+	if err != nil {
 		return err
 	}
+	a.rails, a.sandbox = reach.rails, reach.sandbox
 	keys := auth.New(keys{a.store}, cfg.Now)
 	a.dialects = dialects(a.Engine, keys, cfg)
 	if a.listener, err = net.Listen("tcp", cfg.Addr); err != nil {
@@ -135,7 +139,7 @@ func (a *App) start(cfg Config) error {
 	}
 	a.client = webhook.NewClient(cfg.Guard, webhook.Options{Now: cfg.Now})
 	a.workers = worker.New(worker.Config{
-		Engine: a.Engine, Rails: a.rails, Pools: cfg.Pools, Tellers: tellers(a.dialects), Open: a.open, Client: a.client,
+		Engine: a.Engine, Rails: a.rails, Senders: reach.senders, Pools: cfg.Pools, Tellers: tellers(a.dialects), Open: a.open, Client: a.client,
 		Events: told, Commits: commits, Random: cfg.Random, Heads: cfg.Heads, Now: cfg.Now, Chance: mathrand.Uint64, Log: cfg.Log,
 	})
 	a.workers.Start(context.Background())

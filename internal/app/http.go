@@ -125,6 +125,9 @@ func (a *App) ready(ctx context.Context) (int, readiness) {
 		watches[status.Rail] = status
 	}
 	for _, r := range a.rails {
+		if r.Network.Simulated {
+			continue // nobody waits for its money
+		}
 		n := networkHealth{Status: "ok", Reasons: watchReasons(r.Watcher, watches[r.Network.Rail])}
 		stock := pools[engine.Pool{Mode: r.Network.Mode, Family: r.Network.Family}]
 		if !stock.any {
@@ -199,6 +202,9 @@ func (a *App) stocked(ctx context.Context) (map[engine.Pool]stock, error) {
 			return err
 		}
 		for _, r := range a.rails {
+			if r.Network.Simulated {
+				continue
+			}
 			kind := engine.Pool{Mode: r.Network.Mode, Family: r.Network.Family}
 			if _, done := has[kind]; done {
 				continue

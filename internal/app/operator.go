@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
@@ -13,6 +14,7 @@ import (
 	"till/internal/operator"
 	"till/internal/operator/client"
 	"till/internal/rail/evm"
+	"till/internal/rail/sandbox"
 	"till/internal/secrets"
 	"till/internal/webhook"
 	"till/internal/worker"
@@ -34,7 +36,10 @@ func operatorAPI(a *App, keys *auth.Auth, cfg Config) http.Handler {
 			return err
 		},
 		ParseAddress: parseAddress,
-		Jobs:         func() []client.Job { return jobsOf(a.Health()) },
+		Pay: func(ctx context.Context, p operator.Payment) (string, error) {
+			return a.sandbox.Pay(ctx, sandbox.Payment{ID: p.ID, Reference: p.Reference, Amount: p.Amount, Rank: p.Rank, From: p.From, Name: p.Name})
+		},
+		Jobs: func() []client.Job { return jobsOf(a.Health()) },
 	})
 }
 

@@ -1,12 +1,16 @@
 package app
 
 import (
+	"crypto/rand"
 	"time"
 
 	"github.com/ethereum/go-ethereum/common"
 
 	"till/internal/engine"
+	"till/internal/money"
+	"till/internal/rail"
 	"till/internal/rail/evm"
+	"till/internal/rail/sandbox"
 	"till/internal/worker"
 )
 
@@ -17,30 +21,59 @@ type Network struct {
 	Poll time.Duration
 }
 
+// sandboxNetwork stands for every method that has no far side here: orders of the sandbox mode are collected and
+// delivered on it in any currency, with payments that an operator makes up. No config names it, and no live order
+// reaches it.
+func sandboxNetwork() engine.Network {
+	n := engine.Network{
+		ID: "sandbox", Name: "Sandbox", Family: sandbox.Family, Mode: engine.Sandbox, Rail: sandbox.Name, Prefix: sandbox.Prefix,
+		Custodial: true, Simulated: true,
+	}
+	for _, a := range money.Fiats() {
+		n.Tokens = append(n.Tokens, engine.Token{Asset: a})
+	}
+	return n
+}
+
 // networks is what the engine knows of them.
 func networks(list []Network) []engine.Network {
-	var out []engine.Network
+	out := []engine.Network{sandboxNetwork()}
 	for _, n := range list {
 		out = append(out, n.Network)
 	}
 	return out
 }
 
+// reach is the far sides that the workers speak to.
+type reach struct {
+	rails   []worker.Rail
+	senders []rail.Sender
+	sandbox *sandbox.Rail
+}
+
 // rails makes the rail of every network, with a watcher where it can be reached. A new kind of rail gets
-// its case here.
-func rails(cfg Config) ([]worker.Rail, error) {
-	var out []worker.Rail
+// its lines here.
+func rails(cfg Config, e *engine.Engine) (reach, error) {
+	var out reach
 	for _, n := range cfg.Networks {
 		r := worker.Rail{Network: n.Network}
 		if len(n.RPC) > 0 && n.Family == engine.EVM {
 			w, err := evm.New(evmConfig(n), evm.Opts{Now: cfg.Now, Log: cfg.Log})
 			if err != nil {
-				return nil, err
+				return out, err
 			}
 			r.Watcher = w
 		}
-		out = append(out, r)
+		out.rails = append(out.rails, r)
 	}
+	n := sandboxNetwork()
+	var err error
+	out.sandbox, err = sandbox.New(sandbox.Config{Live: n.Mode == engine.Live, State: e.State(sandbox.Name), Now: cfg.Now, NewID: rand.Text})
+	if err != nil {
+		return out, err
+	}
+	out.rails = append(out.rails, worker.Rail{Network: n, Watcher: out.sandbox})
+	out.senders = append(out.senders, out.sandbox)
 	return out, nil
 }
 

@@ -34,6 +34,7 @@ type commands struct {
 	Merchant   merchantCommand   `cmd:"" help:"Who sells."`
 	Key        keyCommand        `cmd:"" help:"API keys, operators' tokens and the master key."`
 	Clock      clockCommand      `cmd:"" help:"The sandbox's clock."`
+	Sandbox    sandboxCommand    `cmd:"" help:"Payments that are made up, to try things out."`
 	Instrument instrumentCommand `cmd:"" help:"Addresses and references that orders are paid to."`
 	Suspense   suspenseCommand   `cmd:"" help:"Money that came and did not fit."`
 	Short      shortCommand      `cmd:"" help:"Money that is missing."`

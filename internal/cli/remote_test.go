@@ -184,6 +184,9 @@ func TestClientCommands(t *testing.T) {
 	fails(t, 1, "not_found", "webhook", "endpoint", "remove", added.ID)
 	fails(t, 1, "invalid_url", "webhook", "endpoint", "add", "ftp://shop.example/", "--mode=sandbox", "--dialect=payin")
 
+	fails(t, 1, "not collected on the sandbox's own rail", "sandbox", "pay", id, "1.00") // an order of the chain
+	fails(t, 1, "not_found", "sandbox", "pay", "ord_none", "1.00")
+
 	wants(t, []string{"shop2", "is made"}, "merchant", "add", "shop2", "--name=Shop two")
 	wants(t, []string{"shop2", "Shop two", "default"}, "merchant", "list")
 	fails(t, 1, "duplicate_reference", "merchant", "add", "shop2", "--name=again")

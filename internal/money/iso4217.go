@@ -2,6 +2,8 @@ package money
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 )
 
@@ -14,6 +16,15 @@ func Fiat(code string) (Asset, error) {
 		return Asset{}, fmt.Errorf("%w: not an active ISO 4217 currency", ErrAsset)
 	}
 	return NewAsset(code, "", scale)
+}
+
+// Fiats is every currency that Fiat knows, by code.
+func Fiats() []Asset {
+	list := make([]Asset, 0, len(minorUnits))
+	for _, code := range slices.Sorted(maps.Keys(minorUnits)) {
+		list = append(list, MustAsset(code, "", minorUnits[code]))
+	}
+	return list
 }
 
 // The active codes of ISO 4217 list one, funds codes included, by their number

@@ -282,6 +282,40 @@ func TestEndpoints(t *testing.T) {
 	wantActions(t, k, "endpoint.add", "endpoint.change", "endpoint.delete")
 }
 
+// A payment is made up for an order of the sandbox's own rail, and for no other.
+func TestSimulatePayment(t *testing.T) {
+	k := newKit(t)
+	c, ctx := k.client(t, tokenAll), t.Context()
+	o, err := k.engine.Find(ctx, "ord_open")
+	must(t, err)
+	for _, test := range []struct {
+		ask  client.SimulatedPayment
+		told string
+	}{
+		{client.SimulatedPayment{Order: "ord_open", Amount: "1.5"}, "|" + o.Instrument.Value + "|1.500000 USDT|confirmed||"},
+		{client.SimulatedPayment{Order: "ord_open", Amount: "2", Currency: "USDT", State: "reversed", ID: "sbx-1", From: "acc", Name: "Ann"}, "sbx-1|" + o.Instrument.Value + "|2.000000 USDT|reversed|acc|Ann"},
+	} {
+		got, err := c.SimulatePayment(ctx, test.ask)
+		if err != nil || got.ID != test.told || got.Order != "ord_open" || got.Reference != o.Instrument.Value || got.Amount.Currency != "USDT" {
+			t.Errorf("%+v: %+v %v", test.ask, got, err)
+		}
+	}
+	for _, test := range []struct {
+		ask  client.SimulatedPayment
+		code fault.Code
+	}{
+		{client.SimulatedPayment{Order: "ord_none", Amount: "1"}, fault.CodeNotFound},
+		{client.SimulatedPayment{Order: "ord_open", Amount: "0"}, fault.CodeInvalidAmount},
+		{client.SimulatedPayment{Order: "ord_open", Amount: "1.1234567"}, fault.CodeInvalidAmount},
+		{client.SimulatedPayment{Order: "ord_open", Amount: "1", Currency: "XYZ"}, fault.CodeInvalidCurrency},
+		{client.SimulatedPayment{Order: "ord_open", Amount: "1", State: "paid"}, fault.CodeInvalidValue},
+	} {
+		if _, err := c.SimulatePayment(ctx, test.ask); !client.IsCode(err, string(test.code)) {
+			t.Errorf("%+v: %v, want %s", test.ask, err, test.code)
+		}
+	}
+}
+
 // case 92: a new secret is shown once; the old one signs until its end, or not at all.
 func TestRotateEndpoint(t *testing.T) {
 	k := newKit(t)

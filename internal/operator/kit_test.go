@@ -56,7 +56,7 @@ func newKit(t testing.TB) *kit {
 	t.Cleanup(func() { st.Close() })
 	k.store = st
 	k.delivery = engine.Network{
-		ID: "some-chain", Family: engine.EVM, Mode: engine.Sandbox, Rail: "evm:some-chain", ChainID: 1, Confirmations: 2, Custodial: true,
+		ID: "some-chain", Family: engine.EVM, Mode: engine.Sandbox, Rail: "evm:some-chain", ChainID: 1, Confirmations: 2, Custodial: true, Simulated: true,
 		Tokens: []engine.Token{{Asset: usdt, Contract: "0x1"}},
 	}
 	k.engine = engine.New(st, []engine.Network{k.delivery}, nil)
@@ -95,6 +95,12 @@ func testConfig(e *engine.Engine, now func() time.Time, log *slog.Logger) Config
 				return "", fault.New(fault.CodeInvalidAddress, "is no address")
 			}
 			return text, nil
+		},
+		Pay: func(_ context.Context, p Payment) (string, error) {
+			if p.Amount.Sign() <= 0 {
+				return "", fault.New(fault.CodeInvalidAmount, "above zero").On("amount")
+			}
+			return strings.Join([]string{p.ID, p.Reference, p.Amount.String(), p.Rank.String(), p.From, p.Name}, "|"), nil
 		},
 		Jobs: func() []client.Job { return []client.Job{{Name: "tell", OK: true}} },
 	}

@@ -25,7 +25,9 @@ import (
 	"till/internal/auth"
 	"till/internal/engine"
 	"till/internal/fault"
+	"till/internal/money"
 	"till/internal/operator/client"
+	"till/internal/order"
 	"till/internal/web"
 )
 
@@ -50,6 +52,9 @@ type Config struct {
 	CheckURL func(url string) error
 	// ParseAddress gives an address its canonical spelling. Error: invalid_address.
 	ParseAddress func(f engine.Family, text string) (string, error)
+	// Pay makes a payment up on the sandbox's rail and returns its id there; with an id that is known it tells more of
+	// that payment. Errors: invalid_value, invalid_amount, idempotency_conflict.
+	Pay func(ctx context.Context, p Payment) (id string, err error)
 	// Jobs is how the background loops of this process are.
 	Jobs func() []client.Job
 }
@@ -59,6 +64,14 @@ type NewKey struct{ Key, Hash, Shown string }
 
 // NewEndpoint is an endpoint's id and a secret made for it. Secret is shown once; Sealed is what is stored.
 type NewEndpoint struct{ ID, Secret, Sealed string }
+
+// Payment is one that is made up.
+type Payment struct {
+	ID, Reference string
+	Amount        money.Amount
+	Rank          order.Rank
+	From, Name    string
+}
 
 // api serves the operations.
 type api struct {
@@ -90,6 +103,7 @@ func Handler(cfg Config) http.Handler {
 	a.keys()
 	a.instruments()
 	a.clock()
+	a.sandbox()
 	a.jobs()
 	return a
 }

@@ -225,6 +225,7 @@ var operations = []struct {
 	{"POST", "/instruments/release", `{"merchant":"m1","mode":"sandbox","address":"0xaddr4"}`, "instruments:write", 404},
 	{"GET", "/clock?mode=sandbox", "", "clock:read", 403},
 	{"POST", "/clock", `{"mode":"sandbox","advanceSeconds":60}`, "clock:write", 403},
+	{"POST", "/sandbox/payments", `{"order":"ord_open","amount":"1.00"}`, "sandbox:write", 403},
 	{"GET", "/jobs", "", "jobs:read", 200},
 	{"GET", "/audit/heads", "", "audit:read", 200},
 }

@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	sqlite3 "modernc.org/sqlite/lib"
 )
 
 // Backups of a SQLite database, and putting one in place. PostgreSQL has tools of its own for both.
@@ -79,7 +81,7 @@ func openBackup(ctx context.Context, path string) (_ *sql.DB, err error) {
 	}
 	defer func() {
 		if err != nil {
-			err = fmt.Errorf("%s: %w", path, err)
+			err = fmt.Errorf("%s: %w", path, orDamaged(err))
 			db.Close()
 		}
 	}()
@@ -130,9 +132,17 @@ func CheckFile(ctx context.Context, path string) error {
 	}
 	defer db.Close()
 	if err := soundFile(ctx, db); err != nil {
-		return fmt.Errorf("%s: %w", path, err)
+		return fmt.Errorf("%s: %w", path, orDamaged(err))
 	}
 	return nil
+}
+
+// orDamaged says in plain words that a file is so broken that SQLite cannot even read it through.
+func orDamaged(err error) error {
+	if primaryCode(err) == sqlite3.SQLITE_CORRUPT {
+		return fmt.Errorf("the file is damaged: %w", err)
+	}
+	return err
 }
 
 func soundFile(ctx context.Context, db *sql.DB) error {

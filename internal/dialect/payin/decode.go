@@ -56,7 +56,7 @@ func (d *Dialect) decodeOrder(r *http.Request, s engine.Scope) (engine.NewOrder,
 		return engine.NewOrder{}, err
 	}
 	network, err := d.engine.Network(asked.chain, s.Mode)
-	if err != nil {
+	if err != nil || network.Family != engine.EVM { // other rails are no chains
 		return engine.NewOrder{}, fault.New(fault.CodeInvalidNetwork, "Chain '"+asked.chain+"' is not supported").On("chainId")
 	}
 	asset, err := network.Asset(asked.currency)
