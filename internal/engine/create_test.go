@@ -25,7 +25,7 @@ func TestCreate(t *testing.T) {
 	asked.Reference, asked.UniqueKey = "Invoice 7", "invoice 7"
 	o := k.order(asked)
 
-	wantList(k, "tables", k.changed(was), "events", "holds", "order_counts", "orders", "scopes")
+	wantList(k, "tables", k.changed(was), "events", "holds", "order_counts", "order_sums", "orders", "scopes")
 	now := k.store.Stats()
 	want(k, "commits", now.Groups-stats.Groups, 1)
 	want(k, "wakes", k.woken.Load()-woken, 1)

@@ -39,7 +39,7 @@ func TestObservePayment(t *testing.T) {
 	k.clock.set(at(4 * time.Minute))
 	k.block(north, at(3*time.Minute), again(first, order.RankConfirmed, 0))
 	want(k, "commits", k.store.Stats().Groups-stats.Groups, 1)
-	wantList(k, "tables", k.changed(was), "balances", "entries", "events", "holds", "instruments", "order_counts", "orders", "payments", "postings", "progress")
+	wantList(k, "tables", k.changed(was), "balances", "entries", "events", "holds", "instruments", "order_counts", "order_sums", "orders", "payment_counts", "payments", "postings", "progress")
 
 	done := k.now(o)
 	want(k, "state", done.State, order.Completed)

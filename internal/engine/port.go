@@ -156,6 +156,8 @@ type Reader interface {
 	OrderByPublic(scope Scope, publicID string) (*Order, error) // not_found, also for another scope's; the zero scope means any: for operators
 	OrderByUnique(k UniqueKey) (*Order, error)                  // not_found
 	Orders(f Filter) (Page, error)
+	Tally(f Filter) ([]Tally, error) // by state and asset
+	Payments(f PaymentFilter) (PaymentPage, error)
 	Entries(orderID string) ([]Entry, error)
 	Events(orderID string) ([]Event, error)
 	Messages(orderID string) ([]Message, error)

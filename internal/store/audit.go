@@ -24,7 +24,7 @@ const (
 	auditOrders = `SELECT place, id, public_id, scope_id, number, COALESCE(unique_key, ''), reference_lower, mode, rail, network, state, asset_code, amount_key,
 		COALESCE(next_deadline, 0), COALESCE(send_rail, ''), COALESCE(send_at, 0), aside, created_at, updated_at, version, body, doc
 		FROM orders WHERE id > $1 ORDER BY id LIMIT $2`
-	auditPayments = `SELECT rail, external, order_id, position, epoch, rank, block, body FROM payments `
+	auditPayments = `SELECT rail, external, order_id, position, epoch, rank, block, body, told_at, settled_at, network, asset_code, amount_key, tx FROM payments `
 	auditEntries  = `SELECT e.id, e.order_id, e.merchant, e.mode, e.at, e.sealed, x.mode, x.n, x.salt, x.digest, p.n, p.from_account, p.to_account, p.amount, p.row_name
 		FROM entries e LEFT JOIN seals x ON x.kind = 'entry' AND x.ref = e.id LEFT JOIN postings p ON p.entry_id = e.id `
 	auditEvents = `SELECT e.id, e.order_id, s.merchant, s.mode, s.dialect, e.seq, e.type, e.state, e.overlay, e.row_name, e.at, e.facts, e.sealed,
@@ -44,7 +44,9 @@ const (
 	auditBalances = `SELECT mode, book, account, asset, amount FROM balances WHERE (mode, account, asset) > ($1, $2, $3) ORDER BY mode, account, asset LIMIT $4`
 	auditHolds    = `SELECT h.number, COALESCE(i.value, ''), h.from_at, h.order_id, h.to_at FROM holds h LEFT JOIN instruments i ON i.number = h.number
 		WHERE (h.number, h.from_at, h.order_id) > ($1, $2, $3) ORDER BY h.number, h.from_at, h.order_id LIMIT $4`
-	auditCounters  = `SELECT scope_id, state, bucket, n FROM order_counts WHERE (scope_id, state, bucket) > ($1, $2, $3) ORDER BY scope_id, state, bucket LIMIT $4`
+	auditCounters = `SELECT scope_id, state, bucket, n FROM order_counts WHERE (scope_id, state, bucket) > ($1, $2, $3) ORDER BY scope_id, state, bucket LIMIT $4`
+	auditSums     = `SELECT scope_id, bucket, state, asset, n, seen, seen_us, units_0, units_1, units_2, units_3, units_4, units_5, units_6, units_7, units_8
+		FROM order_sums WHERE (scope_id, bucket, state, asset) > ($1, $2, $3, $4) ORDER BY scope_id, bucket, state, asset LIMIT $5`
 	auditAddresses = `SELECT value FROM instruments WHERE family = $1 AND mode = $2 AND value > $3 ORDER BY value LIMIT $4`
 	auditHolders   = `SELECT DISTINCT h.order_id FROM holds h JOIN instruments i ON i.number = h.number WHERE {any}`
 	auditScopes    = `SELECT id, merchant, mode, dialect, last_number FROM scopes`
@@ -92,6 +94,11 @@ var auditFindings = []struct {
 			GROUP BY scope_id, created_at / 86400000000, endpoint_id, type, state
 			UNION ALL SELECT scope_id, day, endpoint_id, type, state, -n FROM message_counts) c
 		GROUP BY c.scope_id, c.day, c.endpoint_id, c.type, c.state HAVING SUM(c.n) <> 0`},
+	{verify.Counters, `SELECT 'payments of scope ' || scope_id || ', rank ' || rank || ', hour ' || hour, 'the counter is off by ' || SUM(n)
+		FROM (SELECT scope_id, rank, hour, n FROM payment_counts UNION ALL SELECT scope_id, rank, told_at / 3600000000, -1 FROM payments WHERE order_id <> '') AS counted
+		GROUP BY scope_id, rank, hour HAVING SUM(n) <> 0`},
+	{verify.Counters, `SELECT 'payment ' || p.external || ' on ' || p.rail, 'it is counted for another scope than its order' FROM payments p JOIN orders o ON o.id = p.order_id
+		WHERE p.order_id <> '' AND p.scope_id <> o.scope_id`},
 	{verify.Unique, `SELECT 'message ' || m.event_id, 'two messages tell this event to endpoint ' || m.endpoint_id FROM messages m GROUP BY m.event_id, m.endpoint_id HAVING COUNT(*) > 1`},
 }
 
@@ -329,7 +336,10 @@ func scanAuditPayment(rows *sql.Rows) (verify.Payment, error) {
 	var railName, external string
 	var epoch, rank, block int64
 	var body []byte
-	if err := rows.Scan(&railName, &external, &p.OrderID, &p.Position, &epoch, &rank, &block, &body); err != nil {
+	var told, settled int64
+	var network, code, key, tx string
+	err := rows.Scan(&railName, &external, &p.OrderID, &p.Position, &epoch, &rank, &block, &body, &told, &settled, &network, &code, &key, &tx)
+	if err != nil {
 		return p, err
 	}
 	var stored engine.Stray
@@ -347,6 +357,11 @@ func scanAuditPayment(rows *sql.Rows) (verify.Payment, error) {
 	} {
 		if !c.same {
 			p.Columns = append(p.Columns, c.name)
+		}
+	}
+	for i, column := range []any{told, settled, network, code, key, tx} {
+		if column != paymentColumns(p.Payment)[i] {
+			p.Columns = append(p.Columns, paymentColumnNames[i])
 		}
 	}
 	p.Rail, p.External = railName, external
@@ -490,6 +505,26 @@ func (a *audit) Counters(after verify.Counter, limit int) ([]verify.Counter, err
 		err := rows.Scan(&c.Scope, &c.State, &c.Bucket, &c.N)
 		found = append(found, c)
 		return err
+	})
+	return found, err
+}
+
+func (a *audit) Sums(after verify.SumKey, limit int) ([]verify.Sum, error) {
+	var found []verify.Sum
+	args := []any{after.Scope, after.Bucket, string(after.State), after.Asset, limit}
+	err := scan(a.r, auditSums, args, func(rows *sql.Rows) error {
+		var one verify.Sum
+		var s orderSum
+		columns := []any{&one.Scope, &one.Bucket, &one.State, &one.Asset, &s.n, &s.seen, &s.wait}
+		for i := range s.units {
+			columns = append(columns, &s.units[i])
+		}
+		if err := rows.Scan(columns...); err != nil {
+			return err
+		}
+		one.N, one.Seen, one.Wait, one.Units = s.n, s.seen, s.wait, s.big().String()
+		found = append(found, one)
+		return nil
 	})
 	return found, err
 }

@@ -77,6 +77,7 @@ func (g *group) flushOrders() error {
 		return err
 	}
 	counts := map[countKey]int64{}
+	sums := map[sumKey]*orderSum{}
 	err = inOrder(&g.orders, strings.Compare, func(id string, was, now *engine.Order) error {
 		scope, err := g.scope(now.Scope)
 		if err != nil {
@@ -84,8 +85,10 @@ func (g *group) flushOrders() error {
 		}
 		bucket := now.Number >> bucketBits
 		counts[countKey{scope, now.State, bucket}]++
+		addSum(sums, sumKeyOf(now, scope), sumOf(now))
 		if was != nil {
 			counts[countKey{scope, was.State, bucket}]--
+			takeSum(sums, sumKeyOf(was, scope), sumOf(was))
 			return g.updateOrder(now, was.Version)
 		}
 		return g.insertOrder(now, scope)
@@ -107,7 +110,7 @@ func (g *group) flushOrders() error {
 			return err
 		}
 	}
-	return nil
+	return g.flushSums(sums)
 }
 
 func (g *group) insertOrder(o *engine.Order, scope int64) error {
@@ -178,18 +181,31 @@ func (g *group) flushPayments() error {
 	byKey := func(a, b order.PaymentKey) int {
 		return cmp.Or(cmp.Compare(a.Rail, b.Rail), cmp.Compare(a.External, b.External))
 	}
-	return inOrder(&g.payments, byKey, func(k order.PaymentKey, was, now paymentRow) error {
+	counts := map[paymentCountKey]int64{}
+	err := inOrder(&g.payments, byKey, func(k order.PaymentKey, was, now paymentRow) error {
 		body, err := toJSON(now.Stray)
 		if err != nil {
 			return err
 		}
+		scope, err := g.scopeOf(now)
+		if err != nil {
+			return err
+		}
+		counts[paymentCountKey{scope, now.Rank, micros(now.Told) / toldHour}]++
+		columns := append([]any{now.orderID, now.position, int64(now.Epoch), int64(now.Rank), int64(now.Evidence.Block), body, scope}, paymentColumns(now.Payment)...)
 		what := "payment " + k.External
 		if !was.exists() {
-			return g.write(what, insertPayment, k.Rail, k.External, now.orderID, now.position, int64(now.Epoch), int64(now.Rank), int64(now.Evidence.Block), body)
+			return g.write(what, insertPayment, append(columns, k.Rail, k.External)...)
 		}
-		return g.write(what, updatePayment, now.orderID, now.position, int64(now.Epoch), int64(now.Rank), int64(now.Evidence.Block), body,
-			k.Rail, k.External, was.orderID, int64(was.Epoch), int64(was.Rank))
+		if was.orderID != "" {
+			counts[paymentCountKey{scope, was.Rank, micros(was.Told) / toldHour}]--
+		}
+		return g.write(what, updatePayment, append(columns, k.Rail, k.External, was.orderID, int64(was.Epoch), int64(was.Rank))...)
 	})
+	if err != nil {
+		return err
+	}
+	return g.flushPaymentCounts(counts)
 }
 
 // samePayment may say false for equal ones, which costs a write and nothing else.

@@ -25,7 +25,7 @@ func TestQueriesUseIndexes(t *testing.T) {
 		return strings.Replace(strings.Replace(query, "{where}", " WHERE "+condition, 1), "{limit}", "10", 1)
 	}
 	byState := strings.Replace(selectOrderCounts, "{states}", "$4, $5", 1)
-	few := []string{byState, selectEntries, selectBooks, where(countMessages, "scope_id = $1 AND endpoint_id = $2 AND day >= $3 AND day <= $4")}
+	few := []string{byState, selectOrderSums, selectEntries, selectBooks, where(countMessages, "scope_id = $1 AND endpoint_id = $2 AND day >= $3 AND day <= $4")}
 	for _, q := range []struct{ query, index string }{
 		{match(selectOrders, "id"), "sqlite_autoindex_orders_1"},
 		{match(selectOrders, "place"), "INTEGER PRIMARY KEY"},
@@ -36,6 +36,12 @@ func TestQueriesUseIndexes(t *testing.T) {
 		{strings.Replace(selectOrderNumbers, "{direction}", "DESC", 1), "COVERING INDEX orders_state"},
 		{byState, "PRIMARY KEY"},
 		{updateOrder, "sqlite_autoindex_orders_1"},
+		{selectOrderSums, "PRIMARY KEY"},
+		{selectPaymentCounts, "PRIMARY KEY"},
+		{countPaymentsTold, "COVERING INDEX payments_told"},
+		{strings.ReplaceAll(selectPaymentsTold, "{direction}", "DESC"), "COVERING INDEX payments_told"},
+		{countPaymentsFound + " WHERE scope_id <> 0 AND order_id <> '' AND order_id = $1 AND COALESCE(scope_id, 0) = $2", "payments_order"},
+		{countPaymentsFound + " WHERE scope_id <> 0 AND order_id <> '' AND scope_id = $1 AND tx = $2", "payments_tx"},
 		{match(selectPayments, "rail", "external"), "PRIMARY KEY"},
 		{match(selectPaymentsOfOrder, "order_id"), "payments_order"},
 		{selectPaymentsSince, "payments_standing"},

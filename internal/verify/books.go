@@ -2,7 +2,9 @@ package verify
 
 import (
 	"encoding/hex"
+	"fmt"
 	"math/big"
+	"strings"
 
 	"till/internal/engine"
 	"till/internal/ledger"
@@ -186,6 +188,59 @@ func (v *run) counters() error {
 	}
 	for k, n := range v.booked {
 		v.report.Add(Counters, v.counterName(k), "is gone, and there are %d orders", n)
+	}
+	return nil
+}
+
+// dues is what orders sum up to.
+type dues struct {
+	n, seen, wait int64
+	units         *big.Int
+}
+
+// sumUp adds an order to what its scope's orders sum up to.
+func (v *run) sumUp(o Order) {
+	due := o.Record.Terms.Due
+	k := SumKey{o.Scope, v.BucketOf(o.Record.Number), o.Record.State, due.Asset().String()}
+	s := v.dues[k]
+	if s == nil {
+		s = &dues{units: new(big.Int)}
+		v.dues[k] = s
+	}
+	s.n++
+	s.units.Add(s.units, due.Big())
+	first := int64(-1)
+	for _, p := range o.Record.Payments {
+		if at := p.Told.UnixMicro(); p.Amount.Asset() == due.Asset() && (first < 0 || at < first) {
+			first = at
+		}
+	}
+	if first >= 0 {
+		s.seen++
+		s.wait += max(0, first-o.Record.CreatedAt.UnixMicro())
+	}
+}
+
+// orderSums compares what statistics are read from with the orders.
+func (v *run) orderSums() error {
+	name := func(k SumKey) string {
+		return "sum of" + strings.TrimPrefix(v.counterName(Counter{Scope: k.Scope, State: k.State, Bucket: k.Bucket}), "counter of") + ", " + k.Asset
+	}
+	err := pages(v.Page, SumKey{}, v.Sums, func(s Sum) SumKey { return s.SumKey }, func(s Sum) {
+		have := v.dues[s.SumKey]
+		if have == nil {
+			have = &dues{units: new(big.Int)}
+		}
+		if said, is := fmt.Sprintf("%d, %d, %d, %s", s.N, s.Seen, s.Wait, s.Units), fmt.Sprintf("%d, %d, %d, %s", have.n, have.seen, have.wait, have.units); said != is {
+			v.report.Add(Counters, name(s.SumKey), "says %s (orders, seen, microseconds, units), and the orders give %s", said, is)
+		}
+		delete(v.dues, s.SumKey)
+	})
+	if err != nil {
+		return err
+	}
+	for k, s := range v.dues {
+		v.report.Add(Counters, name(k), "is gone, and there are %d orders", s.n)
 	}
 	return nil
 }

@@ -42,6 +42,7 @@ func (v *run) order(o Order) {
 		v.report.Add(Record, row, "its columns contradict its record: %s", strings.Join(o.Columns, ", "))
 	}
 	v.booked[Counter{Scope: o.Scope, State: o.Record.State, Bucket: v.BucketOf(o.Record.Number)}]++
+	v.sumUp(o)
 	v.history(row, o)
 	v.shares(row, o)
 	if readable {

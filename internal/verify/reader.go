@@ -22,6 +22,7 @@ type Reader interface {
 	Balances(after BalanceKey, limit int) ([]Balance, error)                                        // by mode, account and asset
 	Holds(after Hold, limit int) ([]Hold, error)                                                    // by instrument, begin and order
 	Counters(after Counter, limit int) ([]Counter, error)                                           // by scope, state and bucket
+	Sums(after SumKey, limit int) ([]Sum, error)                                                    // by scope, bucket, state and asset
 	Scopes() (map[int64]Scope, error)                                                               // few: merchants times modes times APIs
 	Findings(limit int) ([]Finding, error)                                                          // rows whose other half is missing, and keys that exist twice
 	Booked(m engine.Mode, f engine.Family, on rail.Name, after string, limit int) ([]Booked, error) // addresses and what was booked for them, by address
@@ -115,6 +116,21 @@ type Counter struct {
 	State  order.State
 	Bucket int64
 	N      int64
+}
+
+// SumKey names what orders of a scope, bucket, state and asset sum up to.
+type SumKey struct {
+	Scope, Bucket int64
+	State         order.State
+	Asset         string
+}
+
+// Sum is how many orders there are, of how many money was seen, after how many microseconds together, and what is
+// due together in smallest units.
+type Sum struct {
+	SumKey
+	N, Seen, Wait int64
+	Units         string
 }
 
 // Scope is a scope on record with its last order number.

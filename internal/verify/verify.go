@@ -114,7 +114,7 @@ func Run(r Reader, o Options) (*Report, error) {
 	if o.Page == 0 {
 		o.Page = 500
 	}
-	v := &run{Reader: r, Options: o, report: &Report{}, sums: sums{}, booked: map[Counter]int64{}, strays: sums{}}
+	v := &run{Reader: r, Options: o, report: &Report{}, sums: sums{}, booked: map[Counter]int64{}, dues: map[SumKey]*dues{}, strays: sums{}}
 	var err error
 	if v.scopes, err = r.Scopes(); err != nil {
 		return nil, err
@@ -122,7 +122,7 @@ func Run(r Reader, o Options) (*Report, error) {
 	for _, s := range v.scopes {
 		v.total += s.Last
 	}
-	steps := []func() error{v.findings, v.orders, v.loose, v.notices, v.strayPayments, v.actions, v.balances, v.counters, v.holds, v.seals}
+	steps := []func() error{v.findings, v.orders, v.loose, v.notices, v.strayPayments, v.actions, v.balances, v.counters, v.orderSums, v.holds, v.seals}
 	for _, step := range steps {
 		if err := step(); err != nil {
 			return nil, err
@@ -139,6 +139,7 @@ type run struct {
 	scopes map[int64]Scope
 	sums   sums              // what the postings leave on each account
 	booked map[Counter]int64 // how many orders there are; the key has N 0
+	dues   map[SumKey]*dues  // what orders sum up to
 	strays sums              // what payments of no order say lies in each account
 	done   int64
 	total  int64

@@ -103,6 +103,12 @@ func Run(t *testing.T, open Opener) {
 		{"creation times bound a list", createdBounds},
 		{"sorting by amount and by update", sorting},
 
+		{"orders sum up", orderSums},
+		{"sums of 78 digits", longSums},
+		{"sums under concurrent writers", sumsUnderWriters},
+		{"lists of payments", paymentLists},
+		{"an assigned stray is listed", assignedPayments},
+
 		{"operators search orders of every scope", searchOrders},
 		{"operators search by a clock that was moved", searchOrdersOfAMovedClock},
 		{"operators search payments and entries", searchMoney},
