@@ -22,6 +22,7 @@ import (
 
 	"till/internal/auth"
 	"till/internal/dialect"
+	"till/internal/dialect/payin"
 	"till/internal/engine"
 	"till/internal/rail"
 	"till/internal/rail/sandbox"
@@ -48,6 +49,7 @@ type Config struct {
 	Metrics        Metrics
 	Tracing        string // URL of an OpenTelemetry collector's traces; empty: none
 	Version        string // of the program, for the metrics and traces
+	PayIn          payin.Limits
 	Heads          string // the folder that heads of the sealed ledger are exported to; empty: they are not
 
 	Now    func() time.Time // nil: the system's clock
@@ -65,6 +67,8 @@ type App struct {
 	workers  *worker.Workers
 	client   *webhook.Client
 	dialects []dialect.Dialect
+	people   *auth.People
+	uses     *keyUses
 	server   *http.Server
 	listener net.Listener
 	served   chan struct{} // closed when the HTTP server has ended
@@ -133,7 +137,8 @@ func (a *App) start(cfg Config) error {
 	}
 	a.rails, a.sandbox = reach.rails, reach.sandbox
 	keys := auth.New(keys{a.store}, cfg.Now)
-	a.dialects = dialects(a.Engine, keys, cfg)
+	a.people = auth.NewPeople(auth.PeopleConfig{Store: a.store, Now: cfg.Now, Random: cfg.Random})
+	a.dialects = dialects(a, keys, cfg)
 	if a.listener, err = net.Listen("tcp", cfg.Addr); err != nil {
 		return err
 	}
@@ -143,6 +148,7 @@ func (a *App) start(cfg Config) error {
 		Events: told, Commits: commits, Random: cfg.Random, Heads: cfg.Heads, Now: cfg.Now, Chance: mathrand.Uint64, Log: cfg.Log,
 	})
 	a.workers.Start(context.Background())
+	a.uses = recordUses(a.Engine, keys, cfg.Log)
 	a.server = newServer(a, keys, cfg)
 	go func() {
 		defer close(a.served)
@@ -171,6 +177,7 @@ func (a *App) Stop(ctx context.Context) error {
 	}
 	<-a.served
 	workers.Wait()
+	a.uses.stop()
 	a.client.Close()
 	a.tracing.stop(ctx)
 	return errors.Join(err, a.store.Close())

@@ -23,6 +23,7 @@ import (
 
 	"github.com/BurntSushi/toml" // MIT
 
+	"till/internal/dialect/payin"
 	"till/internal/engine"
 	"till/internal/secrets"
 	"till/internal/store"
@@ -50,6 +51,7 @@ type File struct {
 	Log      LogSection                `toml:"log"`
 	Metrics  MetricsSection            `toml:"metrics"`
 	Tracing  TracingSection            `toml:"tracing"`
+	PayIn    PayInSection              `toml:"payin"`
 	Networks map[string]NetworkSection `toml:"networks"` // by the id merchants name
 	Pools    map[string]PoolSection    `toml:"pools"`    // that addresses are derived for
 }
@@ -100,6 +102,13 @@ type MetricsSection struct {
 // TracingSection says where spans are sent.
 type TracingSection struct {
 	Endpoint string `toml:"endpoint"`
+}
+
+// PayInSection is what the PayIn API asks of the operator: how often one key may call, 0 for no limit.
+type PayInSection struct {
+	PerMinute int `toml:"requests_per_minute"`
+	PerHour   int `toml:"requests_per_hour"`
+	PerDay    int `toml:"requests_per_day"`
 }
 
 // NetworkSection is one network. Name, ChainID, Mode and Tokens describe one of the operator's own; for one
@@ -364,6 +373,9 @@ func (f File) config(dir string, logTo io.Writer) (cfg Config, err error) {
 	if cfg.Tracing, err = tracingURL(f.Tracing.Endpoint); err != nil {
 		return cfg, wrong(toml.Key{"tracing", "endpoint"}, "%v", err)
 	}
+	if cfg.PayIn, err = f.PayIn.limits(); err != nil {
+		return cfg, err
+	}
 	if cfg.Database, err = f.Database.path(dir); err != nil {
 		return cfg, err
 	}
@@ -382,6 +394,15 @@ func (s MetricsSection) metrics(cfg Config) (Metrics, error) {
 		return Metrics{}, wrong(toml.Key{"metrics", "token"}, "is needed where others than this machine reach the server")
 	}
 	return Metrics{Enabled: s.Enabled, Token: s.Token}, nil
+}
+
+func (s PayInSection) limits() (payin.Limits, error) {
+	for key, n := range map[string]int{"requests_per_minute": s.PerMinute, "requests_per_hour": s.PerHour, "requests_per_day": s.PerDay} {
+		if n < 0 {
+			return payin.Limits{}, wrong(toml.Key{"payin", key}, "is a number of requests, or 0 for no limit")
+		}
+	}
+	return payin.Limits{PerMinute: s.PerMinute, PerHour: s.PerHour, PerDay: s.PerDay}, nil
 }
 
 func (s LogSection) logger(to io.Writer) (*slog.Logger, error) {

@@ -22,6 +22,7 @@ import (
 
 	"github.com/BurntSushi/toml"
 
+	"till/internal/dialect/payin"
 	"till/internal/engine"
 	"till/internal/rail/evm"
 	"till/internal/secrets"
@@ -237,6 +238,7 @@ func TestConfigRefuses(t *testing.T) {
 		{"no such level", "[log]\nlevel = \"INFO\"", "line 2", "log.level: want"},
 		{"no such format", "[log]\nformat = \"xml\"", "line 2", "log.format: want"},
 
+		{"fewer requests than none", "[payin]\nrequests_per_hour = -1", "line 2", "payin.requests_per_hour: is a number"},
 		{"name of a network", "[networks.My_Chain]\nchain_id = 5", "line 1", "networks.My_Chain"},
 		{"an empty name", "[networks.\"\"]\nchain_id = 5", "line 1", "networks.\"\""},
 		{"another chain id", "[networks.ethereum-mainnet]\nchain_id = 5", "line 2", "networks.ethereum-mainnet.chain_id: this network has chain id 1"},
@@ -283,6 +285,16 @@ func TestConfigRefuses(t *testing.T) {
 				t.Errorf("the error repeats a secret: %s", text)
 			}
 		})
+	}
+}
+
+func TestRequestLimits(t *testing.T) {
+	cfg, err := load(t, "[payin]\nrequests_per_minute = 100\nrequests_per_hour = 1000\nrequests_per_day = 10000")
+	if want := (payin.Limits{PerMinute: 100, PerHour: 1000, PerDay: 10000}); err != nil || cfg.PayIn != want {
+		t.Errorf("%+v %v", cfg.PayIn, err)
+	}
+	if cfg, err = load(t, ""); err != nil || cfg.PayIn != (payin.Limits{}) {
+		t.Errorf("by default %+v %v", cfg.PayIn, err)
 	}
 }
 

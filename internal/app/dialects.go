@@ -10,9 +10,17 @@ import (
 )
 
 // dialects lists the APIs that are served. A new one gets its line here.
-func dialects(e *engine.Engine, keys *auth.Auth, cfg Config) []dialect.Dialect {
+func dialects(a *App, keys *auth.Auth, cfg Config) []dialect.Dialect {
 	return []dialect.Dialect{
-		payin.New(payin.Config{Engine: e, Auth: keys, ParseAddress: evm.ParseAddress, Now: cfg.Now, Version: cfg.Version, Random: cfg.Random, Log: cfg.Log}),
+		payin.New(payin.Config{Engine: a.Engine, Auth: keys, People: a.people, Limits: cfg.PayIn, NewKey: a.newKeyOf(payin.Name), ParseAddress: evm.ParseAddress, Now: cfg.Now, Version: cfg.Version, Random: cfg.Random, Log: cfg.Log}),
+	}
+}
+
+// newKeyOf makes keys of one API.
+func (a *App) newKeyOf(dialect string) func(m engine.Mode) (key, hash, shown string, err error) {
+	return func(m engine.Mode) (key, hash, shown string, err error) {
+		made, err := a.newKey(dialect, m)
+		return made.Key, made.Hash, made.Shown, err
 	}
 }
 

@@ -6,6 +6,8 @@ import (
 	"context"
 	"crypto/subtle"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"till/internal/fault"
@@ -26,10 +28,20 @@ type Key struct {
 
 // Principal is who is calling, and what they may do.
 type Principal struct {
-	KeyID    string
-	Merchant string
-	Mode     string
-	Scopes   []string
+	KeyID     string // of the key, or of the session
+	Person    string // the id of who has the session; empty: a key
+	Merchant  string
+	Mode      string
+	Scopes    []string
+	ExpiresAt time.Time // of the key or session; zero: never
+}
+
+// Who is the principal on record: the person, or the key.
+func (p Principal) Who() string {
+	if p.Person != "" {
+		return p.Person
+	}
+	return p.KeyID
 }
 
 // May says whether the principal has the scope ("orders:write"). A key made without scopes has all.
@@ -47,6 +59,7 @@ type Auth struct {
 	keys  Keys
 	now   func() time.Time
 	known memory[*Key] // by hash
+	used  sync.Map     // key id -> *atomic.Int64, the time of its last use in microseconds; 0: it is on record
 }
 
 // New makes an Auth.
@@ -75,7 +88,29 @@ func (a *Auth) Check(ctx context.Context, key, api string) (Principal, error) {
 	if !k.Active || k.Dialect != api || (!k.ExpiresAt.IsZero() && !a.now().Before(k.ExpiresAt)) {
 		return Principal{}, refused()
 	}
-	return Principal{KeyID: k.ID, Merchant: k.Merchant, Mode: k.Mode, Scopes: k.Scopes}, nil
+	a.use(k.ID)
+	return Principal{KeyID: k.ID, Merchant: k.Merchant, Mode: k.Mode, Scopes: k.Scopes, ExpiresAt: k.ExpiresAt}, nil
+}
+
+func (a *Auth) use(id string) {
+	at, found := a.used.Load(id)
+	if !found {
+		at, _ = a.used.LoadOrStore(id, new(atomic.Int64))
+	}
+	at.(*atomic.Int64).Store(a.now().UnixMicro())
+}
+
+// Used is when each key was last used since the last call, by its id. A worker puts it on record from time to time, so that no request
+// has to.
+func (a *Auth) Used() map[string]time.Time {
+	last := map[string]time.Time{}
+	a.used.Range(func(id, at any) bool {
+		if us := at.(*atomic.Int64).Swap(0); us != 0 {
+			last[id.(string)] = time.UnixMicro(us).UTC()
+		}
+		return true
+	})
+	return last
 }
 
 // find is the key of a hash, nil when there is none.

@@ -124,7 +124,7 @@ func TestLoginTellsNothing(t *testing.T) {
 	} {
 		c.Address = fmt.Sprintf("192.0.2.%d", i)
 		_, _, _, err := k.people.Login(t.Context(), c, day, nil)
-		texts[k.is(fmt.Sprint(c), err, fault.CodeUnauthorized).Error()] = true
+		texts[k.is(fmt.Sprint(c), err, fault.CodeWrongPassword).Error()] = true
 		k.clock.move(2 * time.Minute)
 	}
 	if len(texts) != 1 {
@@ -142,7 +142,7 @@ func TestUnknownNamesTakeAsLong(t *testing.T) {
 		for i := range 5 {
 			begun := time.Now()
 			_, err := k.login(name, "wrong password", fmt.Sprintf("192.0.2.%d", i))
-			k.is(name, err, fault.CodeUnauthorized)
+			k.is(name, err, fault.CodeWrongPassword)
 			fastest = min(fastest, time.Since(begun))
 			k.clock.move(2 * time.Minute)
 		}
@@ -161,7 +161,7 @@ func TestFailuresSlowTheAccount(t *testing.T) {
 	for i := range 5 {
 		k.people = k.process(cheap)
 		_, err := k.login("ann", "wrong password", fmt.Sprintf("192.0.2.%d", i))
-		k.is("free", err, fault.CodeUnauthorized)
+		k.is("free", err, fault.CodeWrongPassword)
 	}
 	var waits []time.Duration
 	for i := range 10 {
@@ -171,7 +171,7 @@ func TestFailuresSlowTheAccount(t *testing.T) {
 		waits = append(waits, f.RetryAfter/time.Second)
 		k.clock.move(f.RetryAfter)
 		_, err = k.login("ann", "wrong password", fmt.Sprintf("198.51.100.%d", i))
-		k.is("after the wait", err, fault.CodeUnauthorized)
+		k.is("after the wait", err, fault.CodeWrongPassword)
 	}
 	if want := []time.Duration{1, 2, 4, 8, 16, 32, 60, 60, 60, 60}; !slices.Equal(waits, want) {
 		t.Errorf("waits %v, want %v", waits, want)
@@ -180,7 +180,7 @@ func TestFailuresSlowTheAccount(t *testing.T) {
 	k.mustLogin("ann", "192.0.2.1")
 	for range 5 { // forgiven
 		_, err := k.login("ann", "wrong password", "192.0.2.1")
-		k.is("free again", err, fault.CodeUnauthorized)
+		k.is("free again", err, fault.CodeWrongPassword)
 	}
 }
 
@@ -197,7 +197,7 @@ func TestAttackDoesNotHoldUpTheOwner(t *testing.T) {
 	k.mustLogin("ann", "2001:db8:1:2:aaaa::1") // his own network
 	for range 5 {
 		_, err := k.login("ann", "wrong password", "2001:db8:1:2::5")
-		k.is("free", err, fault.CodeUnauthorized)
+		k.is("free", err, fault.CodeWrongPassword)
 	}
 	_, err = k.login("ann", password, "2001:db8:1:2::5")
 	k.is("his own failures", err, fault.CodeRateLimited)
@@ -212,12 +212,12 @@ func TestFailuresSlowTheAddress(t *testing.T) {
 			k.mustLogin("ann", "192.0.2.1")
 		}
 		_, err := k.login(fmt.Sprint("name", i), password, "192.0.2.1")
-		k.is("free", err, fault.CodeUnauthorized)
+		k.is("free", err, fault.CodeWrongPassword)
 	}
 	_, err := k.login("another", password, "192.0.2.1")
 	k.is("slowed", err, fault.CodeRateLimited)
 	_, err = k.login("another", password, "192.0.2.2")
-	k.is("another address", err, fault.CodeUnauthorized)
+	k.is("another address", err, fault.CodeWrongPassword)
 }
 
 // Many attempts at once get no more than one after another would.
@@ -232,7 +232,7 @@ func TestAttemptsAtOnceAreCounted(t *testing.T) {
 	wg.Wait()
 	looked := 0
 	for _, err := range errs {
-		if fault.Is(err, fault.CodeUnauthorized) {
+		if fault.Is(err, fault.CodeWrongPassword) {
 			looked++
 		} else {
 			k.is("slowed", err, fault.CodeRateLimited)
@@ -443,7 +443,7 @@ func TestLoginsAreBounded(t *testing.T) {
 	for _, err := range errs {
 		if fault.Is(err, fault.CodeOverloaded) {
 			refused++
-		} else if !fault.Is(err, fault.CodeUnauthorized) {
+		} else if !fault.Is(err, fault.CodeWrongPassword) {
 			t.Errorf("%v", err)
 		}
 	}

@@ -47,7 +47,7 @@ type Terms struct {
 //
 // A name that nobody has, a wrong password and a person who is kept out are told alike, and take the same time.
 //
-// Errors: unauthorized, rate_limited, overloaded, and those of admit.
+// Errors: wrong_password, rate_limited, overloaded, and those of admit.
 func (p *People) Login(ctx context.Context, c Credentials, t Terms, admit func(Person) error) (token string, s Session, who Person, err error) {
 	name, err := CanonicalName(c.Name)
 	if err != nil {
@@ -309,7 +309,7 @@ func cut(agent string) string {
 }
 
 func wrongPassword() error {
-	return fault.New(fault.CodeUnauthorized, "The name or the password is wrong.")
+	return fault.New(fault.CodeWrongPassword, "The name or the password is wrong.")
 }
 
 func noSession() error {

@@ -26,6 +26,7 @@ const (
 	CodeWindowTooLong   Code = "window_too_long"
 
 	CodeUnauthorized     Code = "unauthorized"
+	CodeWrongPassword    Code = "wrong_password"
 	CodeForbidden        Code = "forbidden"
 	CodeServiceDisabled  Code = "service_disabled"
 	CodeNotFound         Code = "not_found"
@@ -76,6 +77,7 @@ var table = map[Code]fact{
 	CodeWindowTooLong:   {kind: Invalid}, // a requested payment window or period is longer than allowed
 
 	CodeUnauthorized:     {kind: Unauthorized}, // the key, token or session is missing, wrong or expired
+	CodeWrongPassword:    {kind: Unauthorized}, // nobody has this name and password; which of them is wrong is never said
 	CodeForbidden:        {kind: Forbidden},    // the caller is known and lacks the permission or scope
 	CodeServiceDisabled:  {kind: Forbidden},    // the merchant has switched this service off
 	CodeNotFound:         {kind: NotFound},     // no such object, or it belongs to another merchant or mode

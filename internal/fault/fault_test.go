@@ -34,6 +34,7 @@ var kinds = map[Code]Kind{
 	"invalid_page":           Invalid,
 	"window_too_long":        Invalid,
 	"unauthorized":           Unauthorized,
+	"wrong_password":         Unauthorized,
 	"forbidden":              Forbidden,
 	"service_disabled":       Forbidden,
 	"not_found":              NotFound,

@@ -1,33 +1,54 @@
 package payin
 
 import (
+	"context"
 	"net/http"
 	"strings"
 
-	"till/internal/engine"
+	"till/internal/auth"
 	"till/internal/fault"
 )
 
-// caller says whose orders a request is about: the merchant and mode come from the key alone. permission
-// is what the key must allow.
+// callerKey is the caller in a request's context.
+type callerKey struct{}
+
+// callerOf is who makes a request that is not public.
+func callerOf(ctx context.Context) auth.Principal {
+	who, _ := ctx.Value(callerKey{}).(auth.Principal)
+	return who
+}
+
+// caller says who calls and whose orders the request is about. Merchant and mode of a key come from the key alone;
+// a person names one of his merchants in X-Organization-Id. permission is what the caller must be allowed.
 //
-// Errors: unauthorized, forbidden.
-func (d *Dialect) caller(r *http.Request, permission string) (engine.Scope, error) {
-	key, err := keyOf(r.Header)
+// Errors: unauthorized, forbidden; missing_field (Param: X-Organization-Id).
+func (d *Dialect) caller(r *http.Request, permission string) (auth.Principal, error) {
+	given, err := keyOf(r.Header)
 	if err != nil {
-		return engine.Scope{}, err
+		return auth.Principal{}, err
 	}
-	p, err := d.auth.Check(r.Context(), key, Name)
+	if strings.HasPrefix(given, auth.SessionPrefix) {
+		return d.personCaller(r, given, permission)
+	}
+	who, err := d.auth.Check(r.Context(), given, Name)
 	if fault.Is(err, fault.CodeUnauthorized) {
-		return engine.Scope{}, noKey()
+		return auth.Principal{}, noKey()
 	}
 	if err != nil {
-		return engine.Scope{}, err
+		return auth.Principal{}, err
 	}
-	if !p.May(permission) {
-		return engine.Scope{}, fault.New(fault.CodeForbidden, "This API key does not have the permission '"+permission+"'")
+	for _, asked := range r.Header.Values(organizationHeader) {
+		if asked != who.Merchant {
+			return auth.Principal{}, fault.New(fault.CodeForbidden, "This API key is for another organization").On(organizationHeader)
+		}
 	}
-	return engine.Scope{Merchant: p.Merchant, Mode: engine.Mode(p.Mode), Dialect: Name}, nil
+	switch {
+	case permission == ofPerson:
+		return auth.Principal{}, fault.New(fault.CodeForbidden, "This needs the token of a person who has logged in, not an API key")
+	case !who.May(permission):
+		return auth.Principal{}, fault.New(fault.CodeForbidden, "This API key does not have the permission '"+permission+"'")
+	}
+	return who, nil
 }
 
 // keyOf reads the key from X-API-Key (the Orders API page) or from Authorization: Bearer (PayIn's guides).

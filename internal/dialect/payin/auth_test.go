@@ -2,9 +2,12 @@ package payin
 
 import (
 	"net/http"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
+	"till/internal/auth"
 	"till/internal/engine"
 )
 
@@ -66,39 +69,81 @@ func TestKeys(t *testing.T) {
 	}
 }
 
-// Every route needs a key, and a key that may do it.
+// Every route but the public ones needs a key or a person's token, and one that may do it: a limited key has what it
+// was given, a person what his role has, and nobody is more than that. // case 45
 func TestEveryRouteAsksForItsPermission(t *testing.T) {
 	k := newKit(t)
 	k.pool(shopKey, 1, 3)
 	o := k.create("R-1")
-	paths := map[string]string{
-		"/api/v1/orders/{orderId}":                        "/api/v1/orders/" + o.OrderID,
-		"/api/v1/orders/by-reference/{orderReference...}": "/api/v1/orders/by-reference/R-1",
-		"/api/v1/config/{key}":                            "/api/v1/config/payment_window_minutes",
-		"/api/v1/config/metadata/{key}":                   "/api/v1/config/metadata/payment_window_minutes",
-		"/api/v1/config":                                  "/api/v1/config", "/api/v1/config/runtime": "/api/v1/config/runtime", "/api/v1/config/metadata": "/api/v1/config/metadata",
-		"/api/v1/chains": "/api/v1/chains", "/api/v1/tokens": "/api/v1/tokens",
-		"/api/v1/orders": "/api/v1/orders", "/api/v1/address-pool/addresses": "/api/v1/address-pool/addresses",
+	made := parse[createdKeyBody](k, k.post(shopKey, "/api/v1/api-keys", `{"name":"n"}`)).Data.Metadata.ID
+	values := map[string]string{"orderId": o.OrderID, "orderReference...": "R-1", "keyId": made, "key": "payment_window_minutes"}
+	tokens := map[auth.Role]string{}
+	for role := range roles {
+		tokens[role] = k.person(string(role), map[string]auth.Role{"shop": role})
 	}
+	placeholder := regexp.MustCompile(`\{([^}]*)\}`)
 	for _, rt := range k.dialect.routes() {
 		body := ""
-		if rt.method != http.MethodGet {
+		if rt.method != http.MethodGet && rt.method != http.MethodDelete {
 			body = "{}"
 		}
-		path, known := paths[rt.path]
-		if !known {
-			t.Errorf("%s has no example", rt.path)
-			continue
-		}
-		k.refused(rt.path+" without a key", k.do(request{method: rt.method, path: path, body: body}), 401, "INVALID_API_KEY", "")
-		got := k.do(request{method: rt.method, path: path, key: readerKey, body: body})
-		if strings.HasSuffix(rt.scope, ":read") {
-			if got.status != 200 {
-				t.Errorf("%s %s: a reader got %d %s", rt.method, path, got.status, got.body)
+		path := placeholder.ReplaceAllStringFunc(rt.path, func(name string) string {
+			value, known := values[name[1:len(name)-1]]
+			if !known {
+				t.Errorf("%s has no example for %s", rt.path, name)
 			}
+			return value
+		})
+		what := rt.method + " " + rt.path
+		k.refused(what+" without a key", k.do(request{method: rt.method, path: path, body: body}), 401, "INVALID_API_KEY", "")
+		if rt.scope == ofPerson {
+			k.refused(what+" with a key", k.do(request{method: rt.method, path: path, key: shopKey, body: body}), 403, "INSUFFICIENT_PERMISSIONS", "")
 			continue
 		}
-		k.refused(rt.path+" by a reader", got, 403, "INSUFFICIENT_PERMISSIONS", "")
+		if !slices.Contains(permissions, rt.scope) {
+			t.Errorf("%s asks for %s, which nobody can have", what, rt.scope)
+		}
+		got := k.do(request{method: rt.method, path: path, key: readerKey, body: body})
+		if may := slices.Contains(readerScopes, rt.scope); may != (got.status != 403) {
+			t.Errorf("%s: a reader got %d %s", what, got.status, got.body)
+		}
+		for role, has := range roles {
+			if rt.method == http.MethodDelete && slices.Contains(has, rt.scope) {
+				continue // what is deleted is no example any more
+			}
+			got := k.as(tokens[role], "", rt.method, path, body)
+			if may := slices.Contains(has, rt.scope); may != (got.status != 403) || got.status == 401 {
+				t.Errorf("%s: %s got %d %s", what, role, got.status, got.body)
+			}
+		}
+	}
+}
+
+// Every role has its row, and no row has a permission that does not exist. What members and viewers lack is what
+// PayIn's table says.
+func TestRolesAreTotal(t *testing.T) {
+	if len(roles) != len(auth.Roles) {
+		t.Errorf("%d rows for %d roles", len(roles), len(auth.Roles))
+	}
+	for _, role := range auth.Roles {
+		has := roles[role]
+		if len(has) == 0 {
+			t.Errorf("%s may do nothing", role)
+		}
+		for i, permission := range has {
+			if !slices.Contains(permissions, permission) || slices.Contains(has[:i], permission) {
+				t.Errorf("%s: %s", role, permission)
+			}
+			if role == auth.Viewer && !strings.HasSuffix(permission, ":read") {
+				t.Errorf("a viewer has %s", permission)
+			}
+			if role == auth.Member && (strings.HasPrefix(permission, "webhooks:") || strings.HasPrefix(permission, "api-keys:") || permission == "address-pool:write" || permission == "config:write") {
+				t.Errorf("a member has %s", permission)
+			}
+		}
+	}
+	if !slices.Equal(roles[auth.Owner], permissions) || roles[auth.Operator] != nil {
+		t.Errorf("an owner has %v, the house %v", roles[auth.Owner], roles[auth.Operator])
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -31,6 +32,7 @@ type kit struct {
 	*testing.T
 	engine  *engine.Engine
 	dialect *Dialect
+	people  *auth.People
 	handler http.Handler
 	clock   *clock
 }
@@ -44,6 +46,9 @@ const (
 	inactiveKey = "pk_test_inactive" // was revoked
 	foreignKey  = "sk_test_foreign"  // opens another API
 )
+
+// readerScopes is what readerKey may do.
+var readerScopes = []string{"orders:read", "config:read", "chains:read", "tokens:read", "transfers:read"}
 
 var started = time.Date(2025, 1, 20, 10, 30, 0, 0, time.UTC)
 
@@ -82,18 +87,20 @@ func newKit(t *testing.T) *kit {
 		k.must(k.engine.SaveMerchant(context.Background(), engine.Merchant{ID: merchant, Name: merchant}))
 	}
 	all := auth.Key{Merchant: "shop", Mode: "sandbox", Dialect: Name, Active: true}
-	keys := keyring{}
+	keys := keyring{kept: map[string]auth.Key{}, store: opened}
 	keys.add(shopKey, all, func(*auth.Key) {})
 	keys.add(otherKey, all, func(k *auth.Key) { k.Merchant = "other" })
 	keys.add(liveKey, all, func(k *auth.Key) { k.Mode = "live" })
 	keys.add(readerKey, all, func(k *auth.Key) {
-		k.Scopes = []string{"orders:read", "config:read", "chains:read", "tokens:read", "transfers:read"}
+		k.Scopes = readerScopes
 	})
 	keys.add(expiredKey, all, func(k *auth.Key) { k.ExpiresAt = started.Add(-time.Second) })
 	keys.add(inactiveKey, all, func(k *auth.Key) { k.Active = false })
 	keys.add(foreignKey, all, func(k *auth.Key) { k.Dialect = "other" })
+	random := &counter{}
+	k.people = auth.NewPeople(auth.PeopleConfig{Store: opened, Now: k.clock.now, Random: random, Cost: auth.Cost{Memory: 8, Passes: 1, Threads: 1}})
 	k.dialect = New(Config{
-		Engine: k.engine, Auth: auth.New(keys, k.clock.now), ParseAddress: evm.ParseAddress, Now: k.clock.now, Version: "1.2.3", Random: &counter{}, Log: log,
+		Engine: k.engine, Auth: auth.New(keys, k.clock.now), People: k.people, NewKey: newTestKey(random), ParseAddress: evm.ParseAddress, Now: k.clock.now, Version: "1.2.3", Random: &counter{}, Log: log,
 	})
 	k.handler = k.dialect.Handler()
 	for _, n := range []engine.Network{sepolia, amoy, mainnet} {
@@ -276,18 +283,72 @@ func (c *counter) Read(p []byte) (int, error) {
 
 var _ io.Reader = (*counter)(nil)
 
-// keyring is the keys on record, by hash.
-type keyring map[string]auth.Key
+// keyring is the keys on record, by hash: those of the kit, and those that were made through the API.
+type keyring struct {
+	kept  map[string]auth.Key
+	store *store.Store
+}
 
 func (k keyring) add(text string, like auth.Key, but func(*auth.Key)) {
 	like.ID, like.Hash = "key_"+text, secrets.Hash(text)
 	but(&like)
-	k[like.Hash] = like
+	k.kept[like.Hash] = like
 }
 
-func (k keyring) KeyByHash(_ context.Context, hash string) (*auth.Key, error) {
-	if key, ok := k[hash]; ok {
+func (k keyring) KeyByHash(ctx context.Context, hash string) (*auth.Key, error) {
+	if key, ok := k.kept[hash]; ok {
 		return &key, nil
 	}
-	return nil, nil
+	if k.store == nil {
+		return nil, nil
+	}
+	var made *engine.Key
+	err := k.store.View(ctx, func(rd engine.Reader) (err error) { made, err = rd.KeyByHash(hash); return err })
+	if err != nil || made == nil {
+		return nil, err
+	}
+	return &auth.Key{ID: made.ID, Hash: made.Hash, Merchant: made.Scope.Merchant, Mode: string(made.Scope.Mode), Dialect: made.Scope.Dialect,
+		Scopes: made.Scopes, Active: made.Active, ExpiresAt: made.ExpiresAt}, nil
+}
+
+// newTestKey makes keys as the server does.
+func newTestKey(random io.Reader) func(engine.Mode) (key, hash, shown string, err error) {
+	return func(m engine.Mode) (key, hash, shown string, err error) {
+		form := "pk_test_"
+		if m == engine.Live {
+			form = "pk_live_"
+		}
+		raw := make([]byte, 16)
+		_, err = io.ReadFull(random, raw)
+		key = form + hex.EncodeToString(raw)
+		return key, secrets.Hash(key), key[:len(form)+4], err
+	}
+}
+
+const password = "correct horse battery"
+
+// person makes somebody with roles, and logs him in for the sandbox.
+func (k *kit) person(name string, roles map[string]auth.Role) (token string) {
+	k.Helper()
+	_, err := k.people.Add(context.Background(), "op_1", auth.NewPerson{Name: name, Password: password, Roles: roles})
+	k.must(err)
+	return k.login(name, "sandbox")
+}
+
+func (k *kit) login(name, mode string) (token string) {
+	k.Helper()
+	got := k.post("", "/api/v1/auth/login", fmt.Sprintf(`{"username":%q,"password":%q,"mode":%q}`, name, password, mode))
+	if got.status != 200 {
+		k.Fatalf("login: %d %s", got.status, got.body)
+	}
+	return parse[loginBody](k, got).Data.Token
+}
+
+// as makes a request with a person's token. organization is the merchant he names; empty: none.
+func (k *kit) as(token, organization, method, path, body string) reply {
+	header := http.Header{"Authorization": {"Bearer " + token}}
+	if organization != "" {
+		header.Set(organizationHeader, organization)
+	}
+	return k.do(request{method: method, path: path, header: header, body: body})
 }

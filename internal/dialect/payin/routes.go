@@ -11,6 +11,7 @@
 package payin
 
 import (
+	"context"
 	_ "embed"
 	"io"
 	"log/slog"
@@ -27,10 +28,15 @@ import (
 	"till/internal/web"
 )
 
-// Config is what the API works with. All fields are required.
+// Config is what the API works with. All fields but Limits are required.
 type Config struct {
 	Engine *engine.Engine
 	Auth   *auth.Auth
+	People *auth.People
+	Limits Limits // how often one key may call; the zero Limits are none
+
+	// NewKey makes a key of this API: the key, its hash as it is stored, and what may be shown.
+	NewKey func(m engine.Mode) (key, hash, shown string, err error)
 
 	// ParseAddress gives the canonical spelling of an EVM address; checksumOK is false when it is spelled in
 	// mixed case with a wrong checksum.
@@ -47,6 +53,9 @@ type Config struct {
 type Dialect struct {
 	engine       *engine.Engine
 	auth         *auth.Auth
+	people       *auth.People
+	newKey       func(engine.Mode) (key, hash, shown string, err error)
+	limiter      *limiter
 	parseAddress func(string) (string, bool, error)
 	now          func() time.Time
 	version      string
@@ -56,7 +65,7 @@ type Dialect struct {
 
 // New makes the API.
 func New(c Config) *Dialect {
-	return &Dialect{engine: c.Engine, auth: c.Auth, parseAddress: c.ParseAddress, now: c.Now, version: c.Version, random: c.Random, log: c.Log}
+	return &Dialect{engine: c.Engine, auth: c.Auth, people: c.People, newKey: c.NewKey, limiter: newLimiter(c.Limits), parseAddress: c.ParseAddress, now: c.Now, version: c.Version, random: c.Random, log: c.Log}
 }
 
 var _ dialect.Dialect = (*Dialect)(nil)
@@ -70,7 +79,7 @@ func (d *Dialect) Name() string { return Name }
 // route is one endpoint. do is called with the scope of a caller who may do it.
 type route struct {
 	method, path string
-	scope        string // the permission a key needs; "" in publicRoutes
+	scope        string // the permission a caller needs, or ofPerson; "" in publicRoutes
 	do           func(r *http.Request, s engine.Scope) (answer, error)
 }
 
@@ -87,6 +96,14 @@ func (d *Dialect) routes() []route {
 		{http.MethodGet, "/api/v1/orders/{orderId}", "orders:read", d.getOrder},
 		{http.MethodGet, "/api/v1/orders/by-reference/{orderReference...}", "orders:read", d.getOrderByReference},
 		{http.MethodPost, "/api/v1/address-pool/addresses", "address-pool:write", d.importAddresses},
+		{http.MethodPost, "/api/v1/api-keys", "api-keys:write", d.createKey},
+		{http.MethodGet, "/api/v1/api-keys", "api-keys:read", d.listKeys},
+		{http.MethodGet, "/api/v1/api-keys/{keyId}", "api-keys:read", d.getKey},
+		{http.MethodPatch, "/api/v1/api-keys/{keyId}", "api-keys:write", d.changeKey},
+		{http.MethodPut, "/api/v1/api-keys/{keyId}", "api-keys:write", d.changeKey},
+		{http.MethodDelete, "/api/v1/api-keys/{keyId}", "api-keys:write", d.deleteKey},
+		{http.MethodGet, "/api/v1/auth/me", ofPerson, d.me},
+		{http.MethodPost, "/api/v1/auth/logout", ofPerson, d.logout},
 		{http.MethodGet, "/api/v1/chains", "chains:read", d.listChains},
 		{http.MethodGet, "/api/v1/tokens", "tokens:read", d.listTokens},
 		{http.MethodGet, "/api/v1/config", "config:read", d.listConfig},
@@ -102,6 +119,7 @@ func (d *Dialect) routes() []route {
 // publicRoutes need no key and are called with the zero scope.
 func (d *Dialect) publicRoutes() []route {
 	return []route{
+		{http.MethodPost, "/api/v1/auth/login", "", d.login},
 		{http.MethodGet, "/health", "", d.health},
 		{http.MethodGet, "/api/v1/health", "", d.health},
 		{http.MethodGet, "/api/chains", "", d.publicChains},
@@ -130,13 +148,17 @@ func (d *Dialect) Handler() http.Handler {
 func (d *Dialect) serve(rt route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var scope engine.Scope
-		var err error
 		if rt.scope != "" {
-			scope, err = d.caller(r, rt.scope)
-		}
-		if err != nil {
-			d.refuse(w, r, err)
-			return
+			who, err := d.caller(r, rt.scope)
+			if err == nil {
+				err = d.limiter.admit(w, who.KeyID, d.now())
+			}
+			if err != nil {
+				d.refuse(w, r, err)
+				return
+			}
+			scope = engine.Scope{Merchant: who.Merchant, Mode: engine.Mode(who.Mode), Dialect: Name}
+			r = r.WithContext(context.WithValue(r.Context(), callerKey{}, who))
 		}
 		a, err := rt.do(r, scope)
 		if err != nil {

@@ -12,10 +12,10 @@ import (
 func TestScenarios(t *testing.T) {
 	dialecttest.Run(t, Name, dialecttest.Face{
 		Open: func(h *dialecttest.House) dialecttest.Client {
-			keys := keyring{}
+			keys := keyring{kept: map[string]auth.Key{}}
 			keys.add(shopKey, auth.Key{Merchant: h.Scope.Merchant, Mode: string(h.Scope.Mode), Dialect: Name, Active: true}, func(*auth.Key) {})
 			d := New(Config{
-				Engine: h.Engine, Auth: auth.New(keys, h.Now), ParseAddress: evm.ParseAddress, Random: &counter{}, Log: h.Log,
+				Engine: h.Engine, Auth: auth.New(keys, h.Now), ParseAddress: evm.ParseAddress, Now: h.Now, Random: &counter{}, Log: h.Log,
 			})
 			return player{Dialect: d, kit: &kit{T: h.T, engine: h.Engine, dialect: d, handler: d.Handler()}}
 		},
