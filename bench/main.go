@@ -39,6 +39,7 @@ type options struct {
 	rest     int
 	profile  string
 	postgres string
+	on       string
 	seed     uint64
 }
 
@@ -58,6 +59,7 @@ func main() {
 	flag.IntVar(&o.rest, "rest", 100_000, "orders in the database that is started on; 0: do not measure starts")
 	flag.StringVar(&o.profile, "profile", "", "write a CPU profile of the server's last run into this file, and only measure SQLite")
 	flag.StringVar(&o.postgres, "postgres", "", "URL of a PostgreSQL server on which databases may be made; default: one is started, where the machine has it")
+	flag.StringVar(&o.on, "on", "", "create orders only on databases whose name begins so: SQLite, PostgreSQL")
 	flag.Uint64Var(&o.seed, "seed", 1, "what addresses and references are made from")
 	flag.Parse()
 	if o.short {

@@ -15,6 +15,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime/pprof"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -109,7 +110,7 @@ func (b *bench) databases() []database {
 	if b.postgres != nil {
 		list = append(list, database{name: "PostgreSQL", postgres: true})
 	}
-	return list
+	return slices.DeleteFunc(list, func(on database) bool { return !strings.HasPrefix(on.name, b.on) })
 }
 
 // server is a till with its merchant's key.
