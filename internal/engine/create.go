@@ -75,6 +75,8 @@ func (e *Engine) Create(ctx context.Context, n NewOrder) (Created, error) {
 	want := Keys{
 		Unique:   []UniqueKey{{Scope: n.Scope, Key: n.UniqueKey}},
 		Settings: []SettingScope{{Merchant: n.Scope.Merchant, Mode: n.Scope.Mode}},
+		Clocks:   []Mode{n.Scope.Mode},
+		Progress: []RailName{n.Network.Rail},
 	}
 	o, replay, err := once(ctx, e, want, Repeatable[*Order]{Once: n.Once, Answer: n.Answer}, func(tx Tx) (*Order, error) { return e.create(tx, n) })
 	return Created{Order: o, Replay: replay}, err

@@ -38,6 +38,8 @@ type Keys struct {
 	Payments []order.PaymentKey
 	Answers  []AnswerKey
 	Settings []SettingScope
+	Clocks   []Mode
+	Progress []RailName
 }
 
 // UniqueKey names an order by what is unique in its scope.

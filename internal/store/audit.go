@@ -119,7 +119,7 @@ func (a *audit) Findings(limit int) ([]verify.Finding, error) {
 		if limit <= len(found) {
 			break
 		}
-		err := scan(a.r, f.query+` LIMIT $1`, []any{limit - len(found)}, func(rows *sql.Rows) error {
+		err := scan(a.r, f.query+` LIMIT $1`, []any{limit - len(found)}, func(rows record) error {
 			one := verify.Finding{Check: f.check}
 			err := rows.Scan(&one.Row, &one.Text)
 			found = append(found, one)
@@ -134,7 +134,7 @@ func (a *audit) Findings(limit int) ([]verify.Finding, error) {
 
 func (a *audit) Seals(m engine.Mode, after int64, limit int) ([]engine.Seal, error) {
 	var found []engine.Seal
-	err := scan(a.r, auditSeals, []any{string(m), after, limit}, func(rows *sql.Rows) error {
+	err := scan(a.r, auditSeals, []any{string(m), after, limit}, func(rows record) error {
 		s := engine.Seal{Mode: m}
 		var digest, head []byte
 		if err := rows.Scan(&s.N, &s.Kind, &s.Ref, &s.Salt, &digest, &head); err != nil {
@@ -172,7 +172,7 @@ func (m *markRow) mark(kind engine.SealKind, ref string) verify.Mark {
 func (a *audit) Orders(after string, limit int) ([]verify.Order, error) {
 	var list []verify.Order
 	var bodies []orderRow
-	err := scan(a.r, auditOrders, []any{after, limit}, func(rows *sql.Rows) error {
+	err := scan(a.r, auditOrders, []any{after, limit}, func(rows record) error {
 		row, err := scanOrderRow(rows)
 		bodies = append(bodies, row)
 		list = append(list, verify.Order{ID: row.id, Scope: row.scope})
@@ -217,7 +217,7 @@ func (a *audit) held(o *engine.Order) (n int, err error) {
 	if o.Instrument.Value == "" {
 		return 0, nil
 	}
-	err = matchAny(a.r, auditHeld, []string{"i.family", "i.value"}, [][]any{{string(o.Instrument.Family), o.Instrument.Value}}, func(rows *sql.Rows) error {
+	err = matchAny(a.r, auditHeld, []string{"i.family", "i.value"}, [][]any{{string(o.Instrument.Family), o.Instrument.Value}}, func(rows record) error {
 		var family, value, owner string
 		err := rows.Scan(&family, &value, &owner)
 		if owner == o.ID {
@@ -229,7 +229,7 @@ func (a *audit) held(o *engine.Order) (n int, err error) {
 }
 
 func (a *audit) belongings(ids []string, at map[string]*verify.Order) error {
-	err := matchAny(a.r, auditPaymentsOfOrder, []string{"order_id"}, single(ids), func(rows *sql.Rows) error {
+	err := matchAny(a.r, auditPaymentsOfOrder, []string{"order_id"}, single(ids), func(rows record) error {
 		p, err := scanAuditPayment(rows)
 		if o := at[p.OrderID]; o != nil {
 			o.Payments = append(o.Payments, p)
@@ -248,7 +248,7 @@ func (a *audit) belongings(ids []string, at map[string]*verify.Order) error {
 			o.Entries = append(o.Entries, *e)
 		}
 	}
-	err = matchAny(a.r, auditEventsOfOrder, []string{"e.order_id"}, single(ids), func(rows *sql.Rows) error {
+	err = matchAny(a.r, auditEventsOfOrder, []string{"e.order_id"}, single(ids), func(rows record) error {
 		e, err := scanAuditEvent(rows)
 		if o := at[e.OrderID]; o != nil {
 			o.Events = append(o.Events, e)
@@ -258,7 +258,7 @@ func (a *audit) belongings(ids []string, at map[string]*verify.Order) error {
 	if err != nil {
 		return err
 	}
-	return matchAny(a.r, auditTransfers, []string{"order_id"}, single(ids), func(rows *sql.Rows) error {
+	return matchAny(a.r, auditTransfers, []string{"order_id"}, single(ids), func(rows record) error {
 		var t verify.Transfer
 		var owner string
 		err := rows.Scan(&t.ID, &owner, &t.Rail, &t.Purpose, &t.State)
@@ -276,7 +276,7 @@ type orderRow struct {
 	body, doc                                                                            []byte
 }
 
-func scanOrderRow(rows *sql.Rows) (r orderRow, err error) {
+func scanOrderRow(rows record) (r orderRow, err error) {
 	err = rows.Scan(&r.place, &r.id, &r.publicID, &r.scope, &r.number, &r.unique, &r.reference, &r.mode, &r.rail, &r.network, &r.state, &r.asset, &r.amount,
 		&r.deadline, &r.sendRail, &r.sendAt, &r.aside, &r.created, &r.updated, &r.version, &r.body, &r.doc)
 	return r, err
@@ -331,7 +331,7 @@ func (r orderRow) contradictions(o *engine.Order, scope engine.Scope) []string {
 	return names
 }
 
-func scanAuditPayment(rows *sql.Rows) (verify.Payment, error) {
+func scanAuditPayment(rows record) (verify.Payment, error) {
 	var p verify.Payment
 	var railName, external string
 	var epoch, rank, block int64
@@ -376,7 +376,7 @@ type entryList struct {
 
 func newEntries() *entryList { return &entryList{at: map[string]*verify.Entry{}} }
 
-func (l *entryList) add(rows *sql.Rows) error {
+func (l *entryList) add(rows record) error {
 	var e verify.Entry
 	var m markRow
 	var at int64
@@ -408,7 +408,7 @@ func (l *entryList) add(rows *sql.Rows) error {
 	return nil
 }
 
-func scanAuditEvent(rows *sql.Rows) (verify.Event, error) {
+func scanAuditEvent(rows record) (verify.Event, error) {
 	var e verify.Event
 	var m markRow
 	var at int64
@@ -428,7 +428,7 @@ func scanAuditEvent(rows *sql.Rows) (verify.Event, error) {
 
 func (a *audit) Notices(after string, limit int) ([]verify.Event, error) {
 	var found []verify.Event
-	err := scan(a.r, auditNotices, []any{after, limit}, func(rows *sql.Rows) error {
+	err := scan(a.r, auditNotices, []any{after, limit}, func(rows record) error {
 		e, err := scanAuditEvent(rows)
 		found = append(found, e)
 		return err
@@ -454,7 +454,7 @@ func (a *audit) Loose(after string, limit int) ([]verify.Entry, error) {
 
 func (a *audit) Strays(after order.PaymentKey, limit int) ([]verify.Payment, error) {
 	var found []verify.Payment
-	err := scan(a.r, auditStrays, []any{after.Rail, after.External, limit}, func(rows *sql.Rows) error {
+	err := scan(a.r, auditStrays, []any{after.Rail, after.External, limit}, func(rows record) error {
 		p, err := scanAuditPayment(rows)
 		found = append(found, p)
 		return err
@@ -464,7 +464,7 @@ func (a *audit) Strays(after order.PaymentKey, limit int) ([]verify.Payment, err
 
 func (a *audit) Actions(after string, limit int) ([]verify.Action, error) {
 	var found []verify.Action
-	err := scan(a.r, auditActions, []any{after, limit}, func(rows *sql.Rows) error {
+	err := scan(a.r, auditActions, []any{after, limit}, func(rows record) error {
 		var one verify.Action
 		var m markRow
 		var at int64
@@ -478,7 +478,7 @@ func (a *audit) Actions(after string, limit int) ([]verify.Action, error) {
 
 func (a *audit) Balances(after verify.BalanceKey, limit int) ([]verify.Balance, error) {
 	var found []verify.Balance
-	err := scan(a.r, auditBalances, []any{string(after.Mode), string(after.Account), after.Asset, limit}, func(rows *sql.Rows) error {
+	err := scan(a.r, auditBalances, []any{string(after.Mode), string(after.Account), after.Asset, limit}, func(rows record) error {
 		var b verify.Balance
 		err := rows.Scan(&b.Mode, &b.Book, &b.Account, &b.Asset, &b.Units)
 		found = append(found, b)
@@ -489,7 +489,7 @@ func (a *audit) Balances(after verify.BalanceKey, limit int) ([]verify.Balance, 
 
 func (a *audit) Holds(after verify.Hold, limit int) ([]verify.Hold, error) {
 	var found []verify.Hold
-	err := scan(a.r, auditHolds, []any{after.Number, after.From, after.OrderID, limit}, func(rows *sql.Rows) error {
+	err := scan(a.r, auditHolds, []any{after.Number, after.From, after.OrderID, limit}, func(rows record) error {
 		var h verify.Hold
 		err := rows.Scan(&h.Number, &h.Value, &h.From, &h.OrderID, &h.To)
 		found = append(found, h)
@@ -500,7 +500,7 @@ func (a *audit) Holds(after verify.Hold, limit int) ([]verify.Hold, error) {
 
 func (a *audit) Counters(after verify.Counter, limit int) ([]verify.Counter, error) {
 	var found []verify.Counter
-	err := scan(a.r, auditCounters, []any{after.Scope, string(after.State), after.Bucket, limit}, func(rows *sql.Rows) error {
+	err := scan(a.r, auditCounters, []any{after.Scope, string(after.State), after.Bucket, limit}, func(rows record) error {
 		var c verify.Counter
 		err := rows.Scan(&c.Scope, &c.State, &c.Bucket, &c.N)
 		found = append(found, c)
@@ -512,7 +512,7 @@ func (a *audit) Counters(after verify.Counter, limit int) ([]verify.Counter, err
 func (a *audit) Sums(after verify.SumKey, limit int) ([]verify.Sum, error) {
 	var found []verify.Sum
 	args := []any{after.Scope, after.Bucket, string(after.State), after.Asset, limit}
-	err := scan(a.r, auditSums, args, func(rows *sql.Rows) error {
+	err := scan(a.r, auditSums, args, func(rows record) error {
 		var one verify.Sum
 		var s orderSum
 		columns := []any{&one.Scope, &one.Bucket, &one.State, &one.Asset, &s.n, &s.seen, &s.wait}
@@ -531,7 +531,7 @@ func (a *audit) Sums(after verify.SumKey, limit int) ([]verify.Sum, error) {
 
 func (a *audit) Scopes() (map[int64]verify.Scope, error) {
 	found := map[int64]verify.Scope{}
-	err := scan(a.r, auditScopes, nil, func(rows *sql.Rows) error {
+	err := scan(a.r, auditScopes, nil, func(rows record) error {
 		var id int64
 		var s verify.Scope
 		err := rows.Scan(&id, &s.Merchant, &s.Mode, &s.Dialect, &s.Last)
@@ -555,7 +555,7 @@ func (a *audit) Booked(m engine.Mode, f engine.Family, on engine.RailName, after
 		at[v], keys[i] = &found[i], []any{string(f), v}
 	}
 	owners := map[string]bool{}
-	err = matchAny(a.r, auditHolders, []string{"i.family", "i.value"}, keys, func(rows *sql.Rows) error {
+	err = matchAny(a.r, auditHolders, []string{"i.family", "i.value"}, keys, func(rows record) error {
 		var id string
 		err := rows.Scan(&id)
 		owners[id] = true
@@ -564,7 +564,7 @@ func (a *audit) Booked(m engine.Mode, f engine.Family, on engine.RailName, after
 	if err != nil {
 		return nil, err
 	}
-	return found, matchAny(a.r, auditPaymentsOfOrder, []string{"order_id"}, single(slices.Collect(maps.Keys(owners))), func(rows *sql.Rows) error {
+	return found, matchAny(a.r, auditPaymentsOfOrder, []string{"order_id"}, single(slices.Collect(maps.Keys(owners))), func(rows record) error {
 		p, err := scanAuditPayment(rows)
 		if b := at[p.Evidence.To]; b != nil && p.Rail == string(on) && p.Rank == order.RankConfirmed {
 			b.Amounts[p.Amount.Asset()] = b.Amounts[p.Amount.Asset()].Add(p.Amount)

@@ -278,6 +278,8 @@ func (g *group) flushLedger() error {
 		if err := g.write("", insertEntry, e.ID, e.OrderID, e.Merchant, string(e.Mode), micros(e.At)); err != nil {
 			return err
 		}
+	}
+	for _, e := range g.entries.group {
 		for n, p := range e.Postings {
 			if err := g.write("", insertPosting, e.ID, n+1, string(p.From), string(p.To), formatAmount(p.Amount), p.Row); err != nil {
 				return err

@@ -96,6 +96,7 @@ func (s *Store) commit(calls []*call) {
 		return
 	}
 	for run := 1; run <= maxRuns; run++ {
+		s.writer.oneByOne(run > 1)
 		err = s.run(calls)
 		alone := len(calls) == 1
 		if again := isConflict(err) || isLost(err) || isCallers(err) && !alone; !again {
@@ -151,11 +152,12 @@ type group struct {
 func (s *Store) run(calls []*call) error {
 	begun := s.now()
 	defer func() { s.stats.busy.Add(int64(s.now().Sub(begun))) }()
-	g, err := s.begin()
+	want := wanted(calls)
+	g, err := s.begin(want)
 	if err != nil {
 		return err
 	}
-	if err := g.loadAll(calls); err != nil {
+	if err := g.loadFound(want); err != nil {
 		g.undo(err)
 		return err
 	}
@@ -173,24 +175,33 @@ func (s *Store) run(calls []*call) error {
 	return g.end()
 }
 
-func (s *Store) begin() (*group, error) {
-	if err := s.beginWriting(); err != nil {
+// begin starts a transaction and loads what was wanted.
+func (s *Store) begin(want engine.Keys) (*group, error) {
+	g := &group{store: s, db: s.writer, newScopes: map[engine.Scope]int64{}}
+	if err := s.beginWriting(g.ask(want)); err != nil {
 		return nil, err
 	}
-	now := s.now().UTC().Truncate(time.Microsecond)
-	if now.Before(s.last) {
-		now = s.last
+	g.now = s.now().UTC().Truncate(time.Microsecond)
+	if g.now.Before(s.last) {
+		g.now = s.last
 	}
-	s.current = &group{store: s, db: s.writer, now: now, newScopes: map[engine.Scope]int64{}}
-	return s.current, nil
+	s.current = g
+	return g, nil
 }
 
-// beginWriting starts a transaction in which nobody else writes.
-func (s *Store) beginWriting() error {
+// beginWriting starts a transaction in which nobody else writes, with questions.
+func (s *Store) beginWriting(first []question) error {
 	if s.postgres != nil {
-		return s.takeTurn()
+		return s.takeTurn(first)
 	}
-	return s.writer.begin()
+	if err := s.writer.begin(); err != nil {
+		return err
+	}
+	if err := s.writer.ask(first); err != nil {
+		s.writer.rollback()
+		return err
+	}
+	return nil
 }
 
 // unknown goes on after a COMMIT of which nobody knows what became: SQLite's file may be anything until recovery has
@@ -285,23 +296,32 @@ func (g *group) undo(err error) {
 	}
 }
 
-// loadAll loads what the callers named, each noun with as few queries as it takes.
-func (g *group) loadAll(calls []*call) error {
-	var want engine.Keys
+// wanted is what the callers named.
+func wanted(calls []*call) (want engine.Keys) {
 	for _, c := range calls {
 		want.Orders = append(want.Orders, c.want.Orders...)
 		want.Unique = append(want.Unique, c.want.Unique...)
 		want.Payments = append(want.Payments, c.want.Payments...)
 		want.Answers = append(want.Answers, c.want.Answers...)
 		want.Settings = append(want.Settings, c.want.Settings...)
+		want.Clocks = append(want.Clocks, c.want.Clocks...)
+		want.Progress = append(want.Progress, c.want.Progress...)
 	}
+	return want
+}
+
+// ask asks for what is wanted, each noun with as few queries as it takes.
+func (g *group) ask(want engine.Keys) []question {
+	return slices.Concat(g.askUnique(want.Unique), g.askPayments(want.Payments), g.askOrders(want.Orders), g.askAnswers(want.Answers),
+		g.askSettings(want.Settings), g.askClocks(want.Clocks), g.askProgress(want.Progress))
+}
+
+// loadFound loads the orders whose keys or payments were found.
+func (g *group) loadFound(want engine.Keys) error {
 	if err := g.loadUnique(want.Unique); err != nil {
 		return err
 	}
-	if err := g.loadPayments(want.Payments); err != nil {
-		return err
-	}
-	ids := want.Orders
+	var ids []string
 	for _, k := range want.Unique {
 		if owner, _ := g.unique.get(k); owner.id != "" {
 			ids = append(ids, owner.id)
@@ -312,19 +332,13 @@ func (g *group) loadAll(calls []*call) error {
 			ids = append(ids, row.orderID)
 		}
 	}
-	if err := g.loadOrders(ids); err != nil {
-		return err
-	}
-	if err := g.loadAnswers(want.Answers); err != nil {
-		return err
-	}
-	return g.loadSettings(want.Settings)
+	return g.loadOrders(ids)
 }
 
 // refill claims instruments for pools that run low, beside the callers instead of within their transactions.
 func (s *Store) refill() {
 	for _, p := range s.pools.low() {
-		g, err := s.begin()
+		g, err := s.begin(engine.Keys{})
 		if err != nil {
 			s.log.Error("claiming instruments failed", "err", err)
 			return

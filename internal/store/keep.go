@@ -127,7 +127,7 @@ func (r *reader) Derived(key string) (int64, error) { return queryMark(r, markDe
 
 func (r *reader) DerivedFree(p engine.Pool, limit int) ([]string, error) {
 	var found []string
-	err := scan(r, selectDerivedFree, []any{p.Merchant, string(p.Mode), string(p.Family), limit}, func(rows *sql.Rows) error {
+	err := scan(r, selectDerivedFree, []any{p.Merchant, string(p.Mode), string(p.Family), limit}, func(rows record) error {
 		var value string
 		var holder sql.NullString
 		err := rows.Scan(&value, &holder)
@@ -145,7 +145,7 @@ func (r *reader) RestOver(f engine.Family, m engine.Mode, limit int) ([]engine.R
 		return nil, err
 	}
 	var found []engine.Rested
-	err = scan(r, selectRestOver, []any{string(m), string(f), now, limit}, func(rows *sql.Rows) error {
+	err = scan(r, selectRestOver, []any{string(m), string(f), now, limit}, func(rows record) error {
 		in := engine.Rested{Instrument: engine.Instrument{Family: f}}
 		var since int64
 		err := rows.Scan(&in.Instrument.Value, &since)

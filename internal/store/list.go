@@ -1,7 +1,6 @@
 package store
 
 import (
-	"database/sql"
 	"fmt"
 	"slices"
 	"strconv"
@@ -59,7 +58,7 @@ type listing struct {
 // bound turns the creation times, both included, into numbers.
 func (l *listing) bound() error {
 	last := int64(0)
-	err := matchAny(l, selectNumber, []string{"id"}, [][]any{{l.scope}}, func(rows *sql.Rows) error { return rows.Scan(&l.scope, &last) })
+	err := matchAny(l, selectNumber, []string{"id"}, [][]any{{l.scope}}, func(rows record) error { return rows.Scan(&l.scope, &last) })
 	if err != nil {
 		return err
 	}
@@ -85,7 +84,7 @@ func (l *listing) firstSince(at, last int64) (int64, error) {
 	for low < high {
 		middle := low + (high-low)/2
 		var created int64
-		err := scan(l, selectCreatedAt, []any{place(l.scope, middle)}, func(rows *sql.Rows) error { return rows.Scan(&created) })
+		err := scan(l, selectCreatedAt, []any{place(l.scope, middle)}, func(rows record) error { return rows.Scan(&created) })
 		if err != nil {
 			return 0, err
 		}
@@ -110,7 +109,7 @@ func (l *listing) buckets() ([]bucket, error) {
 		args = append(args, string(s))
 	}
 	var found []bucket
-	err := scan(l, query, args, func(rows *sql.Rows) error {
+	err := scan(l, query, args, func(rows record) error {
 		var b bucket
 		err := rows.Scan(&b.id, &b.n)
 		found = append(found, b)
@@ -179,7 +178,7 @@ func (l *listing) numbers(low, high, n int64) ([]int64, error) {
 	query := strings.Replace(selectOrderNumbers, "{direction}", direction, 1)
 	var found []int64
 	for _, s := range l.states {
-		err := scan(l, query, []any{l.scope, string(s), low, high, n}, func(rows *sql.Rows) error {
+		err := scan(l, query, []any{l.scope, string(s), low, high, n}, func(rows record) error {
 			var number int64
 			err := rows.Scan(&number)
 			found = append(found, number)
@@ -204,7 +203,7 @@ func (l *listing) load(numbers []int64) ([]engine.Order, error) {
 	}
 	orders := map[string]*engine.Order{}
 	byNumber := map[int64]*engine.Order{}
-	err := matchAny(l, selectOrders, []string{"place"}, single(places), func(rows *sql.Rows) error {
+	err := matchAny(l, selectOrders, []string{"place"}, single(places), func(rows record) error {
 		o, err := scanOrder(rows)
 		if err == nil {
 			orders[o.ID], byNumber[o.Number] = o, o
@@ -261,7 +260,7 @@ func (l *listing) search(column string, plain bool) (engine.Page, error) {
 			page.Total += b.n
 		}
 	} else {
-		err := scan(l, countOrders+where, args, func(rows *sql.Rows) error { return rows.Scan(&page.Total) })
+		err := scan(l, countOrders+where, args, func(rows record) error { return rows.Scan(&page.Total) })
 		if err != nil {
 			return page, err
 		}
@@ -279,7 +278,7 @@ func (l *listing) search(column string, plain bool) (engine.Page, error) {
 	}
 	by += " LIMIT $" + strconv.Itoa(len(args)+1) + " OFFSET $" + strconv.Itoa(len(args)+2)
 	var numbers []int64
-	err := scan(l, searchOrders+where+by, append(args, l.limit, l.skip), func(rows *sql.Rows) error {
+	err := scan(l, searchOrders+where+by, append(args, l.limit, l.skip), func(rows record) error {
 		var n int64
 		err := rows.Scan(&n)
 		numbers = append(numbers, n)

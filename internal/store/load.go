@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math/big"
 	"slices"
 	"strconv"
@@ -26,8 +27,11 @@ type queryer interface {
 	postgres() bool
 }
 
+// record is one row of an answer.
+type record interface{ Scan(into ...any) error }
+
 // scan runs a query and calls row for each row.
-func scan(q queryer, query string, args []any, row func(*sql.Rows) error) error {
+func scan(q queryer, query string, args []any, row func(record) error) error {
 	if !storable(args) {
 		return nil // nothing on record equals that
 	}
@@ -44,14 +48,35 @@ func scan(q queryer, query string, args []any, row func(*sql.Rows) error) error 
 	return rows.Err()
 }
 
+// A question is a query, and what to do with each row of its answer. A group asks what it wants to know at once (session.ask).
+type question struct {
+	query string
+	args  []any
+	row   func(record) error
+}
+
+// matchAny runs a query whose {any} is true where the columns equal any of the keys. A row may come only
+// once, in no order across chunks.
+func matchAny(q queryer, query string, columns []string, keys [][]any, row func(record) error) error {
+	for _, one := range askAny(q.postgres(), query, columns, keys, row) {
+		if err := scan(q, one.query, one.args, row); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // sizes are how many keys one statement asks for, so that few different statements exist; a smaller last chunk is
 // filled up with its last key.
 var sizes = []int{1, 4, 16, 64}
 
-// matchAny runs a query whose {any} is true where the columns equal any of the keys. A row may come only
-// once, in no order across chunks.
-func matchAny(q queryer, query string, columns []string, keys [][]any, row func(*sql.Rows) error) error {
+// askAny is what matchAny asks: one question on PostgreSQL, one for each chunk of keys on SQLite.
+func askAny(postgres bool, query string, columns []string, keys [][]any, row func(record) error) (list []question) {
 	keys = slices.DeleteFunc(keys, func(key []any) bool { return !storable(key) })
+	if postgres && len(keys) > 0 {
+		condition, args := anyOfArrays(columns, keys)
+		return []question{{strings.Replace(query, "{any}", condition, 1), args, row}}
+	}
 	for len(keys) > 0 {
 		chunk := keys[:min(len(keys), sizes[len(sizes)-1])]
 		keys = keys[len(chunk):]
@@ -65,15 +90,9 @@ func matchAny(q queryer, query string, columns []string, keys [][]any, row func(
 		for i := range size {
 			args = append(args, chunk[min(i, len(chunk)-1)]...)
 		}
-		condition := anyOf(columns, size)
-		if q.postgres() && len(columns) > 1 {
-			condition = anyOfValues(columns, size, chunk[0])
-		}
-		if err := scan(q, strings.Replace(query, "{any}", condition, 1), args, row); err != nil {
-			return err
-		}
+		list = append(list, question{strings.Replace(query, "{any}", anyOf(columns, size), 1), args, row})
 	}
-	return nil
+	return list
 }
 
 // anyOf writes "c IN ($1, $2)" or "(a = $1 AND b = $2 OR a = $3 AND b = $4)".
@@ -143,7 +162,7 @@ func formatAmount(a money.Amount) string { return a.Units() + " " + a.Asset().St
 
 func queryOrders(q queryer, column string, ids []string, row func(*engine.Order)) error {
 	orders := map[string]*engine.Order{}
-	err := matchAny(q, selectOrders, []string{column}, single(ids), func(rows *sql.Rows) error {
+	err := matchAny(q, selectOrders, []string{column}, single(ids), func(rows record) error {
 		o, err := scanOrder(rows)
 		if err != nil {
 			return err
@@ -163,7 +182,7 @@ func queryOrders(q queryer, column string, ids []string, row func(*engine.Order)
 	return nil
 }
 
-func scanOrder(rows *sql.Rows) (*engine.Order, error) {
+func scanOrder(rows record) (*engine.Order, error) {
 	var body, doc sql.RawBytes
 	if err := rows.Scan(&body, &doc); err != nil {
 		return nil, err
@@ -185,7 +204,7 @@ func queryPaymentsOf(q queryer, orders map[string]*engine.Order) error {
 	for id := range orders {
 		ids = append(ids, id)
 	}
-	return matchAny(q, selectPaymentsOfOrder, []string{"order_id"}, single(ids), func(rows *sql.Rows) error {
+	return matchAny(q, selectPaymentsOfOrder, []string{"order_id"}, single(ids), func(rows record) error {
 		row, err := scanPayment(rows)
 		if err == nil {
 			o := orders[row.orderID]
@@ -195,7 +214,7 @@ func queryPaymentsOf(q queryer, orders map[string]*engine.Order) error {
 	})
 }
 
-func scanPayment(rows *sql.Rows) (paymentRow, error) {
+func scanPayment(rows record) (paymentRow, error) {
 	var row paymentRow
 	var body sql.RawBytes
 	if err := rows.Scan(&row.orderID, &row.position, &body); err != nil {
@@ -216,22 +235,34 @@ func (g *group) order(id string) (*engine.Order, error) {
 	return o, nil
 }
 
-func (g *group) loadOrders(ids []string) error {
+func (g *group) loadOrders(ids []string) error { return g.db.ask(g.askOrders(ids)) }
+
+// askOrders asks for orders and then, behind them, for their payments.
+func (g *group) askOrders(ids []string) []question {
 	missing := g.orders.missing(ids)
-	if len(missing) == 0 {
-		return nil
-	}
 	for _, id := range missing {
 		g.orders.load(id, nil)
 	}
-	return queryOrders(g.db, "id", missing, func(o *engine.Order) {
-		g.orders.load(o.ID, o)
-		for i, p := range o.Payments {
-			if _, ok := g.payments.stored[p.PaymentKey]; !ok {
-				g.payments.load(p.PaymentKey, paymentRow{Stray: engine.Stray{Payment: p}, orderID: o.ID, position: i})
-			}
+	list := askAny(g.db.postgres(), selectOrders, []string{"id"}, single(missing), func(rows record) error {
+		o, err := scanOrder(rows)
+		if err == nil {
+			g.orders.load(o.ID, o)
 		}
+		return err
 	})
+	return append(list, askAny(g.db.postgres(), selectPaymentsOfOrder, []string{"order_id"}, single(missing), func(rows record) error {
+		row, err := scanPayment(rows)
+		if err != nil {
+			return err
+		}
+		if o, _ := g.orders.get(row.orderID); o != nil {
+			o.Payments = append(o.Payments, row.Payment)
+		}
+		if _, ok := g.payments.stored[row.PaymentKey]; !ok {
+			g.payments.load(row.PaymentKey, row)
+		}
+		return nil
+	})...)
 }
 
 // owner is whose a unique key is, the zero owner for nobody.
@@ -245,26 +276,31 @@ func (g *group) owner(k engine.UniqueKey) (owner, error) {
 
 func (g *group) loadUnique(keys []engine.UniqueKey) error {
 	missing := g.unique.missing(keys)
-	if len(missing) == 0 {
-		return nil
-	}
-	var args [][]any
-	scopes := map[int64]engine.Scope{}
 	for _, k := range missing {
-		g.unique.load(k, owner{})
 		scope, err := g.findScope(k.Scope)
 		if err != nil {
 			return err
 		}
-		if scope > 0 {
+		if scope == 0 {
+			g.unique.load(k, owner{}) // a scope without an id has no orders
+		}
+	}
+	return g.db.ask(g.askUnique(missing))
+}
+
+// askUnique asks whose the keys are, and for the last numbers of their scopes. Keys of a scope whose id is not in memory are left to
+// loadUnique.
+func (g *group) askUnique(keys []engine.UniqueKey) []question {
+	var args [][]any
+	scopes := map[int64]engine.Scope{}
+	for _, k := range g.unique.missing(keys) {
+		if scope := g.knownScope(k.Scope); scope > 0 {
+			g.unique.load(k, owner{})
 			scopes[scope] = k.Scope
 			args = append(args, []any{scope, k.Key})
 		}
 	}
-	if err := g.loadNumbers(scopes); err != nil {
-		return err
-	}
-	return matchAny(g.db, selectOrdersByUnique, []string{"scope_id", "unique_key"}, args, func(rows *sql.Rows) error {
+	list := askAny(g.db.postgres(), selectOrdersByUnique, []string{"scope_id", "unique_key"}, args, func(rows record) error {
 		var scope int64
 		var key string
 		var o owner
@@ -274,6 +310,7 @@ func (g *group) loadUnique(keys []engine.UniqueKey) error {
 		g.unique.load(engine.UniqueKey{Scope: scopes[scope], Key: key}, o)
 		return nil
 	})
+	return append(list, g.askNumbers(slices.Collect(maps.Keys(scopes)))...)
 }
 
 // payment is the zero row when there is none.
@@ -285,17 +322,15 @@ func (g *group) payment(k order.PaymentKey) (paymentRow, error) {
 	return row, nil
 }
 
-func (g *group) loadPayments(keys []order.PaymentKey) error {
-	missing := g.payments.missing(keys)
-	if len(missing) == 0 {
-		return nil
-	}
+func (g *group) loadPayments(keys []order.PaymentKey) error { return g.db.ask(g.askPayments(keys)) }
+
+func (g *group) askPayments(keys []order.PaymentKey) []question {
 	var args [][]any
-	for _, k := range missing {
+	for _, k := range g.payments.missing(keys) {
 		g.payments.load(k, paymentRow{})
 		args = append(args, []any{k.Rail, k.External})
 	}
-	return matchAny(g.db, selectPayments, []string{"rail", "external"}, args, func(rows *sql.Rows) error {
+	return askAny(g.db.postgres(), selectPayments, []string{"rail", "external"}, args, func(rows record) error {
 		row, err := scanPayment(rows)
 		if err == nil {
 			g.payments.load(row.PaymentKey, row)
@@ -306,9 +341,19 @@ func (g *group) loadPayments(keys []order.PaymentKey) error {
 
 // Scopes.
 
+// knownScope is the id of a scope, 0 when it is not in memory.
+func (g *group) knownScope(s engine.Scope) int64 {
+	if id, ok := g.newScopes[s]; ok {
+		return id
+	}
+	id, _ := g.store.scopes.Load(s)
+	n, _ := id.(int64)
+	return n
+}
+
 // findScope is the id of a scope on record, 0 when it has none.
 func (g *group) findScope(s engine.Scope) (int64, error) {
-	if id, ok := g.newScopes[s]; ok {
+	if id := g.knownScope(s); id > 0 {
 		return id, nil
 	}
 	id, err := queryScope(g.store, g.db, s)
@@ -323,7 +368,7 @@ func queryScope(store *Store, q queryer, s engine.Scope) (int64, error) {
 		return id.(int64), nil
 	}
 	var id int64
-	err := scan(q, selectScope, []any{s.Merchant, string(s.Mode), s.Dialect}, func(rows *sql.Rows) error { return rows.Scan(&id) })
+	err := scan(q, selectScope, []any{s.Merchant, string(s.Mode), s.Dialect}, func(rows record) error { return rows.Scan(&id) })
 	return id, err
 }
 
@@ -346,19 +391,13 @@ func (g *group) number(scope int64) (int64, error) {
 	if n, ok := g.numbers.get(scope); ok {
 		return n, nil
 	}
-	err := g.loadNumbers(map[int64]engine.Scope{scope: {}})
+	err := g.db.ask(g.askNumbers([]int64{scope}))
 	n, _ := g.numbers.get(scope)
 	return n, err
 }
 
-func (g *group) loadNumbers(scopes map[int64]engine.Scope) error {
-	var ids []int64
-	for id := range scopes {
-		if _, ok := g.numbers.get(id); !ok {
-			ids = append(ids, id)
-		}
-	}
-	return matchAny(g.db, selectNumber, []string{"id"}, single(ids), func(rows *sql.Rows) error {
+func (g *group) askNumbers(scopes []int64) []question {
+	return askAny(g.db.postgres(), selectNumber, []string{"id"}, single(g.numbers.missing(scopes)), func(rows record) error {
 		var id, n int64
 		if err := rows.Scan(&id, &n); err != nil {
 			return err
@@ -386,7 +425,7 @@ func (g *group) mark(name string) (int64, error) {
 }
 
 func queryMark(q queryer, name string) (v int64, err error) {
-	err = scan(q, selectMark, []any{name}, func(rows *sql.Rows) error { return rows.Scan(&v) })
+	err = scan(q, selectMark, []any{name}, func(rows record) error { return rows.Scan(&v) })
 	return v, err
 }
 
@@ -407,7 +446,7 @@ func (g *group) loadBalances(keys []balanceKey) error {
 			args = append(args, []any{string(k.mode), string(k.account.Book()), string(k.account), k.asset.String()})
 		}
 	}
-	return matchAny(g.db, selectBalances, []string{"mode", "book", "account", "asset"}, args, func(rows *sql.Rows) error {
+	return matchAny(g.db, selectBalances, []string{"mode", "book", "account", "asset"}, args, func(rows record) error {
 		var k balanceKey
 		var asset, amount string
 		var row balanceRow
@@ -427,20 +466,20 @@ func (g *group) loadBalances(keys []balanceKey) error {
 // Answers, settings, clocks, progress.
 
 func (g *group) answer(k engine.AnswerKey) (*engine.Answer, error) {
-	if err := g.loadAnswers([]engine.AnswerKey{k}); err != nil {
+	if err := g.db.ask(g.askAnswers([]engine.AnswerKey{k})); err != nil {
 		return nil, err
 	}
 	a, _ := g.answers.get(k)
 	return a, nil
 }
 
-func (g *group) loadAnswers(keys []engine.AnswerKey) error {
+func (g *group) askAnswers(keys []engine.AnswerKey) []question {
 	var args [][]any
 	for _, k := range g.answers.missing(keys) {
 		g.answers.load(k, nil)
 		args = append(args, []any{k.Scope, k.Key})
 	}
-	return matchAny(g.db, selectAnswers, []string{"scope", "name"}, args, func(rows *sql.Rows) error {
+	return askAny(g.db.postgres(), selectAnswers, []string{"scope", "name"}, args, func(rows record) error {
 		a := &engine.Answer{}
 		var at int64
 		if err := rows.Scan(&a.Scope, &a.Key, &a.Hash, &a.OrderID, &a.Status, &a.Body, &at); err != nil {
@@ -453,29 +492,30 @@ func (g *group) loadAnswers(keys []engine.AnswerKey) error {
 }
 
 func (g *group) setting(s engine.SettingScope) (map[string]json.RawMessage, error) {
-	if err := g.loadSettings([]engine.SettingScope{s}); err != nil {
+	if err := g.db.ask(g.askSettings([]engine.SettingScope{s})); err != nil {
 		return nil, err
 	}
 	values, _ := g.settings.get(s)
 	return values, nil
 }
 
-func (g *group) loadSettings(scopes []engine.SettingScope) error {
-	missing := g.settings.missing(scopes)
-	return querySettings(g.db, missing, func(s engine.SettingScope, values map[string]json.RawMessage) {
+func (g *group) askSettings(scopes []engine.SettingScope) []question {
+	list, all := askSettings(g.db.postgres(), g.settings.missing(scopes))
+	for s, values := range all {
 		g.settings.load(s, values)
-	})
+	}
+	return list
 }
 
-// querySettings gives every scope a map, an empty one where nothing is set.
-func querySettings(q queryer, scopes []engine.SettingScope, each func(engine.SettingScope, map[string]json.RawMessage)) error {
+// askSettings gives every scope a map, an empty one where nothing is set.
+func askSettings(postgres bool, scopes []engine.SettingScope) ([]question, map[engine.SettingScope]map[string]json.RawMessage) {
 	all := map[engine.SettingScope]map[string]json.RawMessage{}
 	var args [][]any
 	for _, s := range scopes {
 		all[s] = map[string]json.RawMessage{}
 		args = append(args, []any{s.Merchant, string(s.Mode)})
 	}
-	err := matchAny(q, selectSettings, []string{"merchant", "mode"}, args, func(rows *sql.Rows) error {
+	return askAny(postgres, selectSettings, []string{"merchant", "mode"}, args, func(rows record) error {
 		var s engine.SettingScope
 		var name string
 		var value []byte
@@ -484,63 +524,79 @@ func querySettings(q queryer, scopes []engine.SettingScope, each func(engine.Set
 		}
 		all[s][name] = value
 		return nil
-	})
-	if err != nil {
-		return err
-	}
-	for s, values := range all {
-		each(s, values)
-	}
-	return nil
+	}), all
 }
 
 func (g *group) clock(m engine.Mode) (engine.Clock, error) {
-	if c, ok := g.clocks.get(m); ok {
-		return c, nil
+	if err := g.db.ask(g.askClocks([]engine.Mode{m})); err != nil {
+		return nil, err
 	}
-	c, err := queryClock(g.db, m)
-	if err == nil {
-		g.clocks.load(m, c)
+	c, _ := g.clocks.get(m)
+	return c, nil
+}
+
+func (g *group) askClocks(modes []engine.Mode) (list []question) {
+	for _, m := range g.clocks.missing(modes) {
+		g.clocks.load(m, nil)
+		list = append(list, askClock(m, func(move engine.ClockMove) {
+			c, _ := g.clocks.get(m)
+			g.clocks.load(m, append(c, move))
+		}))
 	}
-	return c, err
+	return list
+}
+
+func askClock(m engine.Mode, each func(engine.ClockMove)) question {
+	return question{selectClock, []any{string(m)}, func(rows record) error {
+		var at, offset int64
+		err := rows.Scan(&at, &offset)
+		each(engine.ClockMove{At: timeOf(at), Offset: time.Duration(offset)})
+		return err
+	}}
 }
 
 func queryClock(q queryer, m engine.Mode) (engine.Clock, error) {
 	var c engine.Clock
-	err := scan(q, selectClock, []any{string(m)}, func(rows *sql.Rows) error {
-		var at, offset int64
-		err := rows.Scan(&at, &offset)
-		c = append(c, engine.ClockMove{At: timeOf(at), Offset: time.Duration(offset)})
-		return err
-	})
+	one := askClock(m, func(move engine.ClockMove) { c = append(c, move) })
+	err := scan(q, one.query, one.args, one.row)
 	return c, err
 }
 
 // watched is how far a rail's watcher is, nil when it never told anything.
 func (g *group) watched(r engine.RailName) (*engine.Progress, error) {
-	if p, ok := g.progress.get(r); ok {
-		return p, nil
+	if err := g.db.ask(g.askProgress([]engine.RailName{r})); err != nil {
+		return nil, err
 	}
-	p, err := queryProgress(g.db, r)
-	if err == nil {
-		g.progress.load(r, p)
-	}
-	return p, err
+	p, _ := g.progress.get(r)
+	return p, nil
 }
 
-func queryProgress(q queryer, r engine.RailName) (*engine.Progress, error) {
-	var found *engine.Progress
-	err := scan(q, selectProgress, []any{string(r)}, func(rows *sql.Rows) error {
-		found = &engine.Progress{Rail: r}
+func (g *group) askProgress(rails []engine.RailName) (list []question) {
+	for _, r := range g.progress.missing(rails) {
+		g.progress.load(r, nil)
+		list = append(list, askProgress(r, func(p *engine.Progress) { g.progress.load(r, p) }))
+	}
+	return list
+}
+
+func queryProgress(q queryer, r engine.RailName) (found *engine.Progress, err error) {
+	one := askProgress(r, func(p *engine.Progress) { found = p })
+	err = scan(q, one.query, one.args, one.row)
+	return found, err
+}
+
+func askProgress(r engine.RailName, is func(*engine.Progress)) question {
+	return question{selectProgress, []any{string(r)}, func(rows record) error {
+		found := &engine.Progress{Rail: r}
 		var horizon, head int64
 		err := rows.Scan(&found.Cursor.State, &horizon, &head, &found.Fence)
 		found.Cursor.Horizon, found.Cursor.Head = timeOf(horizon), uint64(head)
 		if len(found.Cursor.State) == 0 {
 			found.Cursor.State = nil
 		}
+		is(found)
 		return err
-	})
-	return found, err
+	}}
 }
 
 // Endpoints.
@@ -567,7 +623,7 @@ func queryEndpoint(q queryer, id string) (*engine.Endpoint, error) {
 
 func queryEndpoints(q queryer, query string, args ...any) ([]engine.Endpoint, error) {
 	var found []engine.Endpoint
-	err := scan(q, query, args, func(rows *sql.Rows) error {
+	err := scan(q, query, args, func(rows record) error {
 		var e engine.Endpoint
 		var old, events, metadata sql.RawBytes
 		var created, updated, timeout int64
@@ -601,7 +657,7 @@ func (g *group) loadInstruments(list []engine.Instrument) error {
 		g.instruments.load(in, instrumentRow{})
 		args = append(args, []any{string(in.Family), in.Value})
 	}
-	return matchAny(g.db, selectInstruments, []string{"family", "value"}, args, func(rows *sql.Rows) error {
+	return matchAny(g.db, selectInstruments, []string{"family", "value"}, args, func(rows record) error {
 		var value string
 		var p engine.Pool
 		if err := rows.Scan(&p.Family, &value, &p.Merchant, &p.Mode); err != nil {
@@ -631,7 +687,7 @@ func (g *group) openHold(in engine.Instrument) (*holdRow, error) {
 
 func queryHolds(q queryer, in engine.Instrument, query string, args ...any) ([]holdRow, error) {
 	var list []holdRow
-	err := scan(q, query, args, func(rows *sql.Rows) error {
+	err := scan(q, query, args, func(rows record) error {
 		h := holdRow{Hold: engine.Hold{Instrument: in}, stored: true}
 		var from, to int64
 		err := rows.Scan(&h.number, &h.Rail, &h.OrderID, &from, &to)

@@ -121,7 +121,7 @@ func (g *group) flushMessages() error {
 // tell an event that is told already.
 func (g *group) storedMessages() (stored map[string]storedMessage, told map[toldTo]bool, err error) {
 	stored, told = map[string]storedMessage{}, map[toldTo]bool{}
-	read := func(rows *sql.Rows) error {
+	read := func(rows record) error {
 		var id, event string
 		var m storedMessage
 		var created int64
@@ -171,7 +171,7 @@ func triesText(tries []engine.Try) (string, error) {
 }
 
 // scanMessage reads messageColumns, and what stands behind them.
-func scanMessage(rows *sql.Rows, more ...any) (engine.Message, error) {
+func scanMessage(rows record, more ...any) (engine.Message, error) {
 	var m engine.Message
 	var next, created, done, sent, took int64
 	var tries sql.RawBytes
@@ -187,7 +187,7 @@ func scanMessage(rows *sql.Rows, more ...any) (engine.Message, error) {
 }
 
 func (r *reader) messages(query string, args ...any) (found []engine.Message, err error) {
-	err = scan(r, query, args, func(rows *sql.Rows) error {
+	err = scan(r, query, args, func(rows record) error {
 		m, err := scanMessage(rows)
 		found = append(found, m)
 		return err
@@ -290,7 +290,7 @@ func (r *reader) messageDays(scope int64, f engine.MessageFilter) (days []bucket
 	c.oneOf("type", f.Types)
 	c.oneOf("state", words(f.States))
 	query, args := c.of(countDays, 0)
-	err = scan(r, query, args, func(rows *sql.Rows) error {
+	err = scan(r, query, args, func(rows record) error {
 		var b bucket
 		err := rows.Scan(&b.id, &b.n)
 		days = append(days, b)
@@ -318,7 +318,7 @@ func messageCondition(column string, scope int64, f engine.MessageFilter) condit
 }
 
 func (r *reader) foundMessages(query string, args []any, each func(engine.FoundMessage)) error {
-	return scan(r, query, args, func(rows *sql.Rows) error {
+	return scan(r, query, args, func(rows record) error {
 		var f engine.FoundMessage
 		m, err := scanMessage(rows, &f.Order)
 		f.Message = m
@@ -364,7 +364,7 @@ func (r *reader) MessageCounts(s engine.Scope, endpoint string, from, to time.Ti
 	}
 	query, args := c.of(countMessages, 0)
 	var list []engine.MessageCount
-	err = scan(r, query, args, func(rows *sql.Rows) error {
+	err = scan(r, query, args, func(rows record) error {
 		var n engine.MessageCount
 		var took int64
 		err := rows.Scan(&n.State, &n.N, &took)

@@ -2,7 +2,6 @@ package store
 
 import (
 	"cmp"
-	"database/sql"
 	"iter"
 	"slices"
 	"strconv"
@@ -178,7 +177,7 @@ func (l *paymentListing) byTime() (engine.PaymentPage, error) {
 func (l *paymentListing) hours() ([]bucket, error) {
 	counted := map[int64]int64{}
 	for part := range l.parts() {
-		err := scan(l, selectPaymentCounts, []any{part.scope, int64(part.rank), l.low / toldHour, l.high / toldHour}, func(rows *sql.Rows) error {
+		err := scan(l, selectPaymentCounts, []any{part.scope, int64(part.rank), l.low / toldHour, l.high / toldHour}, func(rows record) error {
 			var hour, n int64
 			err := rows.Scan(&hour, &n)
 			counted[hour] += n
@@ -195,7 +194,7 @@ func (l *paymentListing) hours() ([]bucket, error) {
 		}
 		counted[cut] = 0
 		for part := range l.parts() {
-			err := scan(l, countPaymentsTold, []any{part.scope, int64(part.rank), max(first, l.low), min(last, l.high)}, func(rows *sql.Rows) error {
+			err := scan(l, countPaymentsTold, []any{part.scope, int64(part.rank), max(first, l.low), min(last, l.high)}, func(rows record) error {
 				var n int64
 				err := rows.Scan(&n)
 				counted[cut] += n
@@ -244,7 +243,7 @@ func (l *paymentListing) keys(low, high, n int64) ([]order.PaymentKey, error) {
 	query := strings.ReplaceAll(selectPaymentsTold, "{direction}", direction)
 	var found []place
 	for part := range l.parts() {
-		err := scan(l, query, []any{part.scope, int64(part.rank), low, high, n}, func(rows *sql.Rows) error {
+		err := scan(l, query, []any{part.scope, int64(part.rank), low, high, n}, func(rows record) error {
 			var p place
 			err := rows.Scan(&p.told, &p.key.Rail, &p.key.External)
 			found = append(found, p)
@@ -278,7 +277,7 @@ func (l *paymentListing) search() (engine.PaymentPage, error) {
 	}
 	c := l.where()
 	query, args := c.of(countPaymentsFound+"{where}", 0)
-	if err := scan(l, query, args, func(rows *sql.Rows) error { return rows.Scan(&page.Total) }); err != nil || l.skip >= page.Total {
+	if err := scan(l, query, args, func(rows record) error { return rows.Scan(&page.Total) }); err != nil || l.skip >= page.Total {
 		return page, err
 	}
 	direction := ""
@@ -289,7 +288,7 @@ func (l *paymentListing) search() (engine.PaymentPage, error) {
 	query, args = c.of(searchPaymentsFound+"{where}"+by+" LIMIT {limit}", int(l.limit))
 	query += " OFFSET $" + strconv.Itoa(len(args)+1)
 	var keys []order.PaymentKey
-	err := scan(l, query, append(args, l.skip), func(rows *sql.Rows) error {
+	err := scan(l, query, append(args, l.skip), func(rows record) error {
 		var k order.PaymentKey
 		err := rows.Scan(&k.Rail, &k.External)
 		keys = append(keys, k)
@@ -342,7 +341,7 @@ func (l *paymentListing) load(keys []order.PaymentKey) ([]engine.OwnedPayment, e
 	owners := map[order.PaymentKey]string{}
 	found := map[order.PaymentKey]order.Payment{}
 	var ids []string
-	err := matchAny(l, selectPayments, []string{"rail", "external"}, args, func(rows *sql.Rows) error {
+	err := matchAny(l, selectPayments, []string{"rail", "external"}, args, func(rows record) error {
 		row, err := scanPayment(rows)
 		owners[row.PaymentKey], found[row.PaymentKey] = row.orderID, row.Payment
 		ids = append(ids, row.orderID)

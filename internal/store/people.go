@@ -3,7 +3,6 @@ package store
 import (
 	"cmp"
 	"context"
-	"database/sql"
 	"maps"
 	"slices"
 	"strings"
@@ -144,7 +143,7 @@ func queryPerson(q queryer, query string, arg string) (*auth.Person, error) {
 
 func queryPeople(q queryer, query string, args ...any) ([]auth.Person, error) {
 	var list []auth.Person
-	err := scan(q, query, args, func(rows *sql.Rows) error {
+	err := scan(q, query, args, func(rows record) error {
 		p := auth.Person{Roles: map[string]auth.Role{}}
 		var created, password int64
 		err := rows.Scan(&p.ID, &p.Name, &p.Password, &p.Active, &created, &password)
@@ -159,7 +158,7 @@ func queryPeople(q queryer, query string, args ...any) ([]auth.Person, error) {
 	for _, p := range list {
 		at[p.ID] = p.Roles
 	}
-	err = matchAny(q, selectRoles, []string{"person_id"}, single(slices.Collect(maps.Keys(at))), func(rows *sql.Rows) error {
+	err = matchAny(q, selectRoles, []string{"person_id"}, single(slices.Collect(maps.Keys(at))), func(rows record) error {
 		var person, merchant string
 		var role auth.Role
 		err := rows.Scan(&person, &merchant, &role)
@@ -243,7 +242,7 @@ func querySession(q queryer, query string, arg string) (*auth.Session, error) {
 
 func querySessions(q queryer, query string, args ...any) ([]auth.Session, error) {
 	var list []auth.Session
-	err := scan(q, query, args, func(rows *sql.Rows) error {
+	err := scan(q, query, args, func(rows record) error {
 		var s auth.Session
 		var created, seen, expires, idle int64
 		err := rows.Scan(&s.ID, &s.Hash, &s.Person, &s.Face, &s.Mode, &s.Address, &s.Agent, &created, &seen, &expires, &idle)
@@ -262,7 +261,7 @@ func (t *tx) Tries(name string) (auth.Tries, error) {
 	if loaded {
 		return found, nil
 	}
-	err := scan(g.db, selectTries, []any{name}, func(rows *sql.Rows) error {
+	err := scan(g.db, selectTries, []any{name}, func(rows record) error {
 		var at, forget int64
 		err := rows.Scan(&found.Count, &at, &forget)
 		found.Name, found.At, found.ForgetAt = name, timeOf(at), timeOf(forget)

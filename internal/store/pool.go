@@ -2,7 +2,6 @@ package store
 
 import (
 	"cmp"
-	"database/sql"
 	"slices"
 
 	"till/internal/engine"
@@ -154,7 +153,7 @@ func (g *group) claimRested(pool engine.Pool) error {
 
 func (g *group) claimBlock(pool engine.Pool, fresh bool, query string, args ...any) ([]pooled, error) {
 	var got []pooled
-	err := scan(g.db, query, args, func(rows *sql.Rows) error {
+	err := scan(g.db, query, args, func(rows record) error {
 		in := pooled{pool: pool, fresh: fresh}
 		got = append(got, in)
 		last := &got[len(got)-1]

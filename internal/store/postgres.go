@@ -76,11 +76,11 @@ const (
 	waitForDisk = `SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'`
 )
 
-// What every connection is told. Each query of ours has its index, and joins row by row, so that looking through a table
-// is only ever chosen for one that was small when the statement was planned, and must not stay chosen while it grows.
+// What every connection is told. Each query of ours has its index, and joins row by row, so that looking through a table, or
+// sorting what an index finds instead of walking along it, is only ever chosen for one that was small when the statement was planned.
 var (
 	allSettings = map[string]string{
-		"application_name": "till", "enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off", "jit": "off",
+		"application_name": "till", "enable_seqscan": "off", "enable_bitmapscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off", "jit": "off",
 	}
 	// A writer that hangs gives its turn to others: after ten seconds of silence the server ends its session.
 	writerSettings = map[string]string{"lock_timeout": "10s", "statement_timeout": "25s", "idle_in_transaction_session_timeout": "10s"}
@@ -230,15 +230,18 @@ func (s *Store) connect() error {
 	return nil
 }
 
-// takeTurn begins a transaction of the writer when no other process writes.
-func (s *Store) takeTurn() error {
+// takeTurn begins a transaction of the writer when no other process writes, and asks the first questions in it.
+func (s *Store) takeTurn(first []question) error {
 	if s.writer.conn == nil {
 		if err := s.connect(); err != nil {
 			return err
 		}
 		s.log.Warn("connected to the database again")
 	}
-	last, imported, err := s.writer.turn()
+	if s.plansAreOld(s.writer) {
+		first = append([]question{{query: forgetPlans}}, first...)
+	}
+	last, imported, err := s.writer.turn(first)
 	if err != nil {
 		s.writer.rollback()
 		return err
@@ -263,6 +266,24 @@ func (s *Store) sweep() {
 		s.log.Error("looking for claims of dead processes failed", "err", err)
 	}
 	s.pools.mayHaveMore()
+}
+
+// The server plans a statement once, for tables as they are then, and keeps the plan until its own statistics change, which may be
+// a minute later. On a new database a minute is enough to make thousands of orders, and a plan for a table with a hundred rows can
+// take the wrong index. So a session forgets its plans whenever this process has committed twice as much as when they were made.
+const (
+	forgetPlans = `DISCARD PLANS`
+	firstPlans  = 100 // changes after which they are first made anew
+)
+
+// plansAreOld says, once for each time, that the session is to forget its plans.
+func (s *Store) plansAreOld(of *session) bool {
+	n := s.stats.calls.Load()
+	old := n-of.plannedAt > of.plannedAt+firstPlans
+	if old {
+		of.plannedAt = n
+	}
+	return old
 }
 
 // mayHaveMore forgets that the database had nothing more for these pools.

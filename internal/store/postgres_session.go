@@ -18,12 +18,15 @@ const answerTime = 30 * time.Second
 // batch is what a group has to write, recorded to be sent to PostgreSQL in one go.
 type batch struct {
 	statements []statement
+	single     bool              // rows go one by one: a guard failed, and which it was is to be found out
+	texts      map[string]string // the statements for many rows, by those for one
 }
 
 type statement struct {
 	query string
 	args  []any
 	none  *conflict // what it means that no row was changed; nil: nothing
+	rows  int       // above zero: so many must be changed
 }
 
 // native gives fn the connection itself, where database/sql has no word for what is needed.
@@ -57,18 +60,26 @@ func (b *batch) send(s *session) error {
 		return nil
 	}
 	defer b.clear()
-	if s.counted != nil {
-		s.counted.Add(int64(len(b.statements)))
-	}
-	var queue pgx.Batch
-	for _, st := range b.statements {
-		queue.Queue(st.query, st.args...)
-	}
 	return s.native(func(ctx context.Context, c *pgx.Conn) error {
+		list, err := b.gather(ctx, c)
+		if err != nil {
+			return err
+		}
+		if s.counted != nil {
+			s.counted.Add(int64(len(list)))
+		}
+		var queue pgx.Batch
+		for _, st := range list {
+			queue.Queue(st.query, st.args...)
+		}
 		results := c.SendBatch(ctx, &queue)
-		for _, st := range b.statements {
+		for _, st := range list {
 			tag, err := results.Exec()
-			if err == nil && st.none != nil && tag.RowsAffected() == 0 {
+			switch changed := tag.RowsAffected(); {
+			case err != nil:
+			case st.rows > 0 && changed != int64(st.rows):
+				err = &conflict{what: fmt.Sprintf("%d of %d rows: %s", changed, st.rows, st.query)}
+			case st.none != nil && changed == 0:
 				err = st.none
 			}
 			if err != nil {
@@ -125,60 +136,65 @@ func (s *session) aborted() bool {
 	return failed
 }
 
-// turn begins a transaction of a writer. It returns when no other process writes, with the latest time any
-// of them gave out and the number of the last instrument imported.
-func (s *session) turn() (last, imported int64, err error) {
-	if s.counted != nil {
-		s.counted.Add(3)
-	}
+// turn begins a transaction of a writer and asks questions in it, in one round trip. It returns when no other process
+// writes, with the latest time any of them gave out and the number of the last instrument imported.
+func (s *session) turn(first []question) (last, imported int64, err error) {
 	found := false
-	err = s.native(func(ctx context.Context, c *pgx.Conn) error {
-		var queue pgx.Batch
-		queue.Queue(s.how)
-		queue.Queue(lockTurn).Query(func(rows pgx.Rows) error {
-			for rows.Next() {
-				found = true
-				if err := rows.Scan(&last); err != nil {
-					return err
-				}
-			}
-			return rows.Err()
-		})
-		queue.Queue(selectMark, markInstrument).Query(func(rows pgx.Rows) error {
-			for rows.Next() {
-				if err := rows.Scan(&imported); err != nil {
-					return err
-				}
-			}
-			return rows.Err()
-		})
-		s.inTx = true
-		return c.SendBatch(ctx, &queue).Close()
-	})
+	turn := []question{
+		{query: s.how},
+		{query: lockTurn, row: func(rows record) error { found = true; return rows.Scan(&last) }},
+		{query: selectMark, args: []any{markInstrument}, row: func(rows record) error { return rows.Scan(&imported) }},
+	}
+	s.inTx = true
+	err = s.askAtOnce(append(turn, first...))
 	if err == nil && !found {
 		err = fmt.Errorf("the database has lost its row %q of marks", markNow)
 	}
 	return last, imported, err
 }
 
-// anyOfValues is anyOf for keys of several columns: "(a, b) IN (VALUES ($1, $2), ($3, $4))". PostgreSQL looks each of
-// them up, while of a row of ORs it takes out the column that all have in common and looks through all its rows.
-func anyOfValues(columns []string, n int, like []any) string {
-	var s strings.Builder
-	s.WriteString("(" + strings.Join(columns, ", ") + ") IN (VALUES ")
-	placeholder := 0
-	for i := range n {
-		s.WriteString([]string{"(", ", ("}[min(i, 1)])
-		for j := range columns {
-			placeholder++
-			kind := "TEXT"
-			switch like[j].(type) {
-			case int, int64:
-				kind = "BIGINT"
-			}
-			s.WriteString([]string{"", ", "}[min(j, 1)] + "CAST($" + strconv.Itoa(placeholder) + " AS " + kind + ")")
-		}
-		s.WriteString(")")
+// askAtOnce asks questions in one round trip.
+func (s *session) askAtOnce(list []question) error {
+	if len(list) == 0 {
+		return nil
 	}
-	return s.String() + ")"
+	if s.counted != nil {
+		s.counted.Add(int64(len(list)))
+	}
+	var queue pgx.Batch
+	for _, one := range list {
+		queue.Queue(one.query, one.args...).Query(func(rows pgx.Rows) error {
+			for rows.Next() {
+				if err := one.row(rows); err != nil {
+					return err
+				}
+			}
+			return rows.Err()
+		})
+	}
+	return s.native(func(ctx context.Context, c *pgx.Conn) error { return c.SendBatch(ctx, &queue).Close() })
+}
+
+// anyOfArrays is anyOf with one array for each column, whatever the number of keys: "(a, b) IN (SELECT * FROM
+// unnest($1::TEXT[], $2::BIGINT[]))". PostgreSQL looks each of them up, while of a row of ORs it takes out the column that
+// all have in common and looks through all its rows.
+func anyOfArrays(columns []string, keys [][]any) (condition string, args []any) {
+	var kinds []string
+	for i := range columns {
+		kind := "TEXT[]"
+		switch keys[0][i].(type) {
+		case int, int64:
+			kind = "BIGINT[]"
+		}
+		kinds = append(kinds, "$"+strconv.Itoa(i+1)+"::"+kind)
+		column := make([]any, len(keys))
+		for n, key := range keys {
+			column[n] = key[i]
+		}
+		args = append(args, column)
+	}
+	if len(columns) == 1 {
+		return columns[0] + " = ANY (" + kinds[0] + ")", args
+	}
+	return "(" + strings.Join(columns, ", ") + ") IN (SELECT * FROM unnest(" + strings.Join(kinds, ", ") + "))", args
 }

@@ -37,7 +37,7 @@ func (r *reader) Order(id string) (*engine.Order, error) {
 
 func (r *reader) OrderByPublic(s engine.Scope, publicID string) (*engine.Order, error) {
 	orders := map[string]*engine.Order{}
-	err := scan(r, selectOrderByPublic, []any{publicID}, func(rows *sql.Rows) error {
+	err := scan(r, selectOrderByPublic, []any{publicID}, func(rows record) error {
 		o, err := scanOrder(rows)
 		if err == nil && (s == engine.Scope{} || s == o.Scope) {
 			orders[o.ID] = o
@@ -59,7 +59,7 @@ func (r *reader) OrderByUnique(k engine.UniqueKey) (*engine.Order, error) {
 		return nil, err
 	}
 	var id, skip string
-	err = matchAny(r, selectOrdersByUnique, []string{"scope_id", "unique_key"}, [][]any{{scope, k.Key}}, func(rows *sql.Rows) error {
+	err = matchAny(r, selectOrdersByUnique, []string{"scope_id", "unique_key"}, [][]any{{scope, k.Key}}, func(rows record) error {
 		return rows.Scan(&scope, &skip, &id, &skip)
 	})
 	if err != nil {
@@ -82,7 +82,7 @@ func oneOrder(query func(found func(*engine.Order)) error) (*engine.Order, error
 func (r *reader) Due(m engine.Mode, on engine.RailName, through time.Time, after engine.Due, limit int) ([]engine.Due, error) {
 	var found []engine.Due
 	args := []any{string(m), string(on), micros(through), micros(after.At), after.ID, limit}
-	err := scan(r, selectOrdersDue, args, func(rows *sql.Rows) error {
+	err := scan(r, selectOrdersDue, args, func(rows record) error {
 		var d engine.Due
 		var at int64
 		err := rows.Scan(&at, &d.ID)
@@ -95,7 +95,7 @@ func (r *reader) Due(m engine.Mode, on engine.RailName, through time.Time, after
 
 func (r *reader) PaymentsSince(on engine.RailName, block uint64) ([]order.Payment, error) {
 	var found []order.Payment
-	err := scan(r, selectPaymentsSince, []any{string(on), int64(block)}, func(rows *sql.Rows) error {
+	err := scan(r, selectPaymentsSince, []any{string(on), int64(block)}, func(rows record) error {
 		row, err := scanPayment(rows)
 		found = append(found, row.Payment)
 		return err
@@ -107,7 +107,7 @@ func (r *reader) PaymentsSince(on engine.RailName, block uint64) ([]order.Paymen
 
 func (r *reader) Entries(orderID string) ([]engine.Entry, error) {
 	var found []engine.Entry
-	err := scan(r, selectEntries, []any{orderID}, func(rows *sql.Rows) (err error) {
+	err := scan(r, selectEntries, []any{orderID}, func(rows record) (err error) {
 		found, err = scanPosting(rows, found)
 		return err
 	})
@@ -115,7 +115,7 @@ func (r *reader) Entries(orderID string) ([]engine.Entry, error) {
 }
 
 // scanPosting adds a posting to the last entry, or with a new one; rows come by entry.
-func scanPosting(rows *sql.Rows, found []engine.Entry) ([]engine.Entry, error) {
+func scanPosting(rows record, found []engine.Entry) ([]engine.Entry, error) {
 	var e engine.Entry
 	var p order.Posting
 	var at int64
@@ -138,7 +138,7 @@ func scanPosting(rows *sql.Rows, found []engine.Entry) ([]engine.Entry, error) {
 
 func (r *reader) Balances(merchant string, m engine.Mode) ([]order.Balance, error) {
 	var found []order.Balance
-	err := scan(r, selectBooks, []any{string(m), string(ledger.Owed(merchant)), string(ledger.Wallet(merchant))}, func(rows *sql.Rows) error {
+	err := scan(r, selectBooks, []any{string(m), string(ledger.Owed(merchant)), string(ledger.Wallet(merchant))}, func(rows record) error {
 		var b order.Balance
 		var amount string
 		err := rows.Scan(&b.Account, &amount)
@@ -174,7 +174,7 @@ func untoldOf(n int) string {
 
 func (r *reader) events(query string, args ...any) ([]engine.Event, error) {
 	var found []engine.Event
-	err := scan(r, query, args, func(rows *sql.Rows) error {
+	err := scan(r, query, args, func(rows record) error {
 		var e engine.Event
 		var at int64
 		var facts sql.RawBytes
@@ -195,9 +195,13 @@ func (r *reader) events(query string, args ...any) ([]engine.Event, error) {
 // Settings, clocks, progress.
 
 func (r *reader) Settings(s engine.SettingScope) (map[string]json.RawMessage, error) {
-	var found map[string]json.RawMessage
-	err := querySettings(r, []engine.SettingScope{s}, func(_ engine.SettingScope, values map[string]json.RawMessage) { found = values })
-	return found, err
+	list, all := askSettings(r.postgres(), []engine.SettingScope{s})
+	for _, one := range list {
+		if err := scan(r, one.query, one.args, one.row); err != nil {
+			return nil, err
+		}
+	}
+	return all[s], nil
 }
 
 func (r *reader) Clock(m engine.Mode) (engine.Clock, error) { return queryClock(r, m) }
@@ -212,7 +216,7 @@ func (r *reader) Instruments(p engine.Pool, after string, limit int) ([]engine.I
 		return nil, err
 	}
 	var found []engine.InstrumentRow
-	err = scan(r, selectInstrumentRows, []any{p.Merchant, string(p.Mode), string(p.Family), after, limit}, func(rows *sql.Rows) error {
+	err = scan(r, selectInstrumentRows, []any{p.Merchant, string(p.Mode), string(p.Family), after, limit}, func(rows record) error {
 		row := engine.InstrumentRow{Instrument: engine.Instrument{Family: p.Family}}
 		var k keptRow
 		var created int64
@@ -244,7 +248,7 @@ func (r *reader) InstrumentCounts(p engine.Pool) (engine.InstrumentCounts, error
 	if err != nil {
 		return c, err
 	}
-	err = scan(r, countInstruments, []any{now, p.Merchant, string(p.Mode), string(p.Family)}, func(rows *sql.Rows) error {
+	err = scan(r, countInstruments, []any{now, p.Merchant, string(p.Mode), string(p.Family)}, func(rows record) error {
 		return rows.Scan(&c.Total, &c.Held, &c.Quarantined, &c.Archived, &c.Resting, &c.Used)
 	})
 	c.Free = c.Total - c.Held - c.Quarantined - c.Archived - c.Resting - c.Used
@@ -263,7 +267,7 @@ func (r *reader) KnownInstruments(f engine.Family, values []string) (map[string]
 		keys[i] = []any{string(f), v}
 	}
 	known := map[string]bool{}
-	err := matchAny(r, selectKnownInstruments, []string{"family", "value"}, keys, func(rows *sql.Rows) error {
+	err := matchAny(r, selectKnownInstruments, []string{"family", "value"}, keys, func(rows record) error {
 		var value string
 		err := rows.Scan(&value)
 		known[value] = true
@@ -285,7 +289,7 @@ func (r *reader) FewInstruments(f engine.Family, max int) ([]string, error) {
 
 func texts(q queryer, query string, args ...any) ([]string, error) {
 	var found []string
-	err := scan(q, query, args, func(rows *sql.Rows) error {
+	err := scan(q, query, args, func(rows record) error {
 		var s string
 		err := rows.Scan(&s)
 		found = append(found, s)
@@ -298,7 +302,7 @@ func texts(q queryer, query string, args ...any) ([]string, error) {
 
 func (r *reader) Merchants() ([]engine.Merchant, error) {
 	var found []engine.Merchant
-	err := scan(r, selectMerchants, nil, func(rows *sql.Rows) error {
+	err := scan(r, selectMerchants, nil, func(rows record) error {
 		var m engine.Merchant
 		var created int64
 		err := rows.Scan(&m.ID, &m.Organisation, &m.Name, &created)
@@ -336,7 +340,7 @@ func (r *reader) DueEndpoints(now time.Time, after string, limit int) ([]string,
 	var found []string
 	for len(found) < limit {
 		id, earliest := "", int64(0)
-		err := scan(r, selectNextEndpoint, []any{after}, func(rows *sql.Rows) error { return rows.Scan(&id, &earliest) })
+		err := scan(r, selectNextEndpoint, []any{after}, func(rows record) error { return rows.Scan(&id, &earliest) })
 		if err != nil {
 			return nil, err
 		}

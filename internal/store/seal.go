@@ -1,7 +1,6 @@
 package store
 
 import (
-	"database/sql"
 	"errors"
 	"fmt"
 	"strings"
@@ -44,7 +43,7 @@ func (r *reader) Unsealed(limit int) (engine.Unsealed, error) {
 	if found.Events, err = r.events(selectUnsealedEvents, limit); err != nil {
 		return found, err
 	}
-	err = scan(r, selectUnsealedActions, []any{limit}, func(rows *sql.Rows) error {
+	err = scan(r, selectUnsealedActions, []any{limit}, func(rows record) error {
 		a, err := scanAction(rows)
 		found.Actions = append(found.Actions, a)
 		return err
@@ -54,14 +53,14 @@ func (r *reader) Unsealed(limit int) (engine.Unsealed, error) {
 
 func entriesByID(q queryer, ids []string) ([]engine.Entry, error) {
 	var found []engine.Entry
-	err := matchAny(q, selectEntriesByID, []string{"e.id"}, single(ids), func(rows *sql.Rows) (err error) {
+	err := matchAny(q, selectEntriesByID, []string{"e.id"}, single(ids), func(rows record) (err error) {
 		found, err = scanPosting(rows, found)
 		return err
 	})
 	return found, err
 }
 
-func scanAction(rows *sql.Rows) (a engine.Action, err error) {
+func scanAction(rows record) (a engine.Action, err error) {
 	var at int64
 	err = rows.Scan(&a.ID, &a.Mode, &at, &a.Who, &a.What, &a.Ref, &a.Detail)
 	a.At = timeOf(at)
@@ -71,7 +70,7 @@ func scanAction(rows *sql.Rows) (a engine.Action, err error) {
 func (r *reader) LastSeal(m engine.Mode) (engine.Seal, error) { return queryLastSeal(r, m) }
 
 func queryLastSeal(q queryer, m engine.Mode) (last engine.Seal, err error) {
-	err = scan(q, selectLastSeal, []any{string(m)}, func(rows *sql.Rows) error {
+	err = scan(q, selectLastSeal, []any{string(m)}, func(rows record) error {
 		last.Mode = m
 		var digest, head []byte
 		if err := rows.Scan(&last.N, &last.Kind, &last.Ref, &last.Salt, &digest, &head); err != nil {
@@ -130,7 +129,7 @@ func (t *tx) Lease(name string) (engine.WorkLease, error) {
 		return l, nil
 	}
 	var l engine.WorkLease
-	err := scan(g.db, selectLease, []any{name}, func(rows *sql.Rows) error {
+	err := scan(g.db, selectLease, []any{name}, func(rows record) error {
 		var until int64
 		err := rows.Scan(&l.Name, &l.Owner, &l.Fence, &until)
 		l.Until = timeOf(until)
@@ -170,6 +169,8 @@ func (g *group) flushSeals() error {
 		if err != nil {
 			return err
 		}
+	}
+	for _, s := range g.seals.group {
 		if err := g.write(string(s.Kind)+" "+s.Ref, sealed[s.Kind], s.Ref); err != nil {
 			return err
 		}

@@ -210,7 +210,7 @@ func (r *reader) searchScopes(merchant string, m engine.Mode, dialect string) (s
 	c.is("mode", string(m))
 	c.is("dialect", dialect)
 	query, args := c.of(searchScopes, 0)
-	err = scan(r, query, args, func(rows *sql.Rows) error {
+	err = scan(r, query, args, func(rows record) error {
 		var id int64
 		err := rows.Scan(&id)
 		scopes = append(scopes, id)
@@ -229,7 +229,7 @@ func (r *reader) few(scopes, states []any) (bool, error) {
 	c.in("state", states)
 	query, args := c.of(countStates, 0)
 	var n int64
-	err := scan(r, query, args, func(rows *sql.Rows) error { return rows.Scan(&n) })
+	err := scan(r, query, args, func(rows record) error { return rows.Scan(&n) })
 	return n <= rare, err
 }
 
@@ -244,7 +244,7 @@ func (r *reader) SearchPayments(s engine.PaymentSearch) (list []engine.FoundPaym
 	}
 	query, args := c.of(searchPayments, s.Limit)
 	err = r.within(func(r *reader) error {
-		return scan(r, query, args, func(rows *sql.Rows) error {
+		return scan(r, query, args, func(rows record) error {
 			var f engine.FoundPayment
 			var body sql.RawBytes
 			var skip any
@@ -274,7 +274,7 @@ func (r *reader) SearchEntries(s engine.EntrySearch) (list []engine.FoundEntry, 
 	query, args := c.of(searchEntries, s.Limit)
 	err = r.within(func(r *reader) error {
 		at := map[string]int{}
-		err := scan(r, query, args, func(rows *sql.Rows) error {
+		err := scan(r, query, args, func(rows record) error {
 			var f engine.FoundEntry
 			var public sql.NullString
 			var booked int64
@@ -291,7 +291,7 @@ func (r *reader) SearchEntries(s engine.EntrySearch) (list []engine.FoundEntry, 
 		for i, f := range list {
 			keys[i] = []any{f.ID}
 		}
-		return matchAny(r, selectPostings, []string{"entry_id"}, keys, func(rows *sql.Rows) error {
+		return matchAny(r, selectPostings, []string{"entry_id"}, keys, func(rows record) error {
 			var id, amount string
 			var p order.Posting
 			err := rows.Scan(&id, &p.From, &p.To, &amount, &p.Row)
@@ -319,7 +319,7 @@ func (r *reader) SearchEvents(s engine.EventSearch) (list []engine.FoundEvent, e
 	c.ids("e.id", s.After, time.Time{}, time.Time{})
 	query, args := c.of(searchEvents, s.Limit)
 	err = r.within(func(r *reader) error {
-		return scan(r, query, args, func(rows *sql.Rows) error {
+		return scan(r, query, args, func(rows record) error {
 			var f engine.FoundEvent
 			var at int64
 			var facts sql.RawBytes
@@ -356,7 +356,7 @@ func (r *reader) SearchMessages(s engine.MessageSearch) (list []engine.FoundMess
 	}
 	query, args := c.of(searchMessages, s.Limit)
 	err = r.within(func(r *reader) error {
-		return scan(r, query, args, func(rows *sql.Rows) error {
+		return scan(r, query, args, func(rows record) error {
 			var f engine.FoundMessage
 			m, err := scanMessage(rows, &f.Order)
 			f.Message = m
@@ -396,7 +396,7 @@ func (r *reader) SearchKeys(s engine.KeySearch) ([]engine.Key, error) {
 
 func queryKeys(q queryer, query string, args ...any) ([]engine.Key, error) {
 	var list []engine.Key
-	err := scan(q, query, args, func(rows *sql.Rows) error {
+	err := scan(q, query, args, func(rows record) error {
 		var k engine.Key
 		var scopes sql.RawBytes
 		var expires, created, updated, used, revoked int64
@@ -417,7 +417,7 @@ func queryKeys(q queryer, query string, args ...any) ([]engine.Key, error) {
 
 func (r *reader) OrderCounts() ([]engine.OrderCount, error) {
 	var list []engine.OrderCount
-	err := scan(r, countByState, nil, func(rows *sql.Rows) error {
+	err := scan(r, countByState, nil, func(rows record) error {
 		var c engine.OrderCount
 		err := rows.Scan(&c.Mode, &c.Dialect, &c.State, &c.N)
 		list = append(list, c)
@@ -432,12 +432,12 @@ func (r *reader) Backlog() (engine.Backlog, error) {
 		query string
 		into  *int
 	}{{countUntold, &b.Untold}, {countPending, &b.Pending}, {countToSend, &b.ToSend}, {countInFlight, &b.InFlight}} {
-		err := scan(r, count.query, []any{engine.MaxBacklog}, func(rows *sql.Rows) error { return rows.Scan(count.into) })
+		err := scan(r, count.query, []any{engine.MaxBacklog}, func(rows record) error { return rows.Scan(count.into) })
 		if err != nil {
 			return b, err
 		}
 	}
-	err := scan(r, selectOldestPending, nil, func(rows *sql.Rows) error {
+	err := scan(r, selectOldestPending, nil, func(rows record) error {
 		var at int64
 		err := rows.Scan(&at)
 		b.OldestPending = timeOf(at)
@@ -454,7 +454,7 @@ func (t *tx) Merchant(id string) (*engine.Merchant, error) {
 		return m, nil
 	}
 	var found *engine.Merchant
-	err := scan(g.db, selectMerchant, []any{id}, func(rows *sql.Rows) error {
+	err := scan(g.db, selectMerchant, []any{id}, func(rows record) error {
 		found = &engine.Merchant{}
 		var created int64
 		err := rows.Scan(&found.ID, &found.Organisation, &found.Name, &created)

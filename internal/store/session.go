@@ -13,13 +13,16 @@ const maxStatements = 500
 
 // session is one connection with its prepared statements. The writer has one; each reader has another.
 type session struct {
-	conn     *sql.Conn
-	how      string // begins a transaction
-	stmts    map[string]*sql.Stmt
-	inTx     bool
-	batch    *batch        // PostgreSQL: what the group has to write; nil: statements are run as they come
-	counted  *atomic.Int64 // statements sent; nil: not counted
-	onCommit func() error  // tests only: runs in place of COMMIT
+	conn    *sql.Conn
+	how     string // begins a transaction
+	stmts   map[string]*sql.Stmt
+	inTx    bool
+	batch   *batch        // PostgreSQL: what the group has to write; nil: statements are run as they come
+	counted *atomic.Int64 // statements sent; nil: not counted
+
+	plannedAt int64 // PostgreSQL: how many changes had been committed when its plans were made
+
+	onCommit func() error // tests only: runs in place of COMMIT
 }
 
 // prepare does so under no request's context: the statement outlives the request.
@@ -84,7 +87,7 @@ func (s *session) write(none *conflict, query string, args ...any) error {
 		return errText
 	}
 	if s.batch != nil {
-		s.batch.statements = append(s.batch.statements, statement{query, args, none})
+		s.batch.statements = append(s.batch.statements, statement{query: query, args: args, none: none})
 		return nil
 	}
 	n, err := s.exec(query, args...)
@@ -94,12 +97,32 @@ func (s *session) write(none *conflict, query string, args ...any) error {
 	return err
 }
 
+// ask asks questions one after another, and on PostgreSQL in one round trip.
+func (s *session) ask(list []question) error {
+	if s.batch != nil {
+		return s.askAtOnce(list)
+	}
+	for _, one := range list {
+		if err := scan(s, one.query, one.args, one.row); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // send sends what write recorded.
 func (s *session) send() error {
 	if s.batch == nil {
 		return nil
 	}
 	return s.batch.send(s)
+}
+
+// oneByOne says whether rows are to be written one by one, so that a guard that fails says which row it was.
+func (s *session) oneByOne(single bool) {
+	if s.batch != nil {
+		s.batch.single = single
+	}
 }
 
 // begin starts a transaction.

@@ -213,7 +213,11 @@ func (s *Store) View(ctx context.Context, fn func(engine.Reader) error) error {
 // beginReading connects where that has not happened yet, or where the connection was lost since the last view.
 func (s *Store) beginReading(ctx context.Context, r *session) error {
 	if r.conn != nil {
-		if err := r.begin(); !isLost(err) {
+		err := r.begin()
+		if err == nil && s.postgres != nil && s.plansAreOld(r) {
+			_, err = r.nativeExec(forgetPlans)
+		}
+		if !isLost(err) {
 			return err
 		}
 		r.discard()

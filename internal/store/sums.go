@@ -2,7 +2,6 @@ package store
 
 import (
 	"cmp"
-	"database/sql"
 	"math/big"
 	"slices"
 	"strconv"
@@ -166,7 +165,7 @@ func (l *listing) sumUp(sums map[sumKey]*orderSum) error {
 	if first > last {
 		return nil
 	}
-	return scan(l, selectOrderSums, []any{l.scope, first, last}, func(rows *sql.Rows) error {
+	return scan(l, selectOrderSums, []any{l.scope, first, last}, func(rows record) error {
 		var k sumKey
 		var s orderSum
 		columns := []any{&k.state, &k.asset, &s.n, &s.seen, &s.wait}

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"database/sql"
 	"time"
 )
 
@@ -39,12 +38,12 @@ func (s *Store) freeAllClaims() error {
 
 // freeClaims looks at the next claimed instruments by number and says where to go on.
 func (s *Store) freeClaims(after int64) (last int64, more bool, err error) {
-	if err := s.beginWriting(); err != nil {
+	if err := s.beginWriting(nil); err != nil {
 		return 0, false, err
 	}
 	defer s.writer.rollback()
 	n := 0
-	err = scan(s.writer, selectClaimed, []any{after, claimScan}, func(rows *sql.Rows) error {
+	err = scan(s.writer, selectClaimed, []any{after, claimScan}, func(rows record) error {
 		n++
 		return rows.Scan(&last)
 	})

@@ -3,7 +3,6 @@ package store
 import (
 	"bytes"
 	"cmp"
-	"database/sql"
 	"errors"
 	"fmt"
 	"slices"
@@ -54,7 +53,7 @@ func (g *group) transferOwner(id string) (string, error) {
 		return owner, nil
 	}
 	var owner string
-	err := scan(g.db, selectTransferOwner, []any{id}, func(rows *sql.Rows) error { return rows.Scan(&owner) })
+	err := scan(g.db, selectTransferOwner, []any{id}, func(rows record) error { return rows.Scan(&owner) })
 	if err == nil {
 		g.transfers.load(id, owner)
 	}
@@ -140,7 +139,7 @@ func (t *tx) MakeInstrument(p engine.Pool, r engine.RailName, value, orderID str
 func (r *reader) OrdersToSend(on engine.RailName, now time.Time, after engine.Due, limit int) ([]engine.Due, error) {
 	var found []engine.Due
 	args := []any{string(on), micros(now), micros(after.At), after.ID, limit}
-	err := scan(r, selectOrdersToSend, args, func(rows *sql.Rows) error {
+	err := scan(r, selectOrdersToSend, args, func(rows record) error {
 		var d engine.Due
 		var at int64
 		err := rows.Scan(&at, &d.ID)
@@ -154,7 +153,7 @@ func (r *reader) OrdersToSend(on engine.RailName, now time.Time, after engine.Du
 func (r *reader) TransfersToWork(on engine.RailName, now time.Time, after engine.Due, limit int) ([]engine.DueTransfer, error) {
 	var found []engine.DueTransfer
 	args := []any{string(on), micros(now), micros(after.At), after.ID, limit}
-	err := scan(r, selectTransfersDue, args, func(rows *sql.Rows) error {
+	err := scan(r, selectTransfersDue, args, func(rows record) error {
 		var d engine.DueTransfer
 		var at int64
 		err := rows.Scan(&at, &d.ID, &d.OrderID)
@@ -178,7 +177,7 @@ func (r *reader) Aside(m engine.Mode, after string, limit int) ([]engine.Order, 
 
 func (r *reader) Strays(after order.PaymentKey, limit int) ([]engine.Stray, error) {
 	var found []engine.Stray
-	err := scan(r, selectStrays, []any{after.Rail, after.External, limit}, func(rows *sql.Rows) error {
+	err := scan(r, selectStrays, []any{after.Rail, after.External, limit}, func(rows record) error {
 		row, err := scanPayment(rows)
 		found = append(found, row.Stray)
 		return err
@@ -211,7 +210,7 @@ func (g *group) railState(k railKey) ([]byte, error) {
 		return value, nil
 	}
 	var value []byte
-	err := scan(g.db, selectRailState, []any{string(k.rail), k.key}, func(rows *sql.Rows) error {
+	err := scan(g.db, selectRailState, []any{string(k.rail), k.key}, func(rows record) error {
 		err := rows.Scan(&value)
 		value = blob(value)
 		return err
@@ -224,7 +223,7 @@ func (g *group) railState(k railKey) ([]byte, error) {
 
 func (r *reader) RailStates(on engine.RailName, prefix, after string, limit int) ([]engine.RailItem, error) {
 	var found []engine.RailItem
-	err := scan(r, selectRailStates, []any{string(on), prefix, after, limit}, func(rows *sql.Rows) error {
+	err := scan(r, selectRailStates, []any{string(on), prefix, after, limit}, func(rows record) error {
 		var item engine.RailItem
 		if err := rows.Scan(&item.Key, &item.Value); err != nil {
 			return err

@@ -1,0 +1,121 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// A group writes hundreds of rows with a few statements. PostgreSQL takes all rows of one statement at once, each column
+// as an array, for a third of what they cost one by one. Nobody writes those statements: they are made from the single-row
+// ones (docs/adr/0017-rows-as-arrays.md), so that there is still one set of queries.
+
+// manyRows are the statements of which a group may write several in a row. No two of them that one group writes touch the same
+// row: which of them would win is not defined when they are one statement. A guard fails for all of them together.
+var manyRows = []string{
+	insertOrder, updateOrder, insertPayment, updatePayment, insertEvent, updateEventTold, insertEntry, insertPosting, insertBalance, updateBalance,
+	insertAnswer, insertInstrument, restInstrument, insertHold, endHold, updateMessage, insertMessage, insertSeal, sealEntry, sealEvent,
+}
+
+// fewRows is up to where statements go one by one.
+const fewRows = 1
+
+// gather makes one statement of those that follow each other and may be one.
+func (b *batch) gather(ctx context.Context, c *pgx.Conn) ([]statement, error) {
+	var list []statement
+	for rest := b.statements; len(rest) > 0; {
+		query, n := rest[0].query, 1
+		for n < len(rest) && rest[n].query == query {
+			n++
+		}
+		if n <= fewRows || b.single || !slices.Contains(manyRows, query) {
+			list, rest = append(list, rest[:n]...), rest[n:]
+			continue
+		}
+		text, err := b.many(ctx, c, query)
+		if err != nil {
+			return nil, err
+		}
+		list, rest = append(list, asOne(text, rest[:n])), rest[n:]
+	}
+	return list, nil
+}
+
+// asOne is one statement with the rows of many.
+func asOne(query string, many []statement) statement {
+	one := statement{query: query, none: many[0].none}
+	if one.none != nil {
+		one.rows = len(many)
+	}
+	for i := range many[0].args {
+		column := make([]any, len(many))
+		for n, row := range many {
+			column[n] = row.args[i]
+		}
+		one.args = append(one.args, column)
+	}
+	return one
+}
+
+// many is the text of a statement for many rows. The server knows of what types its placeholders are.
+func (b *batch) many(ctx context.Context, c *pgx.Conn, query string) (string, error) {
+	if text, ok := b.texts[query]; ok {
+		return text, nil
+	}
+	single, err := c.Prepare(ctx, query, query)
+	if err != nil {
+		return "", fmt.Errorf("%w in %s", err, query)
+	}
+	kinds := make([]string, len(single.ParamOIDs))
+	for i, oid := range single.ParamOIDs {
+		kind, ok := c.TypeMap().TypeForOID(oid)
+		if !ok {
+			return "", fmt.Errorf("unknown type %d of $%d in %s", oid, i+1, query)
+		}
+		kinds[i] = kind.Name
+	}
+	text := forMany(query, kinds)
+	set(&b.texts, query, text)
+	return text, nil
+}
+
+var placeholder = regexp.MustCompile(`\$(\d+)`)
+
+// forMany rewrites a statement for one row into one whose placeholders are arrays of the kinds.
+func forMany(query string, kinds []string) string {
+	arrays, names := make([]string, len(kinds)), make([]string, len(kinds))
+	for i, kind := range kinds {
+		arrays[i], names[i] = "$"+strconv.Itoa(i+1)+"::"+kind+"[]", "p"+strconv.Itoa(i+1)
+	}
+	rows := "unnest(" + strings.Join(arrays, ", ") + ") AS many(" + strings.Join(names, ", ") + ")"
+	text := placeholder.ReplaceAllString(strings.Join(strings.Fields(query), " "), "many.p$1")
+	switch {
+	case strings.HasPrefix(text, "UPDATE "):
+		return strings.Replace(text, " WHERE ", " FROM "+rows+" WHERE ", 1)
+	case strings.Contains(text, " VALUES ("):
+		head, values, _ := strings.Cut(text, "VALUES (")
+		end := closing(values)
+		return head + "SELECT " + values[:end] + " FROM " + rows + values[end+1:]
+	}
+	return strings.Replace(text, "FROM ", "FROM "+rows+" CROSS JOIN ", 1) // INSERT ... SELECT
+}
+
+// closing is where the parenthesis ends that text begins behind.
+func closing(text string) int {
+	for i, open := 0, 1; i < len(text); i++ {
+		switch text[i] {
+		case '(':
+			open++
+		case ')':
+			if open--; open == 0 {
+				return i
+			}
+		}
+	}
+	panic("store: a statement without the end of a parenthesis")
+}
