@@ -50,7 +50,7 @@ var paymentIDs atomic.Int64
 // operate opens the house on a database; its watcher listens until the test ends or leave is called.
 func operate(t *testing.T, path string, c *clock, senders ...rail.Sender) (h *house, leave func()) {
 	t.Helper()
-	db, err := store.OpenSQLite(t.Context(), path, store.Options{Now: c.now})
+	db, err := open(t.Context(), path, store.Options{Now: c.now})
 	if err != nil {
 		t.Fatal(err)
 	}

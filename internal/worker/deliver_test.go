@@ -358,7 +358,7 @@ func (l logged) Lookup(ctx context.Context, d rail.Delivery) (rail.Status, rail.
 
 // payingVictim delivers what waits in the house until the process is killed.
 func payingVictim(path string) error {
-	db, err := store.OpenSQLite(context.Background(), path, store.Options{Now: victimNow})
+	db, err := open(context.Background(), path, store.Options{Now: victimNow})
 	if err != nil {
 		return err
 	}
@@ -367,7 +367,7 @@ func payingVictim(path string) error {
 	if err != nil {
 		return err
 	}
-	w := New(Config{Engine: eng, Senders: []rail.Sender{logged{far, path + ".calls"}}, Events: NewBell(), Now: victimNow, Log: slog.New(slog.DiscardHandler)})
+	w := New(Config{Engine: eng, Senders: []rail.Sender{logged{far, os.Getenv("TILL_TEST_CALLS")}}, Events: NewBell(), Now: victimNow, Log: slog.New(slog.DiscardHandler)})
 	for range 100 {
 		if _, err := w.Deliver[0].RunOnce(context.Background()); err != nil {
 			return err
@@ -390,40 +390,44 @@ func TestKilledDelivering(t *testing.T) {
 	} {
 		t.Run(test.place+" "+test.to, func(t *testing.T) {
 			t.Parallel()
-			path := filepath.Join(t.TempDir(), "till.db")
-			to, begun := strings.CutSuffix(test.to, ", begun")
-			begun = begun || strings.HasPrefix(to, "unknown") && (test.place == "deliver.claimed" || test.place == "deliver.looked")
-			prepare(t, path, to, begun)
-			kill(t, program, "TILL_TEST_PAYER="+path, test.place)
-
-			c := &clock{at: victimNow()}
-			h, _ := operate(t, path, c)
-			h.orders = []string{"one"}
-			h.workers.Deliver[0].sender = logged{h.rail, path + ".calls"}
-			want := order.Completed
-			if to == "fail" || to == "refuse" {
-				want = order.Failed
-			}
-			eventually(t, "the order is "+string(want)+" and nothing is in flight", func() bool {
-				c.move(time.Minute)
-				h.deliver()
-				o := h.read("one")
-				return o.State == want && !slices.ContainsFunc(o.Transfers, func(t order.Transfer) bool { return t.State.InFlight() })
-			})
-			h.holds(map[string]string{"fail": "suspense/extra 1000", "refuse": "suspense/extra 1000"}[to])
-			h.audit()
-			sentOnce(t, path+".calls", h.read("one"))
+			onEach(t, func(t *testing.T, path string) { killedDelivering(t, program, test.place, test.to, path) })
 		})
 	}
 }
 
+func killedDelivering(t *testing.T, program, place, to, path string) {
+	calls := filepath.Join(t.TempDir(), "calls")
+	to, begun := strings.CutSuffix(to, ", begun")
+	begun = begun || strings.HasPrefix(to, "unknown") && (place == "deliver.claimed" || place == "deliver.looked")
+	prepare(t, path, calls, to, begun)
+	kill(t, program, place, "TILL_TEST_PAYER="+path, "TILL_TEST_CALLS="+calls)
+
+	c := &clock{at: victimNow()}
+	h, _ := operate(t, path, c)
+	h.orders = []string{"one"}
+	h.workers.Deliver[0].sender = logged{h.rail, calls}
+	want := order.Completed
+	if to == "fail" || to == "refuse" {
+		want = order.Failed
+	}
+	eventually(t, "the order is "+string(want)+" and nothing is in flight", func() bool {
+		c.move(time.Minute)
+		h.deliver()
+		o := h.read("one")
+		return o.State == want && !slices.ContainsFunc(o.Transfers, func(t order.Transfer) bool { return t.State.InFlight() })
+	})
+	h.holds(map[string]string{"fail": "suspense/extra 1000", "refuse": "suspense/extra 1000"}[to])
+	h.audit()
+	sentOnce(t, calls, h.read("one"))
+}
+
 // prepare makes an order that waits to be sent, or one whose refund does; begun: the first sending is over
 // and nobody knows its outcome.
-func prepare(t *testing.T, path, to string, begun bool) {
+func prepare(t *testing.T, path, calls, to string, begun bool) {
 	t.Helper()
 	h, leave := operate(t, path, &clock{at: start})
 	h.must(h.engine.SaveMerchant(t.Context(), engine.Merchant{ID: "m", Organisation: "o", Name: "M"}))
-	h.workers.Deliver[0].sender = logged{h.rail, path + ".calls"}
+	h.workers.Deliver[0].sender = logged{h.rail, calls}
 	if to == "refund" {
 		o := h.order("one", collected(1000), "")
 		h.pay(o, 1000)

@@ -201,7 +201,7 @@ func TestStockOfTwo(t *testing.T) {
 
 // derivingVictim derives until the process is killed.
 func derivingVictim(path string) error {
-	db, err := store.OpenSQLite(context.Background(), path, store.Options{Now: victimNow})
+	db, err := open(context.Background(), path, store.Options{Now: victimNow})
 	if err != nil {
 		return err
 	}
@@ -220,42 +220,45 @@ func TestStockKilled(t *testing.T) {
 	for _, place := range []string{"stock.derived", "stock.derived:2", "stock.added", "stock.added:2"} {
 		t.Run(place, func(t *testing.T) {
 			t.Parallel()
-			path := filepath.Join(t.TempDir(), "till.db")
-			now := func() time.Time { return start }
-			chain := &holding{tape: tape{{1, start, nil}}}
-			s := stocked(t, path, now, chain, stockOf(5, 0))
-			s.furnish(0, "http://127.0.0.1:1")
-			s.listen(1)
-			once(t, s.workers.Stocks[0].RunOnce)
-			taken := map[string]bool{}
-			for range 3 {
-				taken[s.take()] = true
-			}
-			s.close()
-			kill(t, program, "TILL_TEST_DERIVER="+path, place)
-			s = stocked(t, path, victimNow, chain, stockOf(5, 0))
-			for range 4 {
-				once(t, s.workers.Stocks[0].RunOnce)
-				for range 5 {
-					value := s.take()
-					if value == "" || taken[value] {
-						t.Fatalf("took %q again", value)
-					}
-					taken[value] = true
-				}
-			}
-			indexes := map[int64]bool{}
-			for _, row := range s.rows() {
-				if indexes[*row.Index] {
-					t.Errorf("index %d is there twice", *row.Index)
-				}
-				indexes[*row.Index] = true
-			}
-			next, err := s.engine.DerivedNext(t.Context(), account{}.Key())
-			if err != nil || !indexes[next-1] || indexes[next] {
-				t.Errorf("the mark is %d, %v", next, err)
-			}
+			onEach(t, func(t *testing.T, path string) { stockKilled(t, program, place, path) })
 		})
+	}
+}
+
+func stockKilled(t *testing.T, program, place, path string) {
+	now := func() time.Time { return start }
+	chain := &holding{tape: tape{{1, start, nil}}}
+	s := stocked(t, path, now, chain, stockOf(5, 0))
+	s.furnish(0, "http://127.0.0.1:1")
+	s.listen(1)
+	once(t, s.workers.Stocks[0].RunOnce)
+	taken := map[string]bool{}
+	for range 3 {
+		taken[s.take()] = true
+	}
+	s.close()
+	kill(t, program, place, "TILL_TEST_DERIVER="+path)
+	s = stocked(t, path, victimNow, chain, stockOf(5, 0))
+	for range 4 {
+		once(t, s.workers.Stocks[0].RunOnce)
+		for range 5 {
+			value := s.take()
+			if value == "" || taken[value] {
+				t.Fatalf("took %q again", value)
+			}
+			taken[value] = true
+		}
+	}
+	indexes := map[int64]bool{}
+	for _, row := range s.rows() {
+		if indexes[*row.Index] {
+			t.Errorf("index %d is there twice", *row.Index)
+		}
+		indexes[*row.Index] = true
+	}
+	next, err := s.engine.DerivedNext(t.Context(), account{}.Key())
+	if err != nil || !indexes[next-1] || indexes[next] {
+		t.Errorf("the mark is %d, %v", next, err)
 	}
 }
 

@@ -42,7 +42,7 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
-	goleak.VerifyTestMain(m)
+	goleak.VerifyTestMain(suite{m})
 }
 
 var (
@@ -97,7 +97,7 @@ type server struct {
 }
 
 func assemble(path string, now func() time.Time, client Poster, watcher rail.Watcher) (*engine.Engine, *store.Store, *Workers, error) {
-	db, err := store.OpenSQLite(context.Background(), path, store.Options{Now: now})
+	db, err := open(context.Background(), path, store.Options{Now: now})
 	if err != nil {
 		return nil, nil, nil, err
 	}
@@ -483,10 +483,10 @@ func buildVictim(t *testing.T) (program string) {
 }
 
 // kill runs a victim until it dies at the place.
-func kill(t *testing.T, program, victim, place string) {
+func kill(t *testing.T, program, place string, env ...string) {
 	t.Helper()
 	child := exec.Command(program)
-	child.Env = append(os.Environ(), victim, "TILL_KILLPOINT="+place)
+	child.Env = append(append(os.Environ(), env...), "TILL_KILLPOINT="+place)
 	out, err := child.CombinedOutput()
 	var exit *exec.ExitError
 	if !errors.As(err, &exit) || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {
@@ -505,46 +505,49 @@ func TestKilled(t *testing.T) {
 	} {
 		t.Run(place, func(t *testing.T) {
 			t.Parallel()
-			rc := newReceiver(t, nil)
-			path := filepath.Join(t.TempDir(), "till.db")
-			s := serve(t, path, func() time.Time { return start }, victimTape()[:1])
-			s.furnish(1, rc.URL)
-			s.listen(1)
-			s.order("one", start.Add(window))
-			s.close()
-
-			kill(t, program, "TILL_TEST_VICTIM="+path, place)
-
-			s = serve(t, path, func() time.Time { return victimNow().Add(time.Minute) }, victimTape())
-			s.listen(2)
-			s.deliver()
-			if s.state("one") != order.Completed || s.balance(ledger.Wallet("m").Account(ledger.Merchant)) != "1000" {
-				t.Errorf("the order is %s, the merchant has %s", s.state("one"), s.balance(ledger.Wallet("m").Account(ledger.Merchant)))
-			}
-			want := map[string]string{}
-			for _, m := range s.story("one").Messages {
-				want[m.WireID] = string(m.Body)
-				if m.State != engine.MessageDelivered {
-					t.Errorf("message %+v", m)
-				}
-			}
-			got := map[string]string{}
-			for _, r := range rc.received() {
-				if before, repeated := got[r.id]; repeated && before != r.body {
-					t.Errorf("%s was sent with %q and with %q", r.id, before, r.body)
-				}
-				got[r.id] = r.body
-			}
-			if !maps.Equal(got, want) || len(want) != len(wanted(s.story("one"))) {
-				t.Errorf("received %v\nwant %v", got, want)
-			}
-			once(t, s.workers.Seal.RunOnce)
-			if r := proved(t, s.store); r.Counted.Unsealed != 0 || r.Counted.Seals == 0 {
-				t.Errorf("%d rows are sealed, %d are not", r.Counted.Seals, r.Counted.Unsealed)
-			}
-			if strings.HasPrefix(place, "send.posted") && len(rc.ids()) == len(want) {
-				t.Errorf("nothing was sent twice: the process did not die between the answer and its record")
-			}
+			onEach(t, func(t *testing.T, path string) { killed(t, program, place, path) })
 		})
+	}
+}
+
+func killed(t *testing.T, program, place, path string) {
+	rc := newReceiver(t, nil)
+	s := serve(t, path, func() time.Time { return start }, victimTape()[:1])
+	s.furnish(1, rc.URL)
+	s.listen(1)
+	s.order("one", start.Add(window))
+	s.close()
+
+	kill(t, program, place, "TILL_TEST_VICTIM="+path)
+
+	s = serve(t, path, func() time.Time { return victimNow().Add(time.Minute) }, victimTape())
+	s.listen(2)
+	s.deliver()
+	if s.state("one") != order.Completed || s.balance(ledger.Wallet("m").Account(ledger.Merchant)) != "1000" {
+		t.Errorf("the order is %s, the merchant has %s", s.state("one"), s.balance(ledger.Wallet("m").Account(ledger.Merchant)))
+	}
+	want := map[string]string{}
+	for _, m := range s.story("one").Messages {
+		want[m.WireID] = string(m.Body)
+		if m.State != engine.MessageDelivered {
+			t.Errorf("message %+v", m)
+		}
+	}
+	got := map[string]string{}
+	for _, r := range rc.received() {
+		if before, repeated := got[r.id]; repeated && before != r.body {
+			t.Errorf("%s was sent with %q and with %q", r.id, before, r.body)
+		}
+		got[r.id] = r.body
+	}
+	if !maps.Equal(got, want) || len(want) != len(wanted(s.story("one"))) {
+		t.Errorf("received %v\nwant %v", got, want)
+	}
+	once(t, s.workers.Seal.RunOnce)
+	if r := proved(t, s.store); r.Counted.Unsealed != 0 || r.Counted.Seals == 0 {
+		t.Errorf("%d rows are sealed, %d are not", r.Counted.Seals, r.Counted.Unsealed)
+	}
+	if strings.HasPrefix(place, "send.posted") && len(rc.ids()) == len(want) {
+		t.Errorf("nothing was sent twice: the process did not die between the answer and its record")
 	}
 }
