@@ -27,7 +27,6 @@ var untested = map[string]string{
 	"till/cmd/till":                     "test/e2e runs the built program",
 	"till/internal/app/demo":            "test/e2e runs the demo",
 	"till/internal/dialect":             "an interface; each dialect is tested",
-	"till/internal/dialect/dialecttest": "each dialect runs it",
 	"till/internal/page/pagetest":       "internal/page and every face with pages runs it",
 	"till/internal/rail":                "interfaces; each rail is tested",
 	"till/internal/rail/railtest":       "each rail runs it",

@@ -3,7 +3,8 @@
 // does, where the order must then stand, which webhooks tell of it, and what must be booked: a list of
 // (account role, sign, amount) that is the same for every API.
 //
-// scenarios.go holds them. To add an API: write a Face in its test and call Run.
+// scenarios.go holds them, far.go the rails they are played on. engine.go plays all of them without an API. To add an
+// API: write a Face in its test and call Run.
 package dialecttest
 
 import (
@@ -15,11 +16,11 @@ import (
 	"testing"
 	"time"
 
-	"till/internal/dialect"
 	"till/internal/engine"
+	"till/internal/ledger"
 	"till/internal/money"
 	"till/internal/order"
-	"till/internal/rail"
+	"till/internal/rail/sandbox"
 	"till/internal/store"
 )
 
@@ -27,22 +28,30 @@ import (
 type Face struct {
 	// Open wires the API over the house and returns a client of the house's merchant.
 	Open func(h *House) Client
+	// Far is where its orders are collected; nil: Chain.
+	Far func(h *House) Far
+	// Networks are what the engine serves beside the chain and the sandbox's rail.
+	Networks []engine.Network
 	// Words are the API's own for where an order stands and what it is told of.
 	Words Words
+	// Sends is how often its contract tries a delivery that fails; 0: once.
+	Sends int
 	// Leaves names the scenarios that the API's contract has no room for, and why.
 	Leaves map[string]string
 }
 
-// Words translate the scenarios' outcomes.
+// Words translate the scenarios' outcomes. A status that the API does not have is the one that it shows instead.
 type Words struct {
-	Open, Completed, Expired     string // status
-	CompletedEvent, ExpiredEvent string // events; empty: the API tells none
+	Open, Completed, Expired, Cancelled, Failed, Refunded                    string // status
+	CompletedEvent, ExpiredEvent, CancelledEvent, FailedEvent, RefundedEvent string // events; empty: the API tells none
 }
 
-// Client asks for orders through the API. What it does not expect fails the test.
+// Client asks for orders through the API. What it does not expect fails the test. It may also be a Canceller, a
+// Forwarder or a Refunder.
 type Client interface {
-	dialect.Dialect
-	// Place makes an order over a decimal amount of the house's first token and returns its public id.
+	// Tell is the API's own, see dialect.Dialect.
+	Tell(ev engine.Event, o *engine.Order) (id, kind string, body []byte, ok bool)
+	// Place makes an order over a decimal amount of the first token of its network and returns its public id.
 	Place(reference, amount string) (id string)
 	// PlaceAgain repeats a reference and returns the public id that the refusal or the answer names.
 	PlaceAgain(reference, amount string) (id string)
@@ -50,31 +59,39 @@ type Client interface {
 	Status(id string) string
 }
 
-// House is the engine under the API, with a clock that is moved by hand and a chain that says what it is
+// Canceller is a client of an API whose merchants cancel orders. For others an operator does.
+type Canceller interface{ Cancel(id string) }
+
+// Forwarder is a client of an API whose orders leave the house: what is collected goes to a destination of the
+// sandbox's rail. An API without one leaves delivery_failed out.
+type Forwarder interface {
+	PlaceTo(reference, amount, to string) (id string)
+}
+
+// Refunder is a client of an API whose merchants give a completed order's money back, all of it. For others an
+// operator does.
+type Refunder interface{ Refund(id, amount string) }
+
+// House is the engine under the API, with a clock that is moved by hand and far sides that say what they are
 // told to say.
 type House struct {
 	*testing.T
-	Engine  *engine.Engine
-	Network engine.Network
-	Scope   engine.Scope // of the merchant whose orders are made; Dialect is the API's
-	Log     *slog.Logger
+	Engine *engine.Engine
+	Scope  engine.Scope // of the merchant whose orders are made; Dialect is the API's
+	Log    *slog.Logger
 
+	far    Far
+	office *office
 	client Client
 	words  Words
+	sends  int
 	now    time.Time
-	head   uint64
-	epoch  uint64
 }
 
 const (
 	merchant = "merchant"
 	window   = 10 * time.Minute // every API makes its orders payable for this long
 	grace    = 5 * time.Minute  // and counts what is sent this much later
-)
-
-var (
-	first  = money.MustAsset("USDT", "ethereum-sepolia", 6)
-	second = money.MustAsset("USDC", "ethereum-sepolia", 6)
 )
 
 // Run plays every scenario against an API, each on a database of its own.
@@ -94,14 +111,9 @@ func Run(t *testing.T, name string, face Face) {
 
 func open(t *testing.T, name string, face Face) *House {
 	h := &House{
-		T: t, now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), head: 1000, words: face.Words,
+		T: t, now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), words: face.Words, sends: max(face.Sends, 1),
 		Scope: engine.Scope{Merchant: merchant, Mode: engine.Sandbox, Dialect: name},
-		Log:   slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})),
-		Network: engine.Network{
-			ID: "ethereum-sepolia", Name: "Ethereum Sepolia", Family: engine.EVM, Mode: engine.Sandbox,
-			Rail: "evm:ethereum-sepolia", ChainID: 11155111, Confirmations: 3,
-			Tokens: []engine.Token{{Asset: first}, {Asset: second}},
-		},
+		Log:   slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelError})),
 	}
 	db, err := store.OpenSQLite(t.Context(), filepath.Join(t.TempDir(), "till.db"), store.Options{Now: h.Now, Log: h.Log})
 	h.must(err)
@@ -110,12 +122,17 @@ func open(t *testing.T, name string, face Face) *House {
 			t.Error(err)
 		}
 	})
-	h.Engine = engine.New(db, []engine.Network{h.Network}, nil)
+	h.Engine = engine.New(db, append([]engine.Network{chainNetwork, sandboxNetwork}, face.Networks...), nil)
+	h.office = newOffice(h)
+	if face.Far == nil {
+		face.Far = Chain
+	}
+	h.far = face.Far(h)
 	h.must(h.Engine.SaveMerchant(t.Context(), engine.Merchant{ID: merchant, Name: merchant}))
 	pool := engine.Pool{Merchant: merchant, Mode: engine.Sandbox, Family: engine.EVM}
 	_, err = h.Engine.ImportInstruments(t.Context(), pool, []engine.Imported{{Value: address(1)}, {Value: address(2)}, {Value: address(3)}})
 	h.must(err)
-	h.told()
+	h.far.Told()
 	h.client = face.Open(h)
 	return h
 }
@@ -134,84 +151,106 @@ func (h *House) must(err error) {
 
 // placed is an order under play.
 type placed struct {
-	id, address string
+	id, instrument string
 }
 
 func (h *House) place(reference, amount string) placed {
 	h.Helper()
-	id := h.client.Place(reference, amount)
-	s, err := h.Engine.Story(h.Context(), id)
+	return h.placed(h.client.Place(reference, amount))
+}
+
+// placeTo places an order whose money goes to a destination of the sandbox's rail.
+func (h *House) placeTo(reference, amount, to string) placed {
+	h.Helper()
+	c, ok := h.client.(Forwarder)
+	if !ok {
+		h.Fatal("the client is no Forwarder, and the scenario is not left out")
+	}
+	return h.placed(c.PlaceTo(reference, amount, to))
+}
+
+func (h *House) placed(id string) placed {
+	h.Helper()
+	return placed{id: id, instrument: h.story(placed{id: id}).Order.Instrument.Value}
+}
+
+func (h *House) story(o placed) engine.Story {
+	h.Helper()
+	s, err := h.Engine.Story(h.Context(), o.id)
 	h.must(err)
-	return placed{id: id, address: s.Order.Instrument.Value}
+	return s
 }
 
-// payment is a transfer; its block is where it was mined last.
-type payment struct {
-	tx    string
-	to    string
-	units money.Amount
-	block uint64
-	at    time.Time
-	epoch uint64
-}
-
-// mine puts a transfer of a decimal amount into the next block; it is seen and not yet final.
-func (h *House) mine(o placed, tx, amount string, asset money.Asset) payment {
+// see makes a payment of a decimal amount known; it is not final.
+func (h *House) see(o placed, id, amount string, asset money.Asset) Payment {
 	h.Helper()
 	units, err := money.Parse(asset, amount)
 	h.must(err)
 	h.pass(time.Second)
-	p := payment{tx: tx, to: o.address, units: units, block: h.head + 1, at: h.now, epoch: h.epoch}
-	h.tell(p, order.RankSeen)
+	p := Payment{ID: id, To: o.instrument, Amount: units}
+	h.far.Tell(p, order.RankSeen)
 	return p
 }
 
-// pay is mine, and then as many blocks as make it final.
-func (h *House) pay(o placed, tx, amount string) payment {
+// first is what orders ask for, second something else.
+func (h *House) first() money.Asset  { return h.far.Network().Tokens[0].Asset }
+func (h *House) second() money.Asset { return h.far.Network().Tokens[1].Asset }
+
+// pay makes a payment that becomes final.
+func (h *House) pay(o placed, id, amount string) Payment {
 	h.Helper()
-	p := h.mine(o, tx, amount, first)
+	p := h.see(o, id, amount, h.first())
 	h.confirm(p)
 	return p
 }
 
-func (h *House) confirm(p payment) {
+func (h *House) confirm(p Payment) {
 	h.Helper()
 	h.pass(time.Second)
-	h.told()
-	h.tell(p, order.RankConfirmed)
+	h.far.Told()
+	h.far.Tell(p, order.RankConfirmed)
 }
 
-// reverse takes a payment's block out of the chain.
-func (h *House) reverse(p payment) {
+// cancel ends the order, as its merchant where the API lets him.
+func (h *House) cancel(o placed) {
 	h.Helper()
-	h.tell(p, order.RankReversed)
-	h.epoch++
+	if c, ok := h.client.(Canceller); ok {
+		c.Cancel(o.id)
+		return
+	}
+	_, err := h.Engine.Cancel(h.Context(), h.story(o).Order.ID, order.ByOperator, "operator", "")
+	h.must(err)
 }
 
-// tell reports one word about a payment.
-func (h *House) tell(p payment, rank order.Rank) {
+// refund gives back all that the order brought, as its merchant where the API lets him.
+func (h *House) refund(o placed, amount string) {
 	h.Helper()
-	h.told(rail.Observation{
-		External: p.tx, Instrument: p.to, Epoch: p.epoch, Rank: rank, Amount: p.units, Value: p.at,
-		Evidence: order.Evidence{Tx: p.tx, Block: p.block, BlockHash: fmt.Sprintf("0x%x", p.block), To: p.to},
+	if c, ok := h.client.(Refunder); ok {
+		c.Refund(o.id, amount)
+		return
+	}
+	units, err := money.Parse(h.first(), amount)
+	h.must(err)
+	_, err = h.Engine.Refund(h.Context(), engine.NewRefund{
+		OrderID: h.story(o).Order.ID, ID: "refund of " + o.id, Amount: units, From: ledger.Merchant, Actor: order.ByOperator, Who: "operator",
+		To: engine.Destination{Rail: sandbox.Name, To: sandbox.OK},
 	})
+	h.must(err)
 }
 
-// told reports a block at the house's time, and what was seen in it.
-func (h *House) told(seen ...rail.Observation) {
+// send sends what waits to leave the house, and hears what became of it.
+func (h *House) send() {
 	h.Helper()
-	h.head++
-	h.must(h.Engine.Observe(h.Context(), h.Network, engine.Report{
-		Progress: engine.Progress{Rail: h.Network.Rail, Cursor: rail.Cursor{Horizon: h.now, Head: h.head}, Fence: 1},
-		Seen:     seen,
-	}))
-	h.tick()
+	h.pass(time.Second)
+	h.office.send()
 }
 
 func (h *House) tick() {
 	h.Helper()
-	_, err := h.Engine.Tick(h.Context(), h.Network.Mode, h.Network.Rail, h.now)
-	h.must(err)
+	for _, n := range []engine.Network{h.far.Network(), sandboxNetwork} {
+		_, err := h.Engine.Tick(h.Context(), n.Mode, n.Rail, h.now)
+		h.must(err)
+	}
 }
 
 // pass lets time pass without a word of the chain; passTo also tells a block then.
@@ -220,7 +259,7 @@ func (h *House) pass(d time.Duration) { h.now = h.now.Add(d) }
 func (h *House) passTo(d time.Duration) {
 	h.Helper()
 	h.pass(d)
-	h.told()
+	h.far.Told()
 }
 
 // stands checks what the API says of the order.
@@ -234,11 +273,12 @@ func (h *House) stands(o placed, status string) {
 // tells checks which webhooks the order's events make, in order.
 func (h *House) tells(o placed, want ...string) {
 	h.Helper()
-	s, err := h.Engine.Story(h.Context(), o.id)
-	h.must(err)
+	s := h.story(o)
+	w := h.words
+	ends := []string{w.CompletedEvent, w.ExpiredEvent, w.CancelledEvent, w.FailedEvent, w.RefundedEvent}
 	var got []string
 	for _, ev := range s.Events {
-		if _, kind, _, ok := h.client.Tell(ev, s.Order); ok && (kind == h.words.CompletedEvent || kind == h.words.ExpiredEvent) {
+		if _, kind, _, ok := h.client.Tell(ev, s.Order); ok && slices.Contains(ends, kind) {
 			got = append(got, kind)
 		}
 	}
@@ -252,12 +292,14 @@ func (h *House) tells(o placed, want ...string) {
 // units of its asset, in the order of booking.
 func (h *House) books(o placed, want ...string) {
 	h.Helper()
-	s, err := h.Engine.Story(h.Context(), o.id)
-	h.must(err)
+	s := h.story(o)
 	var got []string
 	for _, e := range s.Entries {
 		for _, p := range e.Postings {
-			amount := strings.TrimSuffix(p.Amount.Decimal(), ".000000")
+			amount := p.Amount.Decimal()
+			if strings.Contains(amount, ".") {
+				amount = strings.TrimSuffix(strings.TrimRight(amount, "0"), ".")
+			}
 			got = append(got, fmt.Sprintf("%s -%s", p.From.Kind(), amount), fmt.Sprintf("%s +%s", p.To.Kind(), amount))
 		}
 	}

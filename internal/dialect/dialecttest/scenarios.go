@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"till/internal/order"
+	"till/internal/rail/sandbox"
 )
 
 // scenario is one course of things. play drives it and checks it on the way.
@@ -17,6 +18,10 @@ var (
 	in100      = []string{"outside/payer -100", "order/in +100"}
 	delivered  = []string{"order/in -100", "merchant +100"}
 	passedOn   = append(append([]string{}, in100...), delivered...)
+	setAside   = []string{"order/in -100", "suspense/extra +100"}
+	onTheWay   = []string{"order/in -100", "order/out +100"}
+	broughtIn  = []string{"order/out -100", "order/in +100"}
+	givenBack  = []string{"merchant -100", "order/refunding +100", "order/refunding -100", "outside/payer +100"}
 	surplus20  = []string{"order/in -20", "suspense/extra +20"}
 	nothingYet []string
 )
@@ -25,7 +30,7 @@ var scenarios = []scenario{
 	{"paid_exact", func(h *House) {
 		o := h.place("R", "100.00")
 		h.stands(o, h.words.Open)
-		p := h.mine(o, "t1", "100", first)
+		p := h.see(o, "t1", "100", h.first())
 		h.stands(o, h.words.Open)
 		h.books(o, nothingYet...)
 		h.confirm(p)
@@ -62,7 +67,7 @@ var scenarios = []scenario{
 		o := h.place("R", "100.00")
 		h.passTo(window + grace - 30*time.Second)
 		h.stands(o, h.words.Open)
-		p := h.mine(o, "t1", "100", first)
+		p := h.see(o, "t1", "100", h.first())
 		h.passTo(2 * time.Minute) // past the deadline: what was sent in time is waited for
 		h.stands(o, h.words.Open)
 		h.confirm(p)
@@ -81,20 +86,19 @@ var scenarios = []scenario{
 	}},
 	{"wrong_asset", func(h *House) {
 		o := h.place("R", "100.00")
-		h.confirm(h.mine(o, "t1", "100", second))
+		h.confirm(h.see(o, "t1", "100", h.second()))
 		h.stands(o, h.words.Open)
 		h.tells(o)
 		h.books(o, "outside/payer -100", "suspense/wrong +100")
 	}},
 	{"cancelled", func(h *House) {
 		o := h.place("R", "100.00")
-		s, err := h.Engine.Story(h.Context(), o.id)
-		h.must(err)
-		_, err = h.Engine.Cancel(h.Context(), s.Order.ID, order.ByOperator, "operator", "")
-		h.must(err)
+		h.cancel(o)
+		h.stands(o, h.words.Cancelled)
 		h.pay(o, "t1", "100")
-		h.stands(o, h.words.Expired)
-		h.books(o, "outside/payer -100", "order/in +100", "order/in -100", "suspense/extra +100")
+		h.stands(o, h.words.Cancelled)
+		h.tells(o, h.words.CancelledEvent)
+		h.books(o, join(in100, setAside)...)
 	}},
 	{"duplicate_reference", func(h *House) {
 		o := h.place("R", "100.00")
@@ -110,21 +114,21 @@ var scenarios = []scenario{
 	{"repeated_observation", func(h *House) {
 		o := h.place("R", "100.00")
 		p := h.pay(o, "t1", "100")
-		h.tell(p, order.RankSeen)
-		h.tell(p, order.RankConfirmed)
-		h.tell(p, order.RankConfirmed)
+		h.far.Tell(p, order.RankSeen)
+		h.far.Tell(p, order.RankConfirmed)
+		h.far.Tell(p, order.RankConfirmed)
 		h.stands(o, h.words.Completed)
 		h.tells(o, h.words.CompletedEvent)
 		h.books(o, passedOn...)
 	}},
 	{"reversed_before_final", func(h *House) {
 		o := h.place("R", "100.00")
-		p := h.mine(o, "t1", "100", first)
-		h.reverse(p)
+		p := h.see(o, "t1", "100", h.first())
+		h.far.Tell(p, order.RankReversed)
 		h.stands(o, h.words.Open)
 		h.books(o, nothingYet...)
-		p.epoch, p.block = h.epoch, h.head+1
-		h.tell(p, order.RankSeen)
+		p = h.far.Again(p)
+		h.far.Tell(p, order.RankSeen)
 		h.confirm(p)
 		h.stands(o, h.words.Completed)
 		h.tells(o, h.words.CompletedEvent)
@@ -133,15 +137,38 @@ var scenarios = []scenario{
 	{"reversed_after_final", func(h *House) {
 		o := h.place("R", "100.00")
 		p := h.pay(o, "t1", "100")
-		h.reverse(p)
+		h.far.Tell(p, order.RankReversed)
 		h.stands(o, h.words.Completed) // what was told stays told; the shortfall is the books'
 		short := join(passedOn, []string{"order/in -100", "outside/payer +100", "order/short -100", "order/in +100"})
 		h.books(o, short...)
-		p.epoch, p.block = h.epoch, h.head+1
-		h.tell(p, order.RankConfirmed)
+		p = h.far.Again(p)
+		h.far.Tell(p, order.RankConfirmed)
 		h.stands(o, h.words.Completed)
 		h.tells(o, h.words.CompletedEvent)
 		h.books(o, join(short, in100, []string{"order/in -100", "order/short +100"})...)
+	}},
+	{"delivery_failed", func(h *House) {
+		o := h.placeTo("R", "100.00", sandbox.Fail)
+		h.pay(o, "t1", "100")
+		h.stands(o, h.words.Open)
+		booked := in100
+		for range h.sends {
+			h.send()
+			booked = join(booked, onTheWay, broughtIn)
+		}
+		h.stands(o, h.words.Failed)
+		h.tells(o, h.words.FailedEvent)
+		h.books(o, join(booked, setAside)...)
+	}},
+	{"refunded", func(h *House) {
+		o := h.place("R", "100.00")
+		h.pay(o, "t1", "100")
+		h.stands(o, h.words.Completed)
+		h.refund(o, "100.00")
+		h.send()
+		h.stands(o, h.words.Refunded)
+		h.tells(o, h.words.CompletedEvent, h.words.RefundedEvent)
+		h.books(o, join(passedOn, givenBack)...)
 	}},
 }
 

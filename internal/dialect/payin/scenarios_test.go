@@ -20,8 +20,12 @@ func TestScenarios(t *testing.T) {
 			return player{Dialect: d, kit: &kit{T: h.T, engine: h.Engine, dialect: d, handler: d.Handler()}}
 		},
 		Words: dialecttest.Words{
-			Open: "pending", Completed: "completed", Expired: "expired",
-			CompletedEvent: "order.completed", ExpiredEvent: "order.expired",
+			Open: "pending", Completed: "completed", Expired: "expired", Cancelled: "expired",
+			CompletedEvent: "order.completed", ExpiredEvent: "order.expired", CancelledEvent: "order.expired",
+		},
+		Leaves: map[string]string{
+			"delivery_failed": "what is paid lies in the merchant's own wallet: nothing is sent",
+			"refunded":        "what is paid lies in the merchant's own wallet: the server cannot give it back",
 		},
 	})
 }
