@@ -96,8 +96,34 @@ func TestTickWaitsForSeenMoney(t *testing.T) {
 		k.block(north, at(window), w)
 		k.pass(north, at(window+time.Minute))
 		k.wantState(o, order.Seen)
-		k.block(north, at(window+2*time.Minute), again(w, order.RankReversed, 0))
+		gone := again(w, order.RankReversed, 0)
+		gone.Final = true
+		k.block(north, at(window+2*time.Minute), gone)
 		k.wantState(o, order.Expired) // time had run out for it
+	})
+	// A reorganisation may give back what it took: that counts as if it had never been away.
+	t.Run("mined again", func(t *testing.T) {
+		k := newKit(t)
+		o := k.order(k.ask(shop, north))
+		w := k.seen(o, "tx", 100, at(window))
+		k.block(north, at(window), w)
+		k.pass(north, at(window+time.Minute))
+		k.block(north, at(window+2*time.Minute), again(w, order.RankReversed, 0))
+		k.wantState(o, order.Waiting)
+		k.pass(north, at(window+confirm-time.Second))
+		k.wantState(o, order.Waiting)
+		k.block(north, at(window+confirm-time.Second), again(w, order.RankConfirmed, 1))
+		k.wantState(o, order.Completed)
+	})
+	t.Run("not mined again", func(t *testing.T) {
+		k := newKit(t)
+		o := k.order(k.ask(shop, north))
+		w := k.seen(o, "tx", 100, at(window))
+		k.block(north, at(window), w, again(w, order.RankReversed, 0))
+		k.pass(north, at(window+confirm-time.Second))
+		k.wantState(o, order.Waiting)
+		k.pass(north, at(window+confirm+time.Second))
+		k.wantState(o, order.Expired)
 	})
 }
 

@@ -153,7 +153,7 @@ func deadlineOf(o *engine.Order) (at *time.Time, then string) {
 		}
 		return timeOf(t.Deadline), then
 	case t.SeenWaits && o.Through.Before(t.ConfirmBy):
-		return timeOf(t.ConfirmBy), "the order expires unless what was seen in time is confirmed"
+		return timeOf(t.ConfirmBy), "the order expires unless what was seen in time is confirmed (what a reorganisation took may be mined again)"
 	}
 	return nil, ""
 }

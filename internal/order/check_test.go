@@ -141,7 +141,7 @@ func (k *checker) allows(o Order, c Change) bool {
 		if c.Actor == ByOperator {
 			return true
 		}
-		counted, seen := k.money(t)
+		counted, seen, _ := k.money(t)
 		return c.Actor == ByMerchant && t.MerchantCancels && o.State != Held &&
 			(t.FromBalance || counted.Sign() == 0 && seen.Sign() == 0)
 	case Flag:
@@ -399,10 +399,13 @@ func (k *checker) belongs(t Terms, h *heard) ledger.Role {
 	return "order/in"
 }
 
-// money is what counts and what is seen and would count.
-func (k *checker) money(t Terms) (counted, seen money.Amount) {
-	counted, seen = money.Zero(k.due.Asset()), money.Zero(k.due.Asset())
+// money is what counts, what is seen and would count, and what a reorganisation took and may give back.
+func (k *checker) money(t Terms) (counted, seen, gone money.Amount) {
+	counted, seen, gone = money.Zero(k.due.Asset()), money.Zero(k.due.Asset()), money.Zero(k.due.Asset())
 	for _, h := range k.told {
+		if h.rank == RankReversed && !h.final && k.belongs(t, h) == "order/in" {
+			gone = gone.Add(h.amount)
+		}
 		switch {
 		case h.role != "order/in":
 		case h.rank == RankConfirmed:
@@ -411,7 +414,7 @@ func (k *checker) money(t Terms) (counted, seen money.Amount) {
 			seen = seen.Add(h.amount)
 		}
 	}
-	return counted, seen
+	return counted, seen, gone
 }
 
 // succeeds says whether the change confirmed the payment of an attempt.
@@ -551,12 +554,12 @@ func (k *checker) state(o Order) (problems []string) {
 	if r := reviewOf(o, Compliance); r != nil {
 		looking, refused = r.State == ReviewOpen || r.State == ReviewDocuments, r.State == ReviewRefused
 	}
-	counted, seen := k.money(t)
+	counted, seen, gone := k.money(t)
 	least := k.due.Sub(t.Under)
 	enough := counted.Sub(least).Sign() >= 0
 	clean := !before(ReviewDocuments, ReviewOpen, ReviewRefused)
 	over := !k.deadline.IsZero() && o.Through.After(k.deadline) && !enough &&
-		!(t.SeenWaits && counted.Add(seen).Sub(least).Sign() >= 0 && o.Through.Before(t.ConfirmBy))
+		!(t.SeenWaits && counted.Add(seen).Add(gone).Sub(least).Sign() >= 0 && o.Through.Before(t.ConfirmBy))
 	lost := false
 	if t.OneAttempt && counted.IsZero() && seen.IsZero() {
 		for _, a := range o.Attempts {

@@ -146,9 +146,9 @@ var (
 	pastDeadline = Guard{Name: "past deadline", Doc: "Everything up to a time after the deadline has been told.", ok: func(s *step) bool {
 		return !s.order.Terms.Deadline.IsZero() && s.order.Through.After(s.order.Terms.Deadline)
 	}}
-	notWaitingForSeen = Guard{Name: "not waiting for seen", Doc: "The terms do not wait for seen money, or it would not suffice, or the time for its confirmation is over.", ok: func(s *step) bool {
-		t := s.order.Terms
-		return !t.SeenWaits || !s.order.suffices(s.order.counted().Add(s.order.seen())) || !s.order.Through.Before(t.ConfirmBy)
+	notWaitingForSeen = Guard{Name: "not waiting for seen", Doc: "The terms do not wait for money that was seen in time (also where a reorganisation took it and may give it back), or it would not suffice, or the time for its confirmation is over.", ok: func(s *step) bool {
+		o, t := s.order, s.order.Terms
+		return !t.SeenWaits || !o.suffices(o.counted().Add(o.seen()).Add(o.takenBack())) || !o.Through.Before(t.ConfirmBy)
 	}}
 
 	deliveryConfirmed = Guard{Name: "delivery confirmed", Doc: "A delivery is confirmed.", ok: func(s *step) bool {
@@ -274,6 +274,17 @@ func (o *Order) seen() money.Amount {
 	sum := money.Zero(o.Terms.Due.Asset())
 	for _, p := range o.Payments {
 		if p.Rank == RankSeen && o.Terms.counts(p) == ledger.In {
+			sum = sum.Add(p.Amount)
+		}
+	}
+	return sum
+}
+
+// takenBack is the money that would count, was reversed, and may come again: a transaction is mined anew.
+func (o *Order) takenBack() money.Amount {
+	sum := money.Zero(o.Terms.Due.Asset())
+	for _, p := range o.Payments {
+		if p.Rank == RankReversed && !p.Final && o.Terms.counts(p) == ledger.In {
 			sum = sum.Add(p.Amount)
 		}
 	}

@@ -80,7 +80,7 @@ type Terms struct {
 	DueFollows  bool         `json:"dueFollows,omitempty"`  // a standing instruction's arrival: Due is what its payment says, until that is confirmed
 
 	Deadline  time.Time `json:"deadline,omitzero"`   // the last value time that counts (window and grace); zero: none
-	SeenWaits bool      `json:"seenWaits,omitempty"` // at the deadline wait for seen money that would suffice
+	SeenWaits bool      `json:"seenWaits,omitempty"` // at the deadline wait for money seen in time that would suffice, also while a reorganisation has taken it
 	ConfirmBy time.Time `json:"confirmBy,omitzero"`  // ... up to here
 
 	Instant           bool `json:"instant,omitempty"`           // delivery is a posting, not a transfer

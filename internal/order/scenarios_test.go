@@ -109,7 +109,8 @@ var scenarios = []scenario{
 		create                     | O1            | waiting    | order.created
 		seen a 1000 e1             | P2 O16        | seen       | payment.seen order.seen
 		reversed a 1000 e1         | P4 O18        | waiting    | payment.reversed order.waiting
-		tick @901                  | O13           | expired    | order.expired
+		tick @2699                 | -             | waiting
+		tick @2700                 | O13           | expired    | order.expired
 		= nothing`}, // case 14
 
 	{name: "failed and never came", kind: "chain to own wallet", script: `
@@ -171,6 +172,45 @@ var scenarios = []scenario{
 		seen a 1000 @900           | P2 O16        | seen       | payment.seen order.seen
 		tick @1000                 | -             | seen
 		failed a 1000              | P3 O13        | expired    | payment.failed order.expired`},
+
+	{name: "seen at the deadline, taken back by a reorganisation and mined again", kind: "chain to own wallet", script: `
+		create                     | O1            | waiting    | order.created
+		seen a 1000 @900           | P2 O16        | seen       | payment.seen order.seen
+		tick @1000                 | -             | seen
+		reversed a 1000            | P4 O18        | waiting    | payment.reversed order.waiting
+		tick @2699                 | -             | waiting
+		confirmed a 1000 @900 e1   | P1 O11 O24    | completed  | payment.confirmed order.paid order.completed
+		= merchant 1000, outside/payer:rail -1000`},
+
+	{name: "taken back before the deadline and not mined again", kind: "chain to own wallet", script: `
+		create                     | O1            | waiting    | order.created
+		confirmed a 400            | P1 O17        | part       | payment.confirmed order.part
+		seen b 600 @900            | P2 O16        | seen       | payment.seen order.seen
+		reversed a 400             | P5            | seen       | payment.reversed
+		reversed b 600             | P4 O18        | waiting    | payment.reversed order.waiting
+		tick @2699                 | -             | waiting
+		tick @2700                 | O13           | expired    | order.expired
+		confirmed a 400 e1         | P1 B4         | expired    | payment.confirmed
+		= suspense/extra 400, outside/payer:rail -400`},
+
+	{name: "taken back for good at the deadline", kind: "chain to own wallet", script: `
+		create                     | O1            | waiting    | order.created
+		seen a 1000 @900           | P2 O16        | seen       | payment.seen order.seen
+		tick @1000                 | -             | seen
+		reversed a 1000 final      | P4 O13        | expired    | payment.reversed order.expired`},
+
+	{name: "taken back at the deadline would not suffice, was late, or nothing is waited for", kind: "chain to own wallet", script: `
+		create                     | O1            | waiting    | order.created
+		seen a 999 @900            | P2 O16        | seen       | payment.seen order.seen
+		seen b 1000 @901           | P2            | seen       | payment.seen
+		reversed a 999             | P4 O18        | waiting    | payment.reversed order.waiting
+		reversed b 1000 @901       | P4            | waiting    | payment.reversed
+		tick @901                  | O13           | expired    | order.expired`},
+	{name: "taken back at the deadline, strict", kind: "chain to own wallet, strict", script: `
+		create                     | O1            | waiting    | order.created
+		seen a 1000 @900           | P2 O16        | seen       | payment.seen order.seen
+		reversed a 1000            | P4 O18        | waiting    | payment.reversed order.waiting
+		tick @901                  | O13           | expired    | order.expired`},
 
 	{name: "seen at the deadline would not suffice", kind: "chain to own wallet", script: `
 		create                     | O1            | waiting    | order.created
@@ -505,7 +545,7 @@ var scenarios = []scenario{
 		create                     | O1            | waiting    | order.created
 		confirmed a 1000           | P1 O11        | paid       | payment.confirmed order.paid
 		reversed a 1000            | P5 O18        | waiting    | payment.reversed order.waiting
-		tick @901                  | O13           | expired    | order.expired`},
+		tick @2700                 | O13           | expired    | order.expired`},
 
 	{name: "one method to bank, second delivery", kind: "one method to bank", script: `
 		create                     | O1            | waiting    | order.created
