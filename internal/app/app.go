@@ -21,9 +21,11 @@ import (
 	"time"
 
 	"till/internal/auth"
+	"till/internal/checkout"
 	"till/internal/dialect"
 	"till/internal/dialect/payin"
 	"till/internal/engine"
+	"till/internal/page"
 	"till/internal/rail"
 	"till/internal/rail/sandbox"
 	"till/internal/secrets"
@@ -69,6 +71,8 @@ type App struct {
 	dialects []dialect.Dialect
 	people   *auth.People
 	uses     *keyUses
+	pages    *page.Kit
+	checkout *checkout.Checkout
 	server   *http.Server
 	listener net.Listener
 	served   chan struct{} // closed when the HTTP server has ended
@@ -138,9 +142,12 @@ func (a *App) start(cfg Config) error {
 	a.rails, a.sandbox = reach.rails, reach.sandbox
 	keys := auth.New(keys{a.store}, cfg.Now)
 	a.people = auth.NewPeople(auth.PeopleConfig{Store: a.store, Now: cfg.Now, Random: cfg.Random})
-	a.dialects = dialects(a, keys, cfg)
 	if a.listener, err = net.Listen("tcp", cfg.Addr); err != nil {
 		return err
+	}
+	a.dialects = dialects(a, keys, cfg)
+	if err = a.startPages(cfg); err != nil {
+		return errors.Join(err, a.listener.Close())
 	}
 	a.client = webhook.NewClient(cfg.Guard, webhook.Options{Now: cfg.Now})
 	a.workers = worker.New(worker.Config{

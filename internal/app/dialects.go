@@ -11,8 +11,12 @@ import (
 
 // dialects lists the APIs that are served. A new one gets its line here.
 func dialects(a *App, keys *auth.Auth, cfg Config) []dialect.Dialect {
+	public := a.publicURL(cfg)
 	return []dialect.Dialect{
-		payin.New(payin.Config{Engine: a.Engine, Auth: keys, People: a.people, Limits: cfg.PayIn, NewKey: a.newKeyOf(payin.Name), ParseAddress: evm.ParseAddress, Now: cfg.Now, Version: cfg.Version, Random: cfg.Random, Log: cfg.Log}),
+		payin.New(payin.Config{
+			Engine: a.Engine, Auth: keys, People: a.people, Limits: cfg.PayIn, NewKey: a.newKeyOf(payin.Name), ParseAddress: evm.ParseAddress,
+			Now: cfg.Now, Version: cfg.Version, PublicURL: below(public, payin.Name), Random: cfg.Random, Log: cfg.Log,
+		}),
 	}
 }
 
@@ -22,6 +26,14 @@ func (a *App) newKeyOf(dialect string) func(m engine.Mode) (key, hash, shown str
 		made, err := a.newKey(dialect, m)
 		return made.Key, made.Hash, made.Shown, err
 	}
+}
+
+// below is the URL of an API's mount; "" where nobody said where the server is reached.
+func below(public, name string) string {
+	if public == "" {
+		return ""
+	}
+	return public + "/" + name
 }
 
 // tellers is the dialects as the webhook workers see them.

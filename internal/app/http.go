@@ -31,6 +31,7 @@ func newServer(a *App, keys *auth.Auth, cfg Config) *http.Server {
 		mux.Handle(mount+"/", http.StripPrefix(mount, d.Handler()))
 	}
 	mux.Handle("/operator/", operatorAPI(a, keys, cfg))
+	a.mountPages(mux)
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		web.WriteJSON(w, http.StatusOK, map[string]string{"status": "ok"})
 	})
@@ -57,6 +58,7 @@ func newServer(a *App, keys *auth.Auth, cfg Config) *http.Server {
 	h = forwarded(h, cfg.TrustedProxies, cfg.Log)
 	h = web.RequestID(h, requestID)
 	s := web.NewServer("", h)
+	s.RegisterOnShutdown(a.checkout.Close)
 	if cfg.TLS != nil {
 		s.TLSConfig = &tls.Config{Certificates: []tls.Certificate{*cfg.TLS}, MinVersion: tls.VersionTLS12}
 	}

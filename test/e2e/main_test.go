@@ -11,6 +11,7 @@ import (
 	// Not for use here: it tells the go command what these tests depend on, so that it never gives the
 	// result of an earlier run for a program that has changed since.
 	_ "till/internal/cli"
+	"till/internal/page/pagetest"
 )
 
 // program is the path of the binary under test.
@@ -39,7 +40,7 @@ func run(m *testing.M) int {
 		fmt.Fprintf(os.Stderr, "e2e: the program does not build: %v\n%s", err, out)
 		return 1
 	}
-	return m.Run()
+	return pagetest.Run(m)
 }
 
 func isSet(name string) bool {

@@ -195,6 +195,15 @@ func (s setting) number(all map[string]json.RawMessage) int64 {
 	return n
 }
 
+// text is the value in effect of a URL; "" for none.
+func (s setting) text(all map[string]json.RawMessage) string {
+	var text *string
+	if json.Unmarshal(s.in(all), &text) != nil || text == nil {
+		return ""
+	}
+	return *text
+}
+
 // on is the value in effect of a switch.
 func (s setting) on(all map[string]json.RawMessage) bool { return string(s.in(all)) == "true" }
 

@@ -100,6 +100,7 @@ func terms(merchant string, due money.Amount, a asked, p engine.Plan) (order.Ter
 	book := ledger.Wallet(merchant)
 	deadline := p.Now.Add(minutes(w.window + w.grace))
 	a.record.Window = w.window
+	a.record.DefaultSuccessURL, a.record.DefaultCancelURL = successSetting.text(p.Settings), cancelSetting.text(p.Settings)
 	t := order.Terms{
 		Book: book, Due: due, To: book.Account(ledger.Merchant), OverAny: true, Instant: true, Deadline: deadline,
 	}

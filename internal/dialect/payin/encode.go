@@ -49,6 +49,7 @@ func (d *Dialect) encodeOrder(o *engine.Order) orderBody {
 		Protocol: string(o.Instrument.Family), Address: o.Instrument.Value, Status: statusOf(o.State),
 		Metadata: kept.Metadata, SuccessURL: kept.SuccessURL, CancelURL: kept.CancelURL,
 		CreatedAt: wireTime(o.CreatedAt), ExpiresAt: wireTime(windowEnd(o, kept)), GracePeriodEndsAt: wireTime(o.Terms.Deadline),
+		PaymentURL: d.pageURL(o),
 	}
 	if o.State == order.Completed {
 		body.CompletedAt = wireTime(o.EndedAt)

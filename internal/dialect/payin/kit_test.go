@@ -100,7 +100,7 @@ func newKit(t *testing.T) *kit {
 	random := &counter{}
 	k.people = auth.NewPeople(auth.PeopleConfig{Store: opened, Now: k.clock.now, Random: random, Cost: auth.Cost{Memory: 8, Passes: 1, Threads: 1}})
 	k.dialect = New(Config{
-		Engine: k.engine, Auth: auth.New(keys, k.clock.now), People: k.people, NewKey: newTestKey(random), ParseAddress: evm.ParseAddress, Now: k.clock.now, Version: "1.2.3", Random: &counter{}, Log: log,
+		Engine: k.engine, Auth: auth.New(keys, k.clock.now), People: k.people, NewKey: newTestKey(random), ParseAddress: evm.ParseAddress, Now: k.clock.now, Version: "1.2.3", PublicURL: "https://pay.example.com/payin", Random: &counter{}, Log: log,
 	})
 	k.handler = k.dialect.Handler()
 	for _, n := range []engine.Network{sepolia, amoy, mainnet} {

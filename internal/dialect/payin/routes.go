@@ -28,7 +28,7 @@ import (
 	"till/internal/web"
 )
 
-// Config is what the API works with. All fields but Limits are required.
+// Config is what the API works with. All fields but Limits and PublicURL are required.
 type Config struct {
 	Engine *engine.Engine
 	Auth   *auth.Auth
@@ -45,6 +45,10 @@ type Config struct {
 	Now     func() time.Time // true time, for the health check
 	Version string           // of the program, as the health check shows it
 
+	// PublicURL is where browsers reach this API, its mount included, without a slash at the end; empty: nobody
+	// said, and orders do not tell where they are paid.
+	PublicURL string
+
 	Random io.Reader // for order and delivery ids; crypto/rand's in production; safe for concurrent use
 	Log    *slog.Logger
 }
@@ -59,13 +63,18 @@ type Dialect struct {
 	parseAddress func(string) (string, bool, error)
 	now          func() time.Time
 	version      string
+	publicURL    string
+	public       *web.Rate // of what needs no key
 	random       io.Reader
 	log          *slog.Logger
 }
 
 // New makes the API.
 func New(c Config) *Dialect {
-	return &Dialect{engine: c.Engine, auth: c.Auth, people: c.People, newKey: c.NewKey, limiter: newLimiter(c.Limits), parseAddress: c.ParseAddress, now: c.Now, version: c.Version, random: c.Random, log: c.Log}
+	return &Dialect{
+		engine: c.Engine, auth: c.Auth, people: c.People, newKey: c.NewKey, limiter: newLimiter(c.Limits), parseAddress: c.ParseAddress,
+		now: c.Now, version: c.Version, publicURL: c.PublicURL, public: newPublicRate(), random: c.Random, log: c.Log,
+	}
 }
 
 var _ dialect.Dialect = (*Dialect)(nil)
@@ -124,6 +133,7 @@ func (d *Dialect) publicRoutes() []route {
 		{http.MethodGet, "/api/v1/health", "", d.health},
 		{http.MethodGet, "/api/chains", "", d.publicChains},
 		{http.MethodGet, "/api/tokens", "", d.publicTokens},
+		{http.MethodGet, "/api/order-status/{orderId}", "", d.orderStatus},
 	}
 }
 

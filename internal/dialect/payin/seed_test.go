@@ -65,7 +65,7 @@ func TestExamplesOfTheSeed(t *testing.T) {
 		`"successUrl":"https://yoursite.com/order/success","cancelUrl":"https://yoursite.com/order/cancel"}`)
 	o := parse[orderBody](k, created)
 	ids := map[string]any{"orderId": o.OrderID, "address": address}
-	compare("create", seedCreated, created, ids, "gracePeriodEndsAt")
+	compare("create", seedCreated, created, ids, "gracePeriodEndsAt", "paymentUrl")
 	compare("duplicate", seedDuplicate, k.post(shopKey, "/api/v1/orders", newOrder("ORDER-2025-001")), map[string]any{"existingOrderId": o.OrderID})
 	compare("no address", seedNoAddress, k.post(shopKey, "/api/v1/orders", newOrder("ORDER-2025-002")), nil)
 	compare("amount", seedAmount, k.post(shopKey, "/api/v1/orders", newOrder("ORDER-2025-002", "amount", `"-1"`)), nil, "details")
@@ -74,7 +74,7 @@ func TestExamplesOfTheSeed(t *testing.T) {
 	k.clock.move(5*time.Minute + 22*time.Second)
 	k.told(sepolia, 1234578, k.payment(o.Address, txHash, 1234567, order.RankConfirmed, sepoliaUSDT100))
 	done := map[string]any{"orderId": o.OrderID, "address": address, "txHash": txHash, "metadata": map[string]any{"customerName": "John Doe", "customerEmail": "john@example.com", "productSku": "PROD-123"}}
-	extra := []string{"gracePeriodEndsAt", "confirmedReceived", "requiredConfirmations", "cancelUrl"} // the example was made without a cancelUrl
+	extra := []string{"gracePeriodEndsAt", "paymentUrl", "confirmedReceived", "requiredConfirmations", "cancelUrl"} // the example was made without a cancelUrl
 	compare("get", seedCompleted, k.get(shopKey, "/api/v1/orders/"+o.OrderID), done, extra...)
 	compare("by reference", seedCompleted, k.get(shopKey, "/api/v1/orders/by-reference/ORDER-2025-001"), done, extra...)
 

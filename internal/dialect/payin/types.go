@@ -26,6 +26,7 @@ type orderBody struct {
 	GracePeriodEndsAt     string `json:"gracePeriodEndsAt"` // when the order really expires
 	ConfirmedReceived     string `json:"confirmedReceived,omitempty"`
 	RequiredConfirmations *int   `json:"requiredConfirmations,omitempty"`
+	PaymentURL            string `json:"paymentUrl,omitempty"`
 }
 
 // listItem is an order in a list: the seed's fields and no more.
@@ -191,6 +192,10 @@ type record struct {
 	Metadata   json.RawMessage `json:"metadata,omitempty"`
 	SuccessURL string          `json:"successUrl,omitempty"`
 	CancelURL  string          `json:"cancelUrl,omitempty"`
+
+	// Where the payer is sent when the order names no page of its own: the configuration when it was made.
+	DefaultSuccessURL string `json:"defaultSuccessUrl,omitempty"`
+	DefaultCancelURL  string `json:"defaultCancelUrl,omitempty"`
 }
 
 type chainList struct {

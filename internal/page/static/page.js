@@ -35,10 +35,16 @@
     const button = event.target.closest("[data-copy]");
     if (!button) return;
     try { await copy(button.dataset.copy); } catch { return; }
-    const before = button.dataset.label || button.textContent;
-    button.dataset.label = before;
+    if (button.dataset.label) return; // it says so already
+    const name = button.getAttribute("aria-label");
+    button.dataset.label = button.textContent;
     button.textContent = button.dataset.copied;
-    setTimeout(() => { button.textContent = before; }, 2000);
+    if (name) button.setAttribute("aria-label", button.dataset.copied);
+    setTimeout(() => {
+      button.textContent = button.dataset.label;
+      if (name) button.setAttribute("aria-label", name);
+      delete button.dataset.label;
+    }, 2000);
   });
 
   // Times in the reader's own zone.

@@ -1,0 +1,52 @@
+package app
+
+import (
+	"net"
+	"net/http"
+
+	"till/internal/checkout"
+	"till/internal/page"
+)
+
+// publicURL is where browsers reach the server: what the config says, else the listener, as long as that is
+// this machine's own. What a request calls the server (its Host) is never believed: a link with a stranger's
+// host in it would lead payers there. "" where nobody can know.
+func (a *App) publicURL(cfg Config) string {
+	if cfg.PublicURL != "" {
+		return cfg.PublicURL
+	}
+	host, _, err := net.SplitHostPort(a.listener.Addr().String())
+	if err != nil || !loopback(host) {
+		return ""
+	}
+	return a.URL()
+}
+
+// startPages makes the pages. A face of an order's API is what the checkout knows of it.
+func (a *App) startPages(cfg Config) error {
+	var err error
+	if a.pages, err = page.New(page.Config{PublicURL: cfg.PublicURL, Log: cfg.Log}); err != nil {
+		return err
+	}
+	var faces []checkout.Face
+	for _, d := range a.dialects {
+		if f, ok := d.(checkout.Face); ok { // an API need not have orders that are paid on our page
+			faces = append(faces, f)
+		}
+	}
+	a.checkout, err = checkout.New(checkout.Config{
+		Engine: a.Engine, Kit: a.pages, Faces: faces, Bounds: page.UsualBounds, Now: cfg.Now, Log: cfg.Log,
+	})
+	return err
+}
+
+// mountPages serves the pages: the checkout at the root for the orders of every API, and under an API's mount
+// for its own, so that a client that was given that as its base finds the page where it expects it.
+func (a *App) mountPages(mux *http.ServeMux) {
+	mux.Handle(page.AssetPath, a.pages.Assets())
+	mux.Handle("/pay/", a.checkout.Handler(""))
+	for _, d := range a.dialects {
+		mount := "/" + d.Name()
+		mux.Handle(mount+"/pay/", http.StripPrefix(mount, a.checkout.Handler(d.Name())))
+	}
+}

@@ -1,0 +1,162 @@
+// Package checkout is the page on which a payer pays an order: how much of what, to which address on which
+// network, until when; what has arrived so far; and at the end what became of it and the way back to the
+// merchant. It works without JavaScript, and shows nothing but the one order whose id its address holds.
+//
+// It decides nothing about money. What an API adds to the page (a title, the end of the time shown, the way
+// back) comes through [Face], so that it knows no API. How pages are made is in internal/page.
+//
+// Next to read: view.go for what is shown when, uri.go for what wallets read, html/order.html.
+package checkout
+
+import (
+	"context"
+	"embed"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"till/internal/engine"
+	"till/internal/fault"
+	"till/internal/page"
+	"till/internal/web"
+)
+
+// Face is what the page must know of the API that an order was made through.
+type Face interface {
+	Name() string                         // as in the order's scope
+	PageTitle(o *engine.Order) string     // what is sold, as plain text; "" for none
+	PageWindow(o *engine.Order) time.Time // until when the payer is asked to pay; money may count for longer
+	ReturnURL(o *engine.Order) string     // where the payer's browser goes now; "" for nowhere
+}
+
+// Config is what the checkout works with. All fields are required.
+type Config struct {
+	Engine *engine.Engine
+	Kit    *page.Kit
+	Faces  []Face
+	Bounds page.StreamBounds
+	Now    func() time.Time // true time
+	Log    *slog.Logger
+}
+
+// Checkout is the pay page. The caller must Close it.
+type Checkout struct {
+	engine  *engine.Engine
+	kit     *page.Kit
+	pages   *page.Pages
+	faces   map[string]Face
+	streams *page.Streams
+	rate    *web.Rate
+	now     func() time.Time
+	log     *slog.Logger
+}
+
+//go:embed html texts
+var files embed.FS
+
+// New makes the checkout.
+func New(c Config) (*Checkout, error) {
+	pages, err := c.Kit.Pages(files)
+	if err != nil {
+		return nil, err
+	}
+	faces := map[string]Face{}
+	for _, f := range c.Faces {
+		faces[f.Name()] = f
+	}
+	return &Checkout{
+		engine: c.Engine, kit: c.Kit, pages: pages, faces: faces, streams: page.NewStreams(c.Bounds),
+		rate: &web.Rate{Burst: 240, Each: 100 * time.Millisecond}, now: c.Now, log: c.Log,
+	}, nil
+}
+
+// Close ends the streams of all open pages: a server that stops waits for them.
+func (c *Checkout) Close() { c.streams.Close() }
+
+// Handler serves the paths below /pay/. With the name of a face it shows that API's orders only: it is what
+// stands under the API's mount. With "" it shows those of all.
+func (c *Checkout) Handler(face string) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /pay/order/{orderId}", func(w http.ResponseWriter, r *http.Request) { c.show(w, r, face) })
+	mux.HandleFunc("GET /pay/order/{orderId}/live", func(w http.ResponseWriter, r *http.Request) { c.tell(w, r, face) })
+	mux.HandleFunc("GET /pay/order/{orderId}/events", func(w http.ResponseWriter, r *http.Request) { c.stream(w, r, face) })
+	mux.HandleFunc("/", c.kit.NotFound)
+	return c.kit.Guard(c.bounded(mux))
+}
+
+// bounded refuses a client that asks more often than any page of ours does.
+func (c *Checkout) bounded(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Referrer-Policy", "no-referrer") // the address is all that protects the page, and it has no form
+		if _, ok := c.rate.Allow(web.ClientOf(r), c.now()); !ok {
+			c.kit.Busy(w, r)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// look finds the order of a request and what is to be shown of it.
+func (c *Checkout) look(ctx context.Context, id, face string, l page.Lang) (view, error) {
+	o, at, err := c.engine.ForPayer(ctx, id, c.now())
+	if err != nil {
+		return view{}, err
+	}
+	f, known := c.faces[o.Scope.Dialect]
+	if !known || face != "" && face != o.Scope.Dialect {
+		return view{}, fault.New(fault.CodeNotFound, "no such order")
+	}
+	n, err := c.engine.Network(o.Network, o.Scope.Mode)
+	if err != nil {
+		n = engine.Network{ID: o.Network, Name: o.Network} // no longer configured: the order is shown all the same
+	}
+	v := newView(o, n, f, at)
+	v.Lang = l
+	return v, nil
+}
+
+func (c *Checkout) show(w http.ResponseWriter, r *http.Request, face string) {
+	v, err := c.look(r.Context(), r.PathValue("orderId"), face, page.LangOf(r))
+	if err != nil {
+		c.refuse(w, r, err)
+		return
+	}
+	c.pages.Write(w, r, http.StatusOK, "order", v)
+}
+
+func (c *Checkout) tell(w http.ResponseWriter, r *http.Request, face string) {
+	u, err := c.update(r.Context(), r.PathValue("orderId"), face, page.LangOf(r))
+	if err != nil {
+		c.refuse(w, r, err)
+		return
+	}
+	page.WriteUpdate(w, u)
+}
+
+func (c *Checkout) stream(w http.ResponseWriter, r *http.Request, face string) {
+	id, l := r.PathValue("orderId"), page.LangOf(r)
+	if _, err := c.update(r.Context(), id, face, l); err != nil { // while there is still an answer to give
+		c.refuse(w, r, err)
+		return
+	}
+	c.streams.Serve(w, r, func(ctx context.Context) (page.Update, error) { return c.update(ctx, id, face, l) })
+}
+
+func (c *Checkout) update(ctx context.Context, id, face string, l page.Lang) (page.Update, error) {
+	v, err := c.look(ctx, id, face, l)
+	if err != nil {
+		return page.Update{}, err
+	}
+	return page.Update{HTML: c.pages.Live(l, "order", v), Now: v.Now, Done: v.Done()}, nil
+}
+
+func (c *Checkout) refuse(w http.ResponseWriter, r *http.Request, err error) {
+	if fault.Is(err, fault.CodeNotFound) {
+		c.kit.NotFound(w, r)
+		return
+	}
+	if r.Context().Err() == nil {
+		c.log.ErrorContext(r.Context(), "a pay page could not be shown", "error", err)
+	}
+	c.kit.Failed(w, r)
+}

@@ -1,0 +1,195 @@
+package e2e
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"till/internal/page/pagetest"
+)
+
+// shop is where payers are sent back to: it says where they came from.
+func shop(t *testing.T) string {
+	t.Helper()
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/html")
+		fmt.Fprintf(w, `<!doctype html><html lang="en"><link rel="icon" href="data:,"><title>Shop</title><p id="referer">%q</p></html>`, r.Referer())
+	}))
+	t.Cleanup(s.Close)
+	return s.URL
+}
+
+// sold makes an order with further fields and says where it is paid.
+func (s *server) sold(t *testing.T, reference, amount, currency string, more map[string]any) (order, string) {
+	t.Helper()
+	body := asked(reference, amount, currency)
+	for field, value := range more {
+		body[field] = value
+	}
+	got, err := s.call(http.MethodPost, ordersPath, body)
+	o := decode[order](t, http.StatusCreated)(got, err)
+	var told struct {
+		PaymentURL string `json:"paymentUrl"`
+	}
+	if err := json.Unmarshal(got.body, &told); err != nil || told.PaymentURL != s.info.PayIn.BaseURL+"/pay/order/"+o.OrderID {
+		t.Fatalf("the order is paid at %q (%v)", told.PaymentURL, err)
+	}
+	return o, told.PaymentURL
+}
+
+// redirected checks that a window arrived at the shop's path with exactly these parameters, in this order.
+func redirected(t *testing.T, tab *pagetest.Tab, to string, params ...string) {
+	t.Helper()
+	tab.Until("the payer is at "+to, func() bool { return strings.HasPrefix(tab.URL(), to+"?") })
+	u, err := url.Parse(tab.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for pair := range strings.SplitSeq(u.RawQuery, "&") {
+		plain, err := url.QueryUnescape(pair)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, plain)
+	}
+	if strings.Join(got, "\n") != strings.Join(params, "\n") {
+		t.Errorf("the shop is told\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(params, "\n"))
+	}
+	if referer := tab.Text("#referer"); referer != `""` {
+		t.Errorf("the shop learnt the page's address: %s", referer)
+	}
+}
+
+// The page on the real server and a real chain: two payments are followed to the end, and the payer goes to the
+// shop with the parameters of the contract. case 55 with what a merchant can write, case 57 and case 58 with what
+// the API says.
+func TestPayPage(t *testing.T) {
+	t.Parallel()
+	s, back := start(t), shop(t)
+	const evil = `"><script>alert(1)</script>`
+	o, at := s.sold(t, "A&B "+evil, "12.500000", "USDT", map[string]any{
+		"metadata": map[string]any{"title": "Two tickets " + evil, "secret": "not for payers"}, "successUrl": back + "/done?id={{orderId}}&status=mine&keep=1",
+	})
+	tab := pagetest.Open(t, pagetest.Look{Phone: true})
+	if status := tab.Go(at); status != http.StatusOK {
+		t.Fatalf("status %d", status)
+	}
+	if tab.Text("h1") != "Two tickets "+evil || tab.Text(".reference") != "A&B "+evil || strings.Contains(tab.HTML("html"), "not for payers") {
+		t.Errorf("title %q, reference %q", tab.Text("h1"), tab.Text(".reference"))
+	}
+	token := s.info.Chain.Tokens["USDT"]
+	want := fmt.Sprintf("ethereum:%s@%d/transfer?address=%s&uint256=12500000", token.Address, s.info.Chain.ChainID, o.Address)
+	if got := tab.Attribute(".wallet a", "href"); got != want || tab.Text(".address") != o.Address || tab.Attribute(".address + button", "data-copy") != o.Address {
+		t.Errorf("the wallet is told %s, want %s; the page shows %s", got, want, tab.Text(".address"))
+	}
+	tab.Axe()
+	tab.Picture("till-topay")
+
+	s.pay(t, "USDT", o.Address, "2.5")
+	tab.UntilText(".missing", "10.00")
+	tab.Axe()
+	s.pay(t, "USDT", o.Address, "10")
+	tab.UntilText("h1", "Payment complete")
+	tab.Axe()
+	tab.Picture("till-completed")
+	done := s.get(t, o.OrderID)
+	redirected(t, tab, back+"/done", "id="+o.OrderID, "keep=1", "orderReference=A&B "+evil, "status=completed",
+		"amount=12.500000", "currency=USDT", "chainId="+network, "txHash="+*done.TxHash)
+
+	var status struct {
+		Data struct {
+			RedirectURL   string `json:"redirect_url"`
+			TransferCount int    `json:"transferCount"`
+		} `json:"data"`
+	}
+	a := publicly(t, s.info.PayIn.BaseURL+"/api/order-status/"+o.OrderID)
+	if err := json.Unmarshal(a.body, &status); err != nil || status.Data.RedirectURL != tab.URL() || status.Data.TransferCount != 2 {
+		t.Errorf("the status says %s (%v), the payer is at %s", a.body, err, tab.URL())
+	}
+}
+
+// Without streams and in Spanish: the order expires in the window, and the payer goes to the shop's page for that.
+func TestPayPageOfAnOrderThatExpires(t *testing.T) {
+	t.Parallel()
+	s, back := start(t), shop(t)
+	o, at := s.sold(t, "LATE", "5", "USDC", map[string]any{"cancelUrl": back + "/again"})
+	tab := pagetest.Open(t, pagetest.Look{Language: "es", Dark: true, Blocked: []string{"http://*:*/*/events*"}})
+	tab.Allow("ERR_BLOCKED_BY_CLIENT")
+	tab.Go(at)
+	tab.UntilText("main", "Envíe exactamente")
+	s.forward(t, 16)
+	s.ends(t, o.OrderID, "expired")
+	tab.UntilText("h1", "Esta orden ha vencido")
+	redirected(t, tab, back+"/again", "orderReference=LATE", "status=expired", "amount=5", "currency=USDC", "chainId="+network)
+}
+
+// Without JavaScript, and at the root of the server: the page is loaded again by itself, and leaves by itself.
+func TestPayPageWithoutJavaScript(t *testing.T) {
+	t.Parallel()
+	s, back := start(t), shop(t)
+	o, at := s.sold(t, "PLAIN", "5", "DAI", map[string]any{"successUrl": back + "/done"})
+	tab := pagetest.Open(t, pagetest.Look{NoScript: true})
+	tab.Go(strings.Replace(at, "/payin/pay/", "/pay/", 1))
+	s.pay(t, "DAI", o.Address, "5")
+	done := s.ends(t, o.OrderID, "completed")
+	tab.UntilText("h1", "Payment complete")
+	redirected(t, tab, back+"/done", "orderReference=PLAIN", "status=completed", "amount=5", "currency=DAI", "chainId="+network, "txHash="+*done.TxHash)
+}
+
+// What the pages tell a browser, of orders there are and are not; and an open stream does not hold up a server
+// that stops (stop checks for how long).
+func TestPayPageFromOutside(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	o, at := s.sold(t, "A-1", "5", "USDT", nil)
+	for path, want := range map[string]int{at: 200, at + "/live": 200, s.info.BaseURL + "/pay/order/" + o.OrderID: 200,
+		s.info.BaseURL + "/pay/order/ord_none": 404, s.info.PayIn.BaseURL + "/pay/order/ord_none": 404, s.info.PayIn.BaseURL + "/pay/": 404} {
+		a := publicly(t, path)
+		if a.status != want || !strings.HasPrefix(a.header.Get("Content-Type"), "text/html") ||
+			!strings.HasPrefix(a.header.Get("Content-Security-Policy"), "default-src 'none'; ") || a.header.Get("Referrer-Policy") != "no-referrer" ||
+			a.header.Get("Cache-Control") != "no-store" || bytes.Contains(a.body, []byte(s.info.PayIn.APIKey)) {
+			t.Errorf("%s: %d %v", path, a.status, a.header)
+		}
+	}
+	stream, err := http.Get(at + "/events")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { stream.Body.Close() })
+	first := make(chan string, 1)
+	go func() {
+		line, _ := bufio.NewReader(stream.Body).ReadString('\n')
+		first <- line
+	}()
+	select {
+	case line := <-first:
+		if line != "event: now\n" {
+			t.Errorf("the stream begins with %q", line)
+		}
+	case <-time.After(patience):
+		t.Fatal("the stream says nothing")
+	}
+}
+
+// publicly asks without any credential.
+func publicly(t *testing.T, address string) answer {
+	t.Helper()
+	got, err := http.Get(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer got.Body.Close()
+	var body bytes.Buffer
+	if _, err := body.ReadFrom(got.Body); err != nil {
+		t.Fatal(err)
+	}
+	return answer{got.StatusCode, got.Header, body.Bytes()}
+}
