@@ -36,7 +36,7 @@ func (s *session) prepare(query string) (*sql.Stmt, error) {
 	if len(s.stmts) >= maxStatements {
 		s.forgetStatements()
 	}
-	text := query
+	text := keepPlan(query)
 	if s.batch != nil {
 		text = cmp.Or(ownWording[query], query)
 	}
