@@ -27,7 +27,7 @@ func operatorAPI(a *App, keys *auth.Auth, cfg Config) http.Handler {
 		names = append(names, d.Name())
 	}
 	return operator.Handler(operator.Config{
-		Engine: a.Engine, Auth: keys, Now: cfg.Now, Log: cfg.Log, Dialects: names,
+		Engine: a.Engine, Auth: keys, People: a.people, Now: cfg.Now, Log: cfg.Log, Dialects: names,
 		NewKey:      a.newKey,
 		NewEndpoint: a.newEndpoint,
 		NewSecret:   a.newSecret,

@@ -33,6 +33,7 @@ type commands struct {
 	Webhook    webhookCommand    `cmd:"" help:"What is told to merchants."`
 	Merchant   merchantCommand   `cmd:"" help:"Who sells."`
 	Key        keyCommand        `cmd:"" help:"API keys, operators' tokens and the master key."`
+	User       userCommand       `cmd:"" help:"People who log in with a password."`
 	Clock      clockCommand      `cmd:"" help:"The sandbox's clock."`
 	Sandbox    sandboxCommand    `cmd:"" help:"Payments that are made up, to try things out."`
 	Instrument instrumentCommand `cmd:"" help:"Addresses and references that orders are paid to."`
@@ -45,6 +46,7 @@ type commands struct {
 // terminal is what a command talks to.
 type terminal struct {
 	context.Context
+	in       io.Reader
 	out, err io.Writer
 }
 
@@ -57,7 +59,7 @@ func Run(args []string, stdout, stderr io.Writer) int {
 
 // run is Run until ctx ends.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	t := &terminal{Context: ctx, out: stdout, err: stderr}
+	t := &terminal{Context: ctx, in: os.Stdin, out: stdout, err: stderr}
 
 	status := -1
 	parser, err := kong.New(&commands{},

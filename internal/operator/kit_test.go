@@ -2,6 +2,7 @@ package operator
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"io"
@@ -39,6 +40,8 @@ type kit struct {
 	handler  http.Handler
 	engine   *engine.Engine
 	store    *store.Store
+	people   *auth.People
+	session  string // of ann, who is nothing anywhere
 	now      time.Time
 	message  string // a message of ord_open to ep_1
 	delivery engine.Network
@@ -60,8 +63,19 @@ func newKit(t testing.TB) *kit {
 		Tokens: []engine.Token{{Asset: usdt, Contract: "0x1"}},
 	}
 	k.engine = engine.New(st, []engine.Network{k.delivery}, nil)
-	k.handler = Handler(testConfig(k.engine, clock, log))
+	cfg := testConfig(k.engine, clock, log)
+	cfg.People = auth.NewPeople(auth.PeopleConfig{Store: st, Now: clock, Random: rand.Reader, Cost: auth.Cost{Memory: 8, Passes: 1, Threads: 1}})
+	k.people = cfg.People
+	k.handler = Handler(cfg)
 	k.fill(t)
+	if _, err := k.people.Add(t.Context(), "op_first", auth.NewPerson{Name: "ann", Password: password}); err != nil {
+		t.Fatal(err)
+	}
+	_, session, _, err := k.people.Login(t.Context(), auth.Credentials{Name: "ann", Password: password}, auth.Terms{Face: auth.PagesFace, Lasts: 24 * time.Hour}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	k.session = session.ID
 	return k
 }
 
@@ -70,6 +84,7 @@ func testConfig(e *engine.Engine, now func() time.Time, log *slog.Logger) Config
 	made := 0
 	return Config{
 		Engine: e, Auth: auth.New(newTestKeys(), now), Now: now, Log: log,
+		People:   auth.NewPeople(auth.PeopleConfig{Store: burning{}, Now: now, Random: rand.Reader, Cost: auth.Cost{Memory: 8, Passes: 1, Threads: 1}}),
 		Dialects: []string{"some", "other"},
 		NewKey: func(dialect string, m engine.Mode) (NewKey, error) {
 			made++
@@ -218,4 +233,12 @@ func (burning) Update(context.Context, engine.Keys, func(engine.Tx) error) error
 func burningHandler(log io.Writer) http.Handler {
 	now := func() time.Time { return testNow }
 	return Handler(testConfig(engine.New(burning{}, nil, nil), now, slog.New(slog.NewTextHandler(log, nil))))
+}
+
+func (burning) ViewPeople(context.Context, func(auth.Reader) error) error {
+	return errors.New("disk /dev/sda1 is on fire")
+}
+
+func (burning) UpdatePeople(context.Context, func(auth.Tx) error) error {
+	return errors.New("disk /dev/sda1 is on fire")
 }

@@ -38,6 +38,7 @@ const maxBody = 64 << 10
 type Config struct {
 	Engine *engine.Engine
 	Auth   *auth.Auth
+	People *auth.People
 	Now    func() time.Time // true time
 	Log    *slog.Logger
 
@@ -101,6 +102,7 @@ func Handler(cfg Config) http.Handler {
 	a.endpoints()
 	a.merchants()
 	a.keys()
+	a.people()
 	a.instruments()
 	a.clock()
 	a.sandbox()

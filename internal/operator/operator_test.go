@@ -223,6 +223,13 @@ var operations = []struct {
 	{"POST", "/instruments/archive", `{"merchant":"m1","mode":"sandbox","address":"0xaddr4"}`, "instruments:write", 404},
 	{"POST", "/instruments/unarchive", `{"merchant":"m1","mode":"sandbox","address":"0xaddr4"}`, "instruments:write", 404},
 	{"POST", "/instruments/release", `{"merchant":"m1","mode":"sandbox","address":"0xaddr4"}`, "instruments:write", 404},
+	{"GET", "/people", "", "people:read", 403},
+	{"POST", "/people", `{"name":"carl","password":"correct horse battery"}`, "people:write", 403},
+	{"POST", "/people/ann/password", `{"password":"correct horse battery"}`, "people:write", 403},
+	{"POST", "/people/ann/active", `{"active":false}`, "people:write", 403},
+	{"PUT", "/people/ann/roles", `{"operator":false,"roles":{"m1":"viewer"}}`, "people:write", 403},
+	{"GET", "/people/ann/sessions", "", "people:read", 403},
+	{"POST", "/people/ann/sessions/SESSION/end", "", "people:write", 403},
 	{"GET", "/clock?mode=sandbox", "", "clock:read", 403},
 	{"POST", "/clock", `{"mode":"sandbox","advanceSeconds":60}`, "clock:write", 403},
 	{"POST", "/sandbox/payments", `{"order":"ord_open","amount":"1.00"}`, "sandbox:write", 403},
@@ -236,7 +243,7 @@ func TestWhoMayCall(t *testing.T) {
 		t.Run(op.method+" "+op.path, func(t *testing.T) {
 			t.Parallel()
 			k := newKit(t)
-			h, path := k.handler, strings.Replace(op.path, "MESSAGE", k.message, 1)
+			h, path := k.handler, strings.NewReplacer("MESSAGE", k.message, "SESSION", k.session).Replace(op.path)
 			for _, token := range []string{"", "op_unknown", tokenOff, tokenOld, keyOfAPI, tokenAll[:len(tokenAll)-1]} {
 				w := call(h, op.method, path, token, op.body)
 				wantProblem(t, w, http.StatusUnauthorized, fault.CodeUnauthorized, "")
@@ -266,7 +273,7 @@ func TestWhoMayCall(t *testing.T) {
 				}
 			}
 			want := http.StatusOK
-			if op.method == "POST" && slices.Contains([]string{"/endpoints", "/merchants", "/keys"}, path) {
+			if op.method == "POST" && slices.Contains([]string{"/endpoints", "/merchants", "/keys", "/people"}, path) {
 				want = http.StatusCreated
 			}
 			body := strings.Replace(op.body, `"m2"`, `"m3"`, 1)                                              // the live token may have made m2
