@@ -12,9 +12,15 @@ import (
 // dialects lists the APIs that are served. A new one gets its line here.
 func dialects(a *App, keys *auth.Auth, cfg Config) []dialect.Dialect {
 	public := a.publicURL(cfg)
+	checkURL := func(url string) error {
+		_, err := cfg.Guard.CheckURL(url)
+		return err
+	}
+	sending := func(endpointIDs []string) (now, most int) { return a.workers.Send.Attempts(endpointIDs) }
 	return []dialect.Dialect{
 		payin.New(payin.Config{
 			Engine: a.Engine, Auth: keys, People: a.people, Limits: cfg.PayIn, NewKey: a.newKeyOf(payin.Name), ParseAddress: evm.ParseAddress,
+			CheckURL: checkURL, Seal: a.Seal, Sending: sending,
 			Now: cfg.Now, Version: cfg.Version, PublicURL: below(public, payin.Name), Random: cfg.Random, Log: cfg.Log,
 		}),
 	}

@@ -171,6 +171,14 @@ func (e *Engine) AddEndpointOnce(ctx context.Context, ep Endpoint, r Repeatable[
 //
 // Errors: not_found, and what change returns.
 func (e *Engine) ChangeEndpoint(ctx context.Context, id string, change func(*Endpoint) error) (Endpoint, error) {
+	return e.ChangeEndpointSecret(ctx, id, "", change)
+}
+
+// ChangeEndpointSecret is ChangeEndpoint that also puts a new sealed secret in place of all that signed until now;
+// with "" they stay. RotateSecret replaces one more gently.
+//
+// Errors: those of ChangeEndpoint.
+func (e *Engine) ChangeEndpointSecret(ctx context.Context, id, sealed string, change func(*Endpoint) error) (Endpoint, error) {
 	var ep Endpoint
 	err := e.update(ctx, Keys{}, func(tx Tx) error {
 		there, err := tx.Endpoint(id)
@@ -185,6 +193,9 @@ func (e *Engine) ChangeEndpoint(ctx context.Context, id string, change func(*End
 			return err
 		}
 		ep.ID, ep.Scope, ep.Secret, ep.Old, ep.CreatedAt = there.ID, there.Scope, there.Secret, there.Old, there.CreatedAt
+		if sealed != "" {
+			ep.Secret, ep.Old = sealed, nil
+		}
 		ep.UpdatedAt = tx.Now()
 		if err := e.act(tx, ep.Scope.Mode, "endpoint.change", ep.ID, fmt.Sprintf("%s; enabled %t", ep.Name, ep.Enabled)); err != nil {
 			return err

@@ -162,11 +162,16 @@ func (s *Send) prune() error {
 	return s.unsaved
 }
 
-// Attempts is how many attempts are under way in this process, and how many may be.
-func (s *Send) Attempts() (now, most int) {
+// Attempts is how many attempts at these endpoints are under way in this process, and how many at all endpoints may be.
+func (s *Send) Attempts(endpoints []string) (now, most int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.flying, s.inAll
+	for _, id := range endpoints {
+		if l := s.lanes[id]; l != nil {
+			now += l.flying
+		}
+	}
+	return now, s.inAll
 }
 
 // stop gives up what waits.

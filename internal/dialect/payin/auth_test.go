@@ -76,7 +76,11 @@ func TestEveryRouteAsksForItsPermission(t *testing.T) {
 	k.pool(shopKey, 1, 3)
 	o := k.create("R-1")
 	made := parse[createdKeyBody](k, k.post(shopKey, "/api/v1/api-keys", `{"name":"n"}`)).Data.Metadata.ID
-	values := map[string]string{"orderId": o.OrderID, "orderReference...": "R-1", "keyId": made, "key": "payment_window_minutes"}
+	endpoint := k.addEndpoint(shopKey, "shop")
+	k.post(shopKey, "/api/v1/notifications/endpoints/"+endpoint.ID+"/test", "")
+	k.deliver(&receiver{status: 500})
+	values := map[string]string{"orderId": o.OrderID, "orderReference...": "R-1", "keyId": made, "key": "payment_window_minutes",
+		"endpointId": endpoint.ID, "logId": k.logs(shopKey, "").Logs[0].ID}
 	tokens := map[auth.Role]string{}
 	for role := range roles {
 		tokens[role] = k.person(string(role), map[string]auth.Role{"shop": role})

@@ -25,6 +25,7 @@ import (
 	"till/internal/rail/evm"
 	"till/internal/secrets"
 	"till/internal/store"
+	"till/internal/webhook"
 )
 
 // kit is the API over the real engine on a database of its own, with a clock that stands still.
@@ -100,7 +101,12 @@ func newKit(t *testing.T) *kit {
 	random := &counter{}
 	k.people = auth.NewPeople(auth.PeopleConfig{Store: opened, Now: k.clock.now, Random: random, Cost: auth.Cost{Memory: 8, Passes: 1, Threads: 1}})
 	k.dialect = New(Config{
-		Engine: k.engine, Auth: auth.New(keys, k.clock.now), People: k.people, NewKey: newTestKey(random), ParseAddress: evm.ParseAddress, Now: k.clock.now, Version: "1.2.3", PublicURL: "https://pay.example.com/payin", Random: &counter{}, Log: log,
+		Engine: k.engine, Auth: auth.New(keys, k.clock.now), People: k.people, NewKey: newTestKey(random), ParseAddress: evm.ParseAddress, Now: k.clock.now, Version: "1.2.3", PublicURL: "https://pay.example.com/payin",
+		CheckURL: func(url string) error { _, err := webhook.Guard{}.CheckURL(url); return err },
+		Seal: func(endpointID string, secret webhook.Secret) (string, error) {
+			return "sealed " + endpointID + " " + secrets.Hash(secret.Reveal()), nil
+		},
+		Sending: func(endpointIDs []string) (now, most int) { return len(endpointIDs), 256 }, Random: &counter{}, Log: log,
 	})
 	k.handler = k.dialect.Handler()
 	for _, n := range []engine.Network{sepolia, amoy, mainnet} {

@@ -144,11 +144,20 @@ func (q *query) time(param string, within time.Duration) time.Time {
 	if text == "" {
 		return time.Time{}
 	}
+	t, ok := parseTime(text)
+	if !ok {
+		q.refuse(param, "The parameter '"+param+"' must be a date as ISO 8601 writes it")
+		return time.Time{}
+	}
+	return t.Add(within)
+}
+
+// parseTime reads a moment as ISO 8601 writes it, or a day, which begins at midnight UTC.
+func parseTime(text string) (time.Time, bool) {
 	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999", time.DateOnly} {
 		if t, err := time.Parse(layout, text); err == nil && t.Year() >= 1970 {
-			return t.UTC().Add(within)
+			return t.UTC(), true
 		}
 	}
-	q.refuse(param, "The parameter '"+param+"' must be a date as ISO 8601 writes it")
-	return time.Time{}
+	return time.Time{}, false
 }

@@ -26,6 +26,7 @@ import (
 	"till/internal/engine"
 	"till/internal/fault"
 	"till/internal/web"
+	"till/internal/webhook"
 )
 
 // Config is what the API works with. All fields but Limits and PublicURL are required.
@@ -45,11 +46,18 @@ type Config struct {
 	Now     func() time.Time // true time, for the health check
 	Version string           // of the program, as the health check shows it
 
+	// CheckURL refuses a webhook URL that the server would not deliver to. Error: invalid_url.
+	CheckURL func(url string) error
+	// Seal encrypts an endpoint's secret for the database.
+	Seal func(endpointID string, secret webhook.Secret) (string, error)
+	// Sending is how many webhooks are on their way to these endpoints from this process, and how many to all may be.
+	Sending func(endpointIDs []string) (now, most int)
+
 	// PublicURL is where browsers reach this API, its mount included, without a slash at the end; empty: nobody
 	// said, and orders do not tell where they are paid.
 	PublicURL string
 
-	Random io.Reader // for order and delivery ids; crypto/rand's in production; safe for concurrent use
+	Random io.Reader // for ids and secrets; crypto/rand's in production; safe for concurrent use
 	Log    *slog.Logger
 }
 
@@ -65,6 +73,9 @@ type Dialect struct {
 	version      string
 	publicURL    string
 	public       *web.Rate // of what needs no key
+	checkURL     func(string) error
+	seal         func(string, webhook.Secret) (string, error)
+	sending      func([]string) (now, most int)
 	random       io.Reader
 	log          *slog.Logger
 }
@@ -73,6 +84,7 @@ type Dialect struct {
 func New(c Config) *Dialect {
 	return &Dialect{
 		engine: c.Engine, auth: c.Auth, people: c.People, newKey: c.NewKey, limiter: newLimiter(c.Limits), parseAddress: c.ParseAddress,
+		checkURL: c.CheckURL, seal: c.Seal, sending: c.Sending,
 		now: c.Now, version: c.Version, publicURL: c.PublicURL, public: newPublicRate(), random: c.Random, log: c.Log,
 	}
 }
@@ -99,7 +111,7 @@ type answer struct {
 }
 
 func (d *Dialect) routes() []route {
-	return []route{
+	return append([]route{
 		{http.MethodPost, "/api/v1/orders", "orders:write", d.createOrder},
 		{http.MethodGet, "/api/v1/orders", "orders:read", d.listOrders},
 		{http.MethodGet, "/api/v1/orders/{orderId}", "orders:read", d.getOrder},
@@ -122,7 +134,7 @@ func (d *Dialect) routes() []route {
 		{http.MethodGet, "/api/v1/config/runtime", "config:read", d.configRuntime},
 		{http.MethodGet, "/api/v1/config/metadata", "config:read", d.listConfigMetadata},
 		{http.MethodGet, "/api/v1/config/metadata/{key}", "config:read", d.getConfigMetadata},
-	}
+	}, d.notificationRoutes()...)
 }
 
 // publicRoutes need no key and are called with the zero scope.

@@ -120,6 +120,110 @@ type metadataList struct {
 	Data    []metadataBody `json:"data"`
 }
 
+// endpointBody is where a merchant's webhooks go. secret is shown once, when it is made.
+type endpointBody struct {
+	ID                  string          `json:"id"`
+	OrganizationID      string          `json:"organization_id"`
+	EndpointName        string          `json:"endpoint_name"`
+	EndpointType        string          `json:"endpoint_type"`
+	IsEnabled           bool            `json:"is_enabled"`
+	Config              endpointConfig  `json:"config"`
+	SubscribedEvents    []string        `json:"subscribed_events"` // empty: what PayIn documents
+	MaxRetries          int             `json:"max_retries"`       // in effect
+	TimeoutMS           int64           `json:"timeout_ms"`
+	VendorScheduleOnly  bool            `json:"vendor_schedule_only"`
+	Description         *string         `json:"description"`
+	Metadata            json.RawMessage `json:"metadata"`
+	CreatedAt           string          `json:"created_at"`
+	UpdatedAt           string          `json:"updated_at"`
+	PreviousSecretUntil string          `json:"previous_secret_until,omitempty"` // while it still signs
+}
+
+type endpointConfig struct {
+	URL    string `json:"url"`
+	Secret string `json:"secret"`
+}
+
+type endpointInField struct {
+	Endpoint endpointBody `json:"endpoint"`
+}
+
+type endpointList struct {
+	Endpoints []endpointBody `json:"endpoints"`
+	Total     int            `json:"total"`
+}
+
+// successBody is the answer of what has nothing else to say.
+type successBody struct {
+	Success bool `json:"success"`
+}
+
+type testedBody struct {
+	Success bool   `json:"success"`
+	EventID string `json:"event_id"`
+}
+
+type retriedBody struct {
+	Success bool `json:"success"`
+	Retried int  `json:"retried"`
+}
+
+// logBody is one webhook and what became of it. What the receiver answered is its own text: whoever shows it escapes it.
+type logBody struct {
+	ID             string          `json:"id"`
+	EndpointID     string          `json:"endpoint_id"`
+	EventID        string          `json:"event_id"`
+	EventType      string          `json:"event_type"`
+	BusinessType   *string         `json:"business_type"`
+	BusinessID     *string         `json:"business_id"`
+	Payload        json.RawMessage `json:"payload"`
+	Status         string          `json:"status"`
+	RetryCount     int             `json:"retry_count"`
+	HTTPStatusCode *int            `json:"http_status_code"`
+	ResponseBody   *string         `json:"response_body"`
+	ResponseTimeMS *int64          `json:"response_time_ms"`
+	ErrorMessage   *string         `json:"error_message"`
+	CreatedAt      string          `json:"created_at"`
+	SentAt         *string         `json:"sent_at"`
+	CompletedAt    *string         `json:"completed_at"`
+	NextRetryAt    *string         `json:"next_retry_at"`
+	Attempts       []attemptBody   `json:"attempts,omitzero"`
+}
+
+type attemptBody struct {
+	SentAt         string  `json:"sent_at"`
+	HTTPStatusCode *int    `json:"http_status_code"`
+	ResponseTimeMS int64   `json:"response_time_ms"`
+	ErrorMessage   *string `json:"error_message"`
+}
+
+type logList struct {
+	Logs  []logBody `json:"logs"`
+	Total int64     `json:"total"`
+	Page  int       `json:"page"`
+	Limit int       `json:"limit"`
+}
+
+type statisticsBody struct {
+	EndpointID        *string `json:"endpoint_id"`
+	StartDate         *string `json:"start_date"`
+	EndDate           *string `json:"end_date"`
+	Total             int64   `json:"total"`
+	Pending           int64   `json:"pending"`
+	Sending           int64   `json:"sending"`
+	Success           int64   `json:"success"`
+	Failed            int64   `json:"failed"`
+	Cancelled         int64   `json:"cancelled"`
+	AvgResponseTimeMS *int64  `json:"avg_response_time_ms"`
+}
+
+type queueBody struct {
+	Running bool  `json:"running"`
+	Active  int   `json:"active"`
+	Max     int   `json:"max"`
+	Pending int64 `json:"pending"`
+}
+
 // errorBody is every refusal.
 type errorBody struct {
 	Error           string            `json:"error"`

@@ -75,7 +75,7 @@ func (d *Dialect) Tell(ev engine.Event, o *engine.Order) (id, kind string, body 
 	var data any
 	switch kind {
 	case "test.event":
-		id = "test_" + strconv.FormatInt(ev.At.UnixMilli(), 10)
+		id = testID(ev)
 		data = testData{Message: "This is a test of your webhook endpoint", EndpointID: ev.Facts.Endpoint}
 	case "transfer.detected", "transfer.confirmed":
 		about, data = o.PublicID+"_"+transferID(ev), d.tellTransfer(kind, ev, o)
@@ -87,6 +87,8 @@ func (d *Dialect) Tell(ev engine.Event, o *engine.Order) (id, kind string, body 
 	}
 	return id, kind, encode(eventBody{ID: id, Type: kind, CreatedAt: wireTime(ev.Facts.At), Data: data}), true
 }
+
+func testID(ev engine.Event) string { return "test_" + strconv.FormatInt(ev.At.UnixMilli(), 10) }
 
 func tellOrder(kind string, ev engine.Event, o *engine.Order) eventData {
 	kept := recordOf(o)
