@@ -295,6 +295,17 @@ func TestNobodyIsAskedForMoneyAfterTheDeadline(t *testing.T) {
 	}
 }
 
+// In the grace period what was sent already can be compared with what is shown, and nobody is led to begin anew.
+func TestGracePeriod(t *testing.T) {
+	h := open(t)
+	h.create("ord_one", "A-1", "100")
+	h.pass(window + time.Second)
+	_, body := h.fetch(h.page("ord_one"))
+	if !strings.Contains(body, payTo) || strings.Contains(body, "ethereum:") || strings.Contains(body, "<svg class=\"qr\"") {
+		t.Errorf("%s", body)
+	}
+}
+
 func TestPagesAreBoundedPerClient(t *testing.T) {
 	h := open(t)
 	h.create("ord_one", "A-1", "100")

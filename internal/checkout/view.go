@@ -82,7 +82,7 @@ func newView(o *engine.Order, n engine.Network, f Face, now time.Time) view {
 			v.Confirmations = o.Confirmations(p)
 		}
 	}
-	if v.Payable() {
+	if v.Payable() && !v.Grace { // nobody is helped to begin what may come too late
 		v.URI = payURI(n, o.Instrument, v.Missing)
 	}
 	v.Back, v.BackHost = back(f.ReturnURL(o))
