@@ -161,7 +161,7 @@ const (
 	// What was archived or quarantined since it was claimed, perhaps by another process, gets no hold.
 	insertHold = `INSERT INTO holds (number, from_at, order_id, to_at, rail) SELECT number, CAST($2 AS BIGINT), CAST($3 AS TEXT), CAST($4 AS BIGINT), CAST($5 AS TEXT)
 		FROM instruments WHERE number = $1 AND archived <> 1 AND quarantined = 0 ON CONFLICT DO NOTHING`
-	endHold = `UPDATE holds SET to_at = $1 WHERE number = $2 AND from_at = $3 AND order_id = $4 AND to_at = 0`
+	endHold = `UPDATE holds SET to_at = $1 WHERE number = $2 AND from_at = $3 AND order_id = $4 AND +to_at = 0` // the plus: by the key, not through all that are held
 )
 
 // webhooks

@@ -21,9 +21,10 @@ const (
 
 	selectLastSeal = `SELECT n, kind, ref, salt, digest, head FROM seals WHERE mode = $1 ORDER BY n DESC LIMIT 1`
 	insertSeal     = `INSERT INTO seals (mode, n, kind, ref, salt, digest, head) VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING`
-	sealEntry      = `UPDATE entries SET sealed = 1 WHERE id = $1 AND sealed = 0`
-	sealEvent      = `UPDATE events SET sealed = 1 WHERE id = $1 AND sealed = 0`
-	sealAction     = `UPDATE actions SET sealed = 1 WHERE id = $1 AND sealed = 0`
+	// The plus keeps a planner from looking through what is not sealed instead of looking the row up.
+	sealEntry  = `UPDATE entries SET sealed = 1 WHERE id = $1 AND +sealed = 0`
+	sealEvent  = `UPDATE events SET sealed = 1 WHERE id = $1 AND +sealed = 0`
+	sealAction = `UPDATE actions SET sealed = 1 WHERE id = $1 AND +sealed = 0`
 
 	selectLease = `SELECT name, owner, fence, until_at FROM leases WHERE name = $1`
 	insertLease = `INSERT INTO leases (name, owner, fence, until_at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`
