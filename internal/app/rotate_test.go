@@ -11,11 +11,20 @@ import (
 
 	"till/internal/engine"
 	"till/internal/secrets"
+	"till/internal/store/pgtest"
 	"till/internal/webhook"
 )
 
-func TestRotateMaster(t *testing.T) {
-	dir := withEndpoints(t, 3)
+// onEach runs a test with what the config says of a new database of each kind.
+func onEach(t *testing.T, test func(t *testing.T, database string)) {
+	t.Run("sqlite", func(t *testing.T) { test(t, "") })
+	t.Run("postgres", func(t *testing.T) { test(t, fmt.Sprintf("[database]\nurl = %q\n", pgtest.URL(t))) })
+}
+
+func TestRotateMaster(t *testing.T) { onEach(t, rotateMaster) }
+
+func rotateMaster(t *testing.T, database string) {
+	dir := withEndpoints(t, database, 3)
 	keyFile := filepath.Join(dir, "master.key")
 	before := boxOf(t, dir)
 	done, err := RotateMaster(t.Context(), filepath.Join(dir, "till.toml"), noEnv, io.Discard)
@@ -23,7 +32,7 @@ func TestRotateMaster(t *testing.T) {
 		t.Fatalf("%+v %v", done, err)
 	}
 	wantResealed(t, dir, 3)
-	a := startIn(t, dir, "", io.Discard)
+	a := startIn(t, dir, database, io.Discard)
 	wantOpen(t, a, 3)
 	if a.box.KeyID() != done.KeyID {
 		t.Errorf("the server seals with %s", a.box.KeyID())
@@ -51,8 +60,8 @@ func TestRotateMasterGoesOn(t *testing.T) {
 			}
 		}},
 	} {
-		t.Run(test.name, func(t *testing.T) {
-			dir := withEndpoints(t, 3)
+		rotate := func(t *testing.T, database string) {
+			dir := withEndpoints(t, database, 3)
 			config := filepath.Join(dir, "till.toml")
 			cfg, err := LoadConfig(config, noEnv, io.Discard)
 			if err != nil {
@@ -75,7 +84,7 @@ func TestRotateMasterGoesOn(t *testing.T) {
 				t.Fatal(err)
 			}
 
-			a := startIn(t, dir, "", io.Discard) // a server may run in between
+			a := startIn(t, dir, database, io.Discard) // a server may run in between
 			wantOpen(t, a, 3)
 			stop(t, a)
 			finished := test.name == "the old key is gone"
@@ -83,17 +92,19 @@ func TestRotateMasterGoesOn(t *testing.T) {
 			if err != nil || done.Resumed == finished || (done.KeyID == begun) == finished {
 				t.Fatalf("%+v %v", done, err)
 			}
-			a = startIn(t, dir, "", io.Discard)
+			a = startIn(t, dir, database, io.Discard)
 			wantOpen(t, a, 3)
 			if text, err := os.ReadFile(filepath.Join(dir, "master.key")); err != nil || strings.Count(string(text), "\n") != 1 || a.box.KeyID() != done.KeyID {
 				t.Errorf("more than the new key is left: %v", err)
 			}
-		})
+		}
+		t.Run(test.name, func(t *testing.T) { onEach(t, rotate) })
 	}
 }
 
 func TestRotateMasterRefuses(t *testing.T) {
-	dir := withEndpoints(t, 1)
+	const database = ""
+	dir := withEndpoints(t, database, 1)
 	config, keyFile := filepath.Join(dir, "till.toml"), filepath.Join(dir, "master.key")
 	before := boxOf(t, dir).KeyID()
 	refuses := func(want, config string, env func(string) string) {
@@ -112,7 +123,7 @@ func TestRotateMasterRefuses(t *testing.T) {
 		}
 		return ""
 	})
-	a := startIn(t, dir, "", io.Discard)
+	a := startIn(t, dir, database, io.Discard)
 	refuses("in use by another process", config, noEnv)
 	stop(t, a)
 	empty := write(t, t.TempDir(), "till.toml", "")
@@ -125,7 +136,7 @@ func TestRotateMasterRefuses(t *testing.T) {
 	}
 
 	// One that neither key opens keeps the old key in the file.
-	a = startIn(t, dir, "", io.Discard)
+	a = startIn(t, dir, database, io.Discard)
 	old := a.box
 	ep := endpoints(t, a.Engine)[0]
 	ep.ID = "ep_copied"
@@ -144,10 +155,10 @@ func TestRotateMasterRefuses(t *testing.T) {
 }
 
 // withEndpoints is the folder of a stopped server with endpoints ep_0, ep_1 and so on.
-func withEndpoints(t *testing.T, n int) string {
+func withEndpoints(t *testing.T, database string, n int) string {
 	t.Helper()
 	dir := t.TempDir()
-	a := startIn(t, dir, "", io.Discard)
+	a := startIn(t, dir, database, io.Discard)
 	defer stop(t, a)
 	if err := a.Engine.SaveMerchant(t.Context(), engine.Merchant{ID: "m", Organisation: "m", Name: "M"}); err != nil {
 		t.Fatal(err)

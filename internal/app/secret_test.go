@@ -105,7 +105,7 @@ func TestRotatedSecretSigns(t *testing.T) {
 
 // A new master key takes the secrets along that still sign beside a newer one.
 func TestRotateMasterWithOldSecrets(t *testing.T) {
-	dir := withEndpoints(t, 1)
+	dir := withEndpoints(t, "", 1)
 	a := startIn(t, dir, "", io.Discard)
 	sealed, err := a.Seal("ep_0", "whsec_newer")
 	if err != nil {

@@ -42,7 +42,7 @@ func createUntil(s *server, name string, enough int) *load {
 
 // one creates an order and says whether the server is still there.
 func (l *load) one(s *server, reference string) bool {
-	a, err := s.call(http.MethodPost, ordersPath, asked(reference, "12.50", "USDT"))
+	a, err := s.ask(reference)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if err != nil {
@@ -64,6 +64,15 @@ func (l *load) one(s *server, reference string) bool {
 		close(l.reached)
 	}
 	return true
+}
+
+// ask asks for an order on the network of the server. It may be called from any goroutine.
+func (s *server) ask(reference string) (answer, error) {
+	body := asked(reference, "12.50", "USDT")
+	if s.network != "" {
+		body["chainId"] = s.network
+	}
+	return s.call(http.MethodPost, ordersPath, body)
 }
 
 // settle asks the restarted server about the references whose answers were lost, and returns every order
@@ -125,7 +134,7 @@ func TestKillAndRestart(t *testing.T) { // cases 36, 68, 81
 // retry does what a client does whose answer was lost: it asks for the same order again.
 func (s *server) retry(t *testing.T, reference string) order {
 	t.Helper()
-	a, err := s.call(http.MethodPost, ordersPath, asked(reference, "12.50", "USDT"))
+	a, err := s.ask(reference)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,7 @@ import (
 	// result of an earlier run for a program that has changed since.
 	_ "till/internal/cli"
 	"till/internal/page/pagetest"
+	"till/internal/store/pgtest"
 )
 
 // program is the path of the binary under test.
@@ -40,6 +41,7 @@ func run(m *testing.M) int {
 		fmt.Fprintf(os.Stderr, "e2e: the program does not build: %v\n%s", err, out)
 		return 1
 	}
+	defer pgtest.Stop()
 	return pagetest.Run(m)
 }
 

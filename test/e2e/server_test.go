@@ -70,6 +70,8 @@ type server struct {
 	ended  chan struct{} // closed when the process is gone
 	err    error         // of the process; read after ended
 	mark   *order        // see caughtUp
+
+	network string // that orders are for; empty: the one of till dev
 }
 
 // start runs a server with these further arguments and returns when its out file is there. At the end of the test
