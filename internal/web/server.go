@@ -7,15 +7,17 @@ import (
 	"encoding/json"
 	"log/slog"
 	"maps"
+	"net"
 	"net/http"
 	"runtime/debug"
+	"sync"
 	"time"
 )
 
 // NewServer is an HTTP server that no client can hold open for long. A handler that streams (server-sent events) moves its own
 // deadline with http.ResponseController.
 func NewServer(addr string, handler http.Handler) *http.Server {
-	return &http.Server{
+	s := &http.Server{
 		Addr:              addr,
 		Handler:           handler,
 		ReadHeaderTimeout: 5 * time.Second,
@@ -24,6 +26,36 @@ func NewServer(addr string, handler http.Handler) *http.Server {
 		IdleTimeout:       120 * time.Second,
 		MaxHeaderBytes:    32 << 10,
 	}
+	shutDownQuickly(s)
+	return s
+}
+
+// shutDownQuickly makes the server's Shutdown close connections on which nobody has sent anything yet at once. By
+// itself it waits 5 s for a first request on each, so that one silent client holds up every restart.
+func shutDownQuickly(s *http.Server) {
+	var mu sync.Mutex
+	silent := map[net.Conn]bool{}
+	over := false
+	s.ConnState = func(c net.Conn, state http.ConnState) {
+		mu.Lock()
+		defer mu.Unlock()
+		switch {
+		case state != http.StateNew:
+			delete(silent, c)
+		case over:
+			c.Close()
+		default:
+			silent[c] = true
+		}
+	}
+	s.RegisterOnShutdown(func() {
+		mu.Lock()
+		defer mu.Unlock()
+		over = true
+		for c := range silent {
+			c.Close()
+		}
+	})
 }
 
 // WriteJSON answers with v as JSON. Answers are never cached, and never taken for anything but JSON. A value that cannot be encoded

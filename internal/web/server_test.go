@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"log"
 	"log/slog"
@@ -226,4 +227,62 @@ func get(url string) (int, http.Header, string, error) {
 	defer response.Body.Close()
 	body, err := io.ReadAll(response.Body)
 	return response.StatusCode, response.Header, string(body), err
+}
+
+// A client that connects and says nothing holds up no shutdown, and one in the middle of a request is answered.
+func TestShutdownDoesNotWaitForTheSilent(t *testing.T) {
+	begun, answer := make(chan struct{}), make(chan struct{})
+	s := NewServer("", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		close(begun)
+		<-answer
+		WriteJSON(w, http.StatusOK, "answered")
+	}))
+	heard := make(chan struct{}, 10)
+	track := s.ConnState
+	s.ConnState = func(c net.Conn, state http.ConnState) {
+		track(c, state)
+		if state == http.StateNew {
+			heard <- struct{}{}
+		}
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := make(chan error, 1)
+	go func() { served <- s.Serve(l) }()
+	silent, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	<-heard
+	got := make(chan int, 1)
+	go func() {
+		r, err := http.Get("http://" + l.Addr().String())
+		if err != nil {
+			t.Error(err)
+			got <- 0
+			return
+		}
+		r.Body.Close()
+		got <- r.StatusCode
+	}()
+	<-begun
+	ended := make(chan error, 1)
+	go func() { ended <- s.Shutdown(t.Context()) }()
+	if err := silent.SetReadDeadline(time.Now().Add(4 * time.Second)); err != nil { // by itself it would be 5 s
+		t.Fatal(err)
+	}
+	if _, err := silent.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
+		t.Errorf("the silent connection: %v", err)
+	}
+	close(answer)
+	if code := <-got; code != http.StatusOK {
+		t.Errorf("the request under way got %d", code)
+	}
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	<-served
 }
