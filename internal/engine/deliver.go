@@ -156,9 +156,27 @@ func (e *Engine) transferred(tx Tx, o *Order, transferID string, kind order.Chan
 		s.Look = tx.Now().Add(lookAgain(s.Looks))
 	}
 	o.surround(transferID, s)
-	out, err := e.apply(tx, o, order.Change{Kind: kind, Actor: order.ByEngine, Transfer: order.Transfer{ID: transferID}}, false)
+	c := order.Change{Kind: kind, Actor: order.ByEngine, Transfer: order.Transfer{ID: transferID}}
+	if err := lacks(tx, o, &c); err != nil {
+		return err
+	}
+	out, err := e.apply(tx, o, c, false)
 	if err == nil && !out.Changed && s != was {
 		err = tx.SaveOrder(o)
+	}
+	return err
+}
+
+// lacks finds out what the merchant's balance lacks for a refund that was called failed, and so came back to it, and
+// that arrives after all.
+func lacks(tx Tx, o *Order, c *order.Change) error {
+	t := o.transfer(c.Transfer.ID)
+	if c.Kind != order.Delivered || t.Purpose != order.Refund || t.State != order.TransferFailed || t.Source.Kind() != ledger.Merchant {
+		return nil
+	}
+	have, err := tx.Balance(t.Source, t.Amount.Asset(), o.Scope.Mode)
+	if missing := t.Amount.Sub(have); err == nil && missing.Sign() > 0 {
+		c.Lacks = missing
 	}
 	return err
 }

@@ -252,6 +252,9 @@ func (k *checker) entities(was Order, c Change, out Outcome) (problems []string)
 			}
 			if before.State == TransferFailed && want == TransferConfirmed {
 				k.conflict = true
+				if at := (place{now.Source, now.Amount.Asset()}); now.Purpose == Refund && strings.HasSuffix(string(now.Source), "/merchant") && !c.Lacks.IsZero() {
+					k.cover[at] = money.Zero(at.asset).Add(k.cover[at]).Add(c.Lacks)
+				}
 			}
 		} else if !named || c.Kind != Send && c.Kind != RefundIt {
 			wrong("transfer %s came from nowhere", now.ID)

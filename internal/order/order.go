@@ -347,6 +347,7 @@ type Change struct {
 
 	Reviews   []Review     // create: reviews to open
 	Available money.Amount // create of a FromBalance order: the merchant's free balance in Due's asset
+	Lacks     money.Amount // delivered, of a refund that was called failed: how much less than it the merchant's balance is; zero: nothing
 	QuoteEnd  time.Time    // create: when the quote ends; zero: no quote
 
 	Amount  money.Amount   // release, absorb

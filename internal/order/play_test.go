@@ -203,6 +203,9 @@ func parseChange(o Order, text string) Change {
 		}
 	case Send, Sent, Unknown, Delivered, Undelivered, ReturnedBack:
 		c.Transfer.ID = words[1]
+		if len(words) > 3 && words[2] == "lacks" { // delivered r lacks 100
+			c.Lacks = amountOf(o, words[3])
+		}
 	case RefundIt: // refund r1 100 from merchant [to ACCOUNT]
 		c.Transfer = Transfer{ID: words[1], Amount: amountOf(o, words[2]), Source: o.Terms.Book.Account(ledger.Role(words[4])), To: payerOf(o.Terms), Rail: "rail"}
 		if len(words) > 6 {

@@ -94,6 +94,11 @@ var (
 			s.post(s.transfer.Source, s.account(ledger.Refunding), s.transfer.Amount)
 		}
 	}}
+	coverSpent = Action{"cover spent", "order/short → merchant, what the merchant's balance lacks for a refund from it.", func(s *step) {
+		if s.refunds() && s.transfer.Source == s.account(ledger.Merchant) && s.change.Lacks.Sign() > 0 {
+			s.post(s.account(ledger.Short), s.transfer.Source, s.change.Lacks)
+		}
+	}}
 	arriveRefund = Action{"arrive refund", "order/refunding → payer.", func(s *step) {
 		if s.refunds() {
 			s.post(s.account(ledger.Refunding), s.transfer.To, s.transfer.Amount)

@@ -279,7 +279,11 @@ func randomWordOfTransfer(r *rand.Rand, o Order) Change {
 	if len(o.Transfers) > 0 {
 		id = o.Transfers[r.IntN(len(o.Transfers))].ID
 	}
-	return Change{Kind: pick(r, Sent, Unknown, Delivered, Delivered, Undelivered, Undelivered, ReturnedBack), Transfer: Transfer{ID: id}}
+	c := Change{Kind: pick(r, Sent, Unknown, Delivered, Delivered, Undelivered, Undelivered, ReturnedBack), Transfer: Transfer{ID: id}}
+	if t := transferOf(o, id); t != nil && t.Purpose == Refund && c.Kind == Delivered {
+		c.Lacks = pick(r, money.Amount{}, t.Amount, money.FromInt(t.Amount.Asset(), 1))
+	}
+	return c
 }
 
 func randomReview(r *rand.Rand) Change {

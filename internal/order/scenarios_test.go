@@ -787,6 +787,25 @@ var scenarios = []scenario{
 		delivered r                | T6 B5         | completed  | transfer.conflict
 		= fee 50, order/short -950, outside/payer:rail 900`},
 
+	{name: "a refund called failed arrives after the merchant spent the money elsewhere", kind: "any method to balance", script: `
+		create                     | O1            | waiting    | order.created
+		confirmed a 1000           | P1 O11 O24    | completed  | payment.confirmed order.paid order.completed
+		refund r 950 from merchant | T1            | completed  | refund.reserved
+		undelivered r              | T5            | completed  | refund.failed
+		delivered r lacks 600      | T6            | completed  | transfer.conflict
+		= merchant 600, fee 50, order/short -600, outside/payer:rail -50
+		confirmed b 1000           | P1 B1 B4      | completed  | payment.confirmed
+		= merchant 600, fee 50, suspense/extra 400, outside/payer:rail -1050`},
+
+	{name: "a late refund called failed arrives after all, whatever the merchant lacks", kind: "any method to balance", script: `
+		create                     | O1            | waiting    | order.created
+		tick @901                  | O13           | expired    | order.expired
+		confirmed a 1000 @902      | P1            | expired    | payment.confirmed payment.aside
+		refund r 1000 from suspense/late | T1      | expired    | refund.reserved
+		undelivered r              | T5            | expired    | refund.failed
+		delivered r lacks 600      | T6            | expired    | transfer.conflict
+		= nothing`},
+
 	{name: "charged back after it was refunded", kind: "any method to balance", script: `
 		create                     | O1            | waiting    | order.created
 		confirmed a 1000 @901      | P1            | waiting    | payment.confirmed payment.aside

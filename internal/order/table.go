@@ -127,7 +127,7 @@ var rows = table{
 		Do: do(outBack, feeBack, refundBack), Event: "*.failed",
 		Doc: "It did not arrive: all of it comes back, conversion and fee included."},
 	{ID: "T6", Entity: OfTransfer, From: names(TransferFailed), Change: on(Delivered), To: "confirmed",
-		Do: do(takeFee, sendOut, reserveRefund, arrive, arriveRefund), Event: "transfer.conflict",
+		Do: do(takeFee, sendOut, coverSpent, reserveRefund, arrive, arriveRefund), Event: "transfer.conflict",
 		Doc: "It was called failed and arrived after all: an alarm; what is missing for it becomes a shortfall."},
 	{ID: "T7", Entity: OfTransfer, From: names(TransferConfirmed), Change: on(ReturnedBack), While: terminal, To: "returned",
 		Do: do(comeBack, comeBackRefund), Event: "*.returned",

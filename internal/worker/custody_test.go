@@ -34,15 +34,14 @@ var (
 
 // house is an operator who holds a merchant's money.
 type house struct {
-	t         *testing.T
-	clock     *clock
-	engine    *engine.Engine
-	store     engine.Store
-	rail      *sandbox.Rail
-	workers   *Workers
-	orders    []string // public ids
-	overdrawn bool     // the test overdraws the merchant
-	mu        sync.Mutex
+	t       *testing.T
+	clock   *clock
+	engine  *engine.Engine
+	store   engine.Store
+	rail    *sandbox.Rail
+	workers *Workers
+	orders  []string // public ids
+	mu      sync.Mutex
 }
 
 var paymentIDs atomic.Int64
@@ -253,7 +252,7 @@ func (h *house) audit() {
 		if want := sums.Of(b.Account, b.Amount.Asset()); !b.Amount.Equal(want) {
 			h.t.Errorf("%s has %s, its postings sum to %s", b.Account, b.Amount, want)
 		}
-		if b.Amount.Sign() < 0 && !b.Account.MayBeNegative() && !h.overdrawn || b.Amount.Sign() > 0 && !b.Account.MayBePositive() {
+		if b.Amount.Sign() < 0 && !b.Account.MayBeNegative() || b.Amount.Sign() > 0 && !b.Account.MayBePositive() {
 			h.t.Errorf("%s stands at %s", b.Account, b.Amount)
 		}
 	}
@@ -732,7 +731,6 @@ func TestRefundOfSpentMoney(t *testing.T) {
 // the money meanwhile: the rail's word is booked, and the rail goes on.
 func TestRefundArrivedAfterAll(t *testing.T) {
 	h := newHouse(t)
-	h.overdrawn = true
 	o := h.order("one", collected(1000), "")
 	h.pay(o, 1000)
 	r := refund(o, "r", 1000)
@@ -749,7 +747,11 @@ func TestRefundArrivedAfterAll(t *testing.T) {
 	if last := story.Events[len(story.Events)-1]; last.Type != "transfer.conflict" || last.Facts.Ref != "r" {
 		t.Errorf("the last event is %+v", last)
 	}
-	h.holds("merchant -1000, order/in 1000")
+	h.holds("order/in 1000, order/short -1000")
+	if left := h.deliver(); left != 1 {
+		t.Errorf("%d were looked at", left)
+	}
+	h.holds("order/in 1000, order/short -1000") // nothing leaves while something is missing
 	_, err = h.create("more", paidOut(1), "ok")
 	h.wants(err, fault.CodeInsufficientBalance)
 }
