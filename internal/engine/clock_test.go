@@ -8,6 +8,7 @@ import (
 
 	"till/internal/engine"
 	"till/internal/fault"
+	"till/internal/store/storetest"
 )
 
 // The sandbox's clock moves forward only, by ten years at most; the live one never. // case 86
@@ -55,7 +56,7 @@ func TestMoveClock(t *testing.T) {
 // Moves of many at once add up.
 func TestMoveClockAtOnce(t *testing.T) {
 	k := newKit(t)
-	for _, err := range atOnce(32, func(int) error {
+	for _, err := range storetest.AtOnce(32, func(int) error {
 		_, err := k.engine.MoveClock(context.Background(), engine.Sandbox, time.Minute)
 		return err
 	}) {

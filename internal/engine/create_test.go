@@ -13,6 +13,7 @@ import (
 	"till/internal/ledger"
 	"till/internal/order"
 	"till/internal/rail"
+	"till/internal/store/storetest"
 )
 
 // Everything of a new order is written in one transaction. // invariant I12
@@ -146,7 +147,7 @@ func TestCreateDuplicates(t *testing.T) {
 		made engine.Created
 		err  error
 	}
-	got := atOnce(64, func(i int) outcome {
+	got := storetest.AtOnce(64, func(i int) outcome {
 		made, err := k.engine.Create(context.Background(), asks[i])
 		return outcome{made, err}
 	})

@@ -12,6 +12,7 @@ import (
 	"till/internal/fault"
 	"till/internal/ledger"
 	"till/internal/order"
+	"till/internal/rail"
 )
 
 // Rest is how long an instrument rests after its order ended before another order may get it, unless the order
@@ -63,10 +64,11 @@ func (e *Engine) apply(tx Tx, o *Order, c order.Change, fresh bool) (order.Outco
 	if err != nil || !out.Changed {
 		return out, err
 	}
-	head, err := e.head(tx, o)
+	cursor, err := cursorOf(tx, o)
 	if err != nil {
 		return out, err
 	}
+	head := cursor.Head
 
 	o.Order = out.Order
 	o.UpdatedAt, o.Head = now, head
@@ -91,9 +93,9 @@ func (e *Engine) apply(tx Tx, o *Order, c order.Change, fresh bool) (order.Outco
 		return out, err
 	}
 	if o.State.Terminal() && !was.Terminal() && o.Instrument.Value != "" {
-		until, err := e.railTime(tx, o)
-		if err != nil {
-			return out, err
+		until := cursor.Horizon // on the clock of the order's rail
+		if until.IsZero() {
+			until = tx.Now()
 		}
 		if err := tx.FreeInstrument(o.Instrument, o.ID, until, e.restUntil(o, now)); err != nil {
 			return out, err
@@ -161,25 +163,16 @@ func (e *Engine) events(tx Tx, o *Order, list []order.Event, now time.Time, head
 	return rows
 }
 
-// head is the last block the order's rail has told of; 0 when its rail has none.
-func (e *Engine) head(tx Tx, o *Order) (uint64, error) {
+// cursorOf is how far the order's rail has told everything; the zero Cursor where it has none, or told nothing.
+func cursorOf(tx Tx, o *Order) (rail.Cursor, error) {
 	if o.Rail == "" {
-		return 0, nil
+		return rail.Cursor{}, nil
 	}
 	p, err := tx.Progress(o.Rail)
 	if err != nil || p == nil {
-		return 0, err
+		return rail.Cursor{}, err
 	}
-	return p.Cursor.Head, nil
-}
-
-// railTime is the time on the clock of the order's rail up to which everything is told.
-func (e *Engine) railTime(tx Tx, o *Order) (time.Time, error) {
-	p, err := tx.Progress(o.Rail)
-	if err != nil || p == nil || p.Cursor.Horizon.IsZero() {
-		return tx.Now(), err
-	}
-	return p.Cursor.Horizon, nil
+	return p.Cursor, nil
 }
 
 // Confirmations counts the blocks from a payment's block to its rail's head, both included. It is live

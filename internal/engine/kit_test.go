@@ -648,22 +648,3 @@ func (f failingTx) Order(id string) (*engine.Order, error) {
 	}
 	return f.Tx.Order(id)
 }
-
-// atOnce runs n functions at the same time and returns what they gave.
-func atOnce[T any](n int, fn func(i int) T) []T {
-	got := make([]T, n)
-	var done, ready sync.WaitGroup
-	gate := make(chan struct{})
-	ready.Add(n)
-	for i := range n {
-		done.Go(func() {
-			ready.Done()
-			<-gate
-			got[i] = fn(i)
-		})
-	}
-	ready.Wait()
-	close(gate)
-	done.Wait()
-	return got
-}

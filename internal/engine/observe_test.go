@@ -12,6 +12,7 @@ import (
 	"till/internal/money"
 	"till/internal/order"
 	"till/internal/rail"
+	"till/internal/store/storetest"
 )
 
 var (
@@ -587,7 +588,7 @@ func TestObserveRace(t *testing.T) {
 		k.clock.set(by)
 		k.block(north, by)
 		half := []rail.Observation{k.confirmed(o, "tx1 "+strconv.Itoa(round), 50, o.CreatedAt.Add(time.Minute)), k.confirmed(o, "tx2 "+strconv.Itoa(round), 50, o.CreatedAt.Add(time.Minute))}
-		errs := atOnce(4, func(i int) error {
+		errs := storetest.AtOnce(4, func(i int) error {
 			switch i {
 			case 0, 1:
 				return k.tell(north, 1, by, half[i])

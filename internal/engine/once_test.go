@@ -8,6 +8,7 @@ import (
 	"till/internal/engine"
 	"till/internal/fault"
 	"till/internal/order"
+	"till/internal/store/storetest"
 )
 
 // once is a request that must have one effect.
@@ -57,7 +58,7 @@ func TestOnceAtOnce(t *testing.T) {
 	}
 	first := ""
 	made := 0
-	got := atOnce(64, func(i int) outcome {
+	got := storetest.AtOnce(64, func(i int) outcome {
 		m, err := k.engine.Create(context.Background(), asks[i])
 		return outcome{m, err}
 	})

@@ -36,6 +36,10 @@ func (s *Store) Backup(ctx context.Context, to string) error {
 // Restore makes a new database at path of a backup, without changing the backup. It refuses where there is a
 // database already, or what one left, and where a process has the path; a backup of a newer program; and a
 // file that is damaged. After an error nothing is at path.
+//
+// Derived addresses that were free in the backup are archived in the new database: since then they may have been
+// shown to a payer who has not paid yet, which no chain can tell. New ones are derived once the server has asked the
+// chain where to go on.
 func Restore(ctx context.Context, backup, path string) error {
 	lock, err := lockOwner(path)
 	if err != nil {
@@ -64,10 +68,30 @@ func Restore(ctx context.Context, backup, path string) error {
 	if err := copyInto(ctx, conn, part); err != nil {
 		return err
 	}
+	if err := archiveDerived(ctx, part); err != nil {
+		return errors.Join(err, os.Remove(part))
+	}
 	if err := os.Rename(part, path); err != nil {
 		return errors.Join(err, os.Remove(part))
 	}
 	return syncFile(filepath.Dir(path))
+}
+
+// archiveDerived archives the derived addresses of a database file that no order ever held. A schema from before
+// holds had numbers is left as it is.
+func archiveDerived(ctx context.Context, path string) error {
+	db, err := sql.Open("sqlite", fileURI(path, "_pragma=synchronous(2)"))
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	var knows int
+	if err := db.QueryRowContext(ctx, `SELECT COUNT(*) FROM pragma_table_info('holds') WHERE name = 'number'`).Scan(&knows); err != nil || knows == 0 {
+		return err
+	}
+	_, err = db.ExecContext(ctx, `UPDATE instruments SET archived = 1, claim = '' WHERE derived = 1 AND archived = 0 AND rest_since = 0
+		AND NOT EXISTS (SELECT 1 FROM holds h WHERE h.number = instruments.number)`)
+	return errors.Join(err, db.Close(), syncFile(path))
 }
 
 // openBackup opens a database file that is to be restored, once it is known to be one.

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
@@ -12,6 +13,7 @@ import (
 	"testing"
 
 	"till/internal/engine"
+	"till/internal/fault"
 )
 
 // case 83: a log that was removed by hand is noticed; a clean end is not complained of.
@@ -193,5 +195,69 @@ func TestTheDatabaseIsItsOwnersOnly(t *testing.T) {
 		if info.Mode().Perm() != 0o600 {
 			t.Errorf("%s has mode %o", filepath.Base(file), info.Mode().Perm())
 		}
+	}
+}
+
+// What a backup calls free may have been shown to a payer since. Of derived addresses there are always more: those are
+// not handed out again by the database that is made of it.
+func TestRestoreArchivesDerivedAddresses(t *testing.T) {
+	dir := t.TempDir()
+	path, copied, restored := filepath.Join(dir, "till.db"), filepath.Join(dir, "copy.db"), filepath.Join(dir, "restored.db")
+	s := openTest(t, path, Options{})
+	pool := engine.Pool{Merchant: "m", Mode: engine.Sandbox, Family: engine.EVM}
+	take := func(s *Store) (in engine.Instrument, err error) {
+		err = s.Update(context.Background(), engine.Keys{}, func(tx engine.Tx) (err error) {
+			in, err = tx.TakeInstrument(pool, "rail", tx.NewID(), tx.Now())
+			return err
+		})
+		return in, err
+	}
+	add := func(list ...engine.Imported) {
+		err := s.Update(context.Background(), engine.Keys{}, func(tx engine.Tx) error { _, err := tx.ImportInstruments(pool, list); return err })
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	add(engine.Imported{Value: "0xd1", Derived: true}, engine.Imported{Value: "0xd2", Derived: true}, engine.Imported{Value: "0xd3", Derived: true})
+	held, err := take(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	add(engine.Imported{Value: "0xi1"})
+	if err := s.Backup(context.Background(), copied); err != nil {
+		t.Fatal(err)
+	}
+	before, err := os.ReadFile(copied)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := Restore(context.Background(), copied, restored); err != nil {
+		t.Fatal(err)
+	}
+	if after, err := os.ReadFile(copied); err != nil || !bytes.Equal(before, after) {
+		t.Errorf("the backup was changed: %v", err)
+	}
+	r := openTest(t, restored, Options{})
+	if in, err := take(r); err != nil || in.Value != "0xi1" {
+		t.Errorf("handed out %v, %v", in, err)
+	}
+	if in, err := take(r); !fault.Is(err, fault.CodeNoAddress) {
+		t.Errorf("handed out %v, %v", in, err)
+	}
+	err = r.View(context.Background(), func(rd engine.Reader) error {
+		rows, err := rd.Instruments(pool, "", 10)
+		for _, row := range rows {
+			want := engine.InstrumentArchived
+			if row.Instrument.Value == held.Value || row.Instrument.Value == "0xi1" {
+				want = engine.InstrumentHeld
+			}
+			if row.State != want {
+				t.Errorf("%s is %s, want %s", row.Instrument.Value, row.State, want)
+			}
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
 	}
 }

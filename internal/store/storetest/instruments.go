@@ -158,7 +158,7 @@ func oneOwner(s *suite) {
 	}
 	s.importValues(poolA, values...)
 	got := make([]string, 64)
-	atOnce(64, func(i int) error { got[i] = s.take(poolA); return nil })
+	AtOnce(64, func(i int) error { got[i] = s.take(poolA); return nil })
 	refused := slices.DeleteFunc(slices.Clone(got), func(v string) bool { return v != string(fault.CodeNoAddress) })
 	want(s, "refused", len(refused), 24)
 	got = slices.DeleteFunc(got, func(v string) bool { return v == string(fault.CodeNoAddress) })
@@ -170,7 +170,7 @@ func oneOwner(s *suite) {
 	for _, v := range values {
 		s.free(v, s.clock.now())
 	}
-	atOnce(16, func(i int) error {
+	AtOnce(16, func(i int) error {
 		for n := range 5 {
 			id := "owner" + strconv.Itoa(i) + "-" + strconv.Itoa(n)
 			in, err := s.takeFor(poolA, id)

@@ -150,7 +150,7 @@ func totalsUnderWriters(s *suite) {
 		}
 		done <- nil
 	}()
-	for _, err := range atOnce(16, func(int) error {
+	for _, err := range AtOnce(16, func(int) error {
 		for range 5 {
 			var id string
 			if err := s.try(func(tx engine.Tx) error { o := s.draft(tx, scopeA); id = o.ID; return tx.InsertOrder(o) }); err != nil {

@@ -32,7 +32,7 @@ func balances(s *suite) {
 		posted = append(posted, ledger.Posting{From: incoming, To: earned, Amount: money.FromInt(eur, int64(50+i))})
 		posted = append(posted, ledger.Posting{From: payer, To: incoming, Amount: money.FromInt(usdt, int64(7+i))})
 	}
-	for _, err := range atOnce(8, func(i int) error {
+	for _, err := range AtOnce(8, func(i int) error {
 		return s.try(func(tx engine.Tx) error {
 			e := engine.Entry{ID: tx.NewID(), OrderID: ids[i], Merchant: "m1", Mode: engine.Sandbox, At: tx.Now()}
 			for _, p := range posted[3*i : 3*i+3] {

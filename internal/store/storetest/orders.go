@@ -116,7 +116,7 @@ func publicIDs(s *suite) {
 	})
 	s.wantCode(s.try(func(tx engine.Tx) error { _, err := tx.Order("none"); return err }), fault.CodeNotFound)
 	// A second order of the same public id is refused and takes nobody with it.
-	errs := atOnce(8, func(i int) error {
+	errs := AtOnce(8, func(i int) error {
 		return s.try(func(tx engine.Tx) error {
 			d := s.draft(tx, scopeB)
 			if i == 3 {
@@ -187,7 +187,7 @@ func uniqueKeyRace(s *suite) {
 	s.importValues(poolA, "0x01", "0x02", "0x03")
 	key := engine.UniqueKey{Scope: scopeA, Key: "the one"}
 	winners := make([]string, 64)
-	errs := atOnce(64, func(i int) error {
+	errs := AtOnce(64, func(i int) error {
 		return s.store.Update(context.Background(), engine.Keys{Unique: []engine.UniqueKey{key}}, func(tx engine.Tx) error {
 			o := s.draft(tx, scopeA)
 			o.UniqueKey = key.Key
@@ -247,7 +247,7 @@ func versionGuard(s *suite) {
 // cases 39 and 40
 func noLostUpdate(s *suite) {
 	o := s.insert(scopeA, nil)
-	errs := atOnce(32, func(int) error { return s.save(o.ID, func(o *engine.Order) { o.EventSeq++ }) })
+	errs := AtOnce(32, func(int) error { return s.save(o.ID, func(o *engine.Order) { o.EventSeq++ }) })
 	for _, err := range errs {
 		if err != nil {
 			s.Fatal(err)
@@ -311,7 +311,7 @@ func refusedLeaveNothing(s *suite) {
 	account, other := ledger.Owed("m1").Account(ledger.Merchant), ledger.House.Account(ledger.PayerOn("x"))
 	refused := func(i int) bool { return i%9 == 4 }
 	ids := make([]string, 64)
-	errs := atOnce(64, func(i int) error {
+	errs := AtOnce(64, func(i int) error {
 		return s.try(func(tx engine.Tx) error {
 			o := s.draft(tx, scopeA)
 			ids[i] = o.ID
@@ -409,7 +409,7 @@ func refusedLeaveNothing(s *suite) {
 // laterSeeEarlier counts in one setting from many callers: each must see the one before.
 func laterSeeEarlier(s *suite) {
 	at := engine.SettingScope{Merchant: "m1", Mode: engine.Sandbox}
-	errs := atOnce(64, func(int) error {
+	errs := AtOnce(64, func(int) error {
 		return s.store.Update(context.Background(), engine.Keys{Settings: []engine.SettingScope{at}}, func(tx engine.Tx) error {
 			set, err := tx.Settings(at)
 			if err != nil {
@@ -439,7 +439,7 @@ func laterSeeEarlier(s *suite) {
 }
 
 func panics(s *suite) {
-	errs := atOnce(16, func(i int) error {
+	errs := AtOnce(16, func(i int) error {
 		return s.try(func(tx engine.Tx) error {
 			if err := tx.InsertOrder(s.draft(tx, scopeA)); err != nil {
 				return err
@@ -524,7 +524,7 @@ func endedContext(s *suite) {
 
 // invariant I11
 func readYourWrites(s *suite) {
-	for _, err := range atOnce(16, func(int) error {
+	for _, err := range AtOnce(16, func(int) error {
 		for range 10 {
 			var id string
 			err := s.try(func(tx engine.Tx) error { o := s.draft(tx, scopeA); id = o.ID; return tx.InsertOrder(o) })

@@ -118,7 +118,7 @@ func people(s *suite) {
 	}
 	s.wantCode(second("usr_2"), fault.CodeDuplicateReference)
 	made := 0
-	for i, err := range atOnce(16, func(i int) error {
+	for i, err := range AtOnce(16, func(i int) error {
 		return s.peopleStore().UpdatePeople(context.Background(), func(tx auth.Tx) error {
 			return tx.SavePerson(auth.Person{ID: fmt.Sprint("usr_r", i), Name: "raced", Roles: map[string]auth.Role{}, CreatedAt: tx.Now(), PasswordAt: tx.Now()})
 		})
@@ -209,7 +209,7 @@ func tries(s *suite) {
 	s.same("kept", read("a"), a)
 
 	// Concurrent attempts are all counted.
-	for _, err := range atOnce(32, func(int) error {
+	for _, err := range AtOnce(32, func(int) error {
 		return s.peopleStore().UpdatePeople(context.Background(), func(tx auth.Tx) error {
 			t, err := tx.Tries("b")
 			if err != nil {

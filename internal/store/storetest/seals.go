@@ -101,7 +101,7 @@ func seals(s *suite) {
 
 	// Callers of one group, and a caller that fails.
 	left := s.unsealed(10)
-	errs := atOnce(len(left.Events), func(i int) error {
+	errs := AtOnce(len(left.Events), func(i int) error {
 		return s.try(func(tx engine.Tx) error {
 			last, err := tx.LastSeal(engine.Sandbox)
 			if err != nil {
@@ -162,7 +162,7 @@ func leases(s *suite) {
 	}
 	// Of many that take it at once, each sees who was before.
 	var owners []string
-	for i, err := range atOnce(8, func(i int) error {
+	for i, err := range AtOnce(8, func(i int) error {
 		return s.try(func(tx engine.Tx) error {
 			l, err := tx.Lease("race")
 			if err != nil {

@@ -252,23 +252,23 @@ func (s *suite) order(id string) *engine.Order {
 	return o
 }
 
-// atOnce runs n functions at the same time and returns their errors.
-func atOnce(n int, fn func(i int) error) []error {
-	errs := make([]error, n)
-	var wg, ready sync.WaitGroup
+// AtOnce calls fn from n goroutines that begin together, each with its number, and returns the results by number.
+func AtOnce[T any](n int, fn func(i int) T) []T {
+	got := make([]T, n)
+	var done, ready sync.WaitGroup
 	gate := make(chan struct{})
 	ready.Add(n)
 	for i := range n {
-		wg.Go(func() {
+		done.Go(func() {
 			ready.Done()
 			<-gate
-			errs[i] = fn(i)
+			got[i] = fn(i)
 		})
 	}
 	ready.Wait()
 	close(gate)
-	wg.Wait()
-	return errs
+	done.Wait()
+	return got
 }
 
 func (s *suite) wantCode(err error, code fault.Code) {

@@ -141,7 +141,7 @@ func sumsUnderWriters(s *suite) {
 	for range 4 {
 		all = append(all, s.insert(scopeA, nil))
 	}
-	errs := atOnce(32, func(i int) error {
+	errs := AtOnce(32, func(i int) error {
 		if i >= 16 {
 			return s.try(func(tx engine.Tx) error { return tx.InsertOrder(s.draft(tx, scopeA)) })
 		}

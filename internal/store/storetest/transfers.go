@@ -307,7 +307,7 @@ func railMemory(s *suite) {
 	want(s, "behind a key", list("a/", "a/1", 10), "a/3=three ")
 	want(s, "a page", list("", "", 2), "a/1=one a/3=three ")
 	// Counting up at once loses nothing.
-	for _, err := range atOnce(16, func(int) error {
+	for _, err := range AtOnce(16, func(int) error {
 		return s.try(func(tx engine.Tx) error {
 			value, err := tx.RailState("one", "count")
 			if err != nil {

@@ -215,7 +215,7 @@ func answers(s *suite) {
 	}
 	// One of many at once works, the others get its answer.
 	worked := 0
-	for _, err := range atOnce(32, func(i int) error {
+	for _, err := range AtOnce(32, func(i int) error {
 		return s.try(func(tx engine.Tx) error {
 			got, err := tx.Answer(k)
 			if err != nil || got != nil {
@@ -733,7 +733,7 @@ func messageLists(s *suite) {
 // Two callers who change one message at once leave its counts right.
 func messageCountsHold(s *suite) {
 	m := s.queue(scopeA, "o", "e1", "paid", engine.MessagePending)[0]
-	for _, err := range atOnce(16, func(i int) error {
+	for _, err := range AtOnce(16, func(i int) error {
 		return s.try(func(tx engine.Tx) error {
 			changed := m
 			changed.State = []engine.MessageState{engine.MessageDelivered, engine.MessageExhausted, engine.MessagePending}[i%3]
