@@ -294,11 +294,11 @@ func (w *world) note(c *chain, word rail.Observation) {
 	w.touched[p.owner.ID] = true
 	// The words of one report act one after another, and an end is an end.
 	if o := p.owner; !o.state.Terminal() && o.end == "" {
-		counted, seen, due, _ := w.sums(o)
+		counted, _, due, _ := w.sums(o)
 		switch {
 		case counted >= due:
 			o.end = order.Completed
-		case o.timeIsOver(o.through, counted, seen, due):
+		case o.timeIsOver(o.through, counted, w.coming(o), due):
 			o.end = order.Expired
 		}
 	}
@@ -468,8 +468,8 @@ func (w *world) tickOne() string {
 			through = now
 		}
 		through = w.shifted(through)
-		counted, seen, due, _ := w.sums(o)
-		if through.After(o.Terms.Deadline) && (counted+seen < due || through.After(o.Terms.ConfirmBy)) {
+		counted, _, due, _ := w.sums(o)
+		if through.After(o.Terms.Deadline) && (counted+w.coming(o) < due || through.After(o.Terms.ConfirmBy)) {
 			w.Errorf("%s has not expired: its rail has told everything through %v", o.PublicID, through)
 		}
 	}
@@ -502,6 +502,18 @@ func (w *world) sums(o *agreed) (counted, seen, due int64, aside map[line]int64)
 		}
 	}
 	return counted, seen, due, aside
+}
+
+// coming is the money of an order that may still be confirmed and would count: seen in time, or taken back by a
+// reorganisation.
+func (w *world) coming(o *agreed) (sum int64) {
+	for _, p := range w.payments {
+		if p.owner == o && (p.word.Rank == order.RankSeen || p.word.Rank == order.RankReversed) &&
+			p.word.Amount.Asset() == o.Terms.Due.Asset() && !p.value.After(o.Terms.Deadline) {
+			sum += p.word.Amount.Big().Int64()
+		}
+	}
+	return sum
 }
 
 // check holds the whole database against the model, reading only what changed since the last time.
@@ -556,8 +568,8 @@ func (w *world) checkOrder(o *agreed) {
 }
 
 // timeIsOver says whether an order that was told everything through a time has nothing left to wait for.
-func (o *agreed) timeIsOver(through time.Time, counted, seen, due int64) bool {
-	return through.After(o.Terms.Deadline) && (counted+seen < due || !through.Before(o.Terms.ConfirmBy))
+func (o *agreed) timeIsOver(through time.Time, counted, coming, due int64) bool {
+	return through.After(o.Terms.Deadline) && (counted+coming < due || !through.Before(o.Terms.ConfirmBy))
 }
 
 // expect is what an order must be by the model.
@@ -582,10 +594,10 @@ func (w *world) expect(o *agreed, now *engine.Order) error {
 	case o.end != "":
 	case now.State.Terminal() && now.State != w.may:
 		return errors.New("nothing ended it")
-	case now.State == order.Expired && !o.timeIsOver(now.Through, counted, seen, due):
+	case now.State == order.Expired && !o.timeIsOver(now.Through, counted, w.coming(o), due):
 		return fmt.Errorf("it expired through %v, deadline %v, with %d and %d seen of %d", now.Through, o.Terms.Deadline, counted, seen, due)
 	case now.State.Terminal():
-	case counted >= due || o.timeIsOver(now.Through, counted, seen, due) || now.State != live:
+	case counted >= due || o.timeIsOver(now.Through, counted, w.coming(o), due) || now.State != live:
 		return fmt.Errorf("it has %d and %d seen of %d, and is told through %v", counted, seen, due, now.Through)
 	}
 
