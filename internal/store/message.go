@@ -88,7 +88,7 @@ func (g *group) flushMessages() error {
 		return err
 	}
 	counts := tallies{}
-	for _, m := range g.messages.group {
+	for _, m := range lastOfEach(g.messages.group) {
 		tries, err := triesText(m.Tries)
 		if err != nil {
 			return err
@@ -115,6 +115,26 @@ func (g *group) flushMessages() error {
 		}
 	}
 	return g.flushMessageCounts(counts)
+}
+
+// lastOfEach keeps the last word on each message, so that a group writes it once, with the bytes of the first: they
+// never change.
+func lastOfEach(list []messageRow) []messageRow {
+	at := map[string]int{}
+	var kept []messageRow
+	for _, m := range list {
+		i, seen := at[m.ID]
+		if !seen {
+			at[m.ID] = len(kept)
+			kept = append(kept, m)
+			continue
+		}
+		first := kept[i]
+		first.State, first.Attempts, first.NextAt, first.LastStatus, first.LastError = m.State, m.Attempts, m.NextAt, m.LastStatus, m.LastError
+		first.DoneAt, first.SentAt, first.Took, first.Response, first.Tries = m.DoneAt, m.SentAt, m.Took, m.Response, m.Tries
+		kept[i] = first
+	}
+	return kept
 }
 
 // storedMessages reads what the database has of the group's messages: those on record by id, and which of the new ones

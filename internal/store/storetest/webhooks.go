@@ -744,11 +744,19 @@ func messageCountsHold(s *suite) {
 			s.Fatal(err)
 		}
 	}
+	// Two words on one message in one transaction: the last one holds.
+	s.update(func(tx engine.Tx) error {
+		twice := []engine.Message{m, m}
+		twice[0].State, twice[1].State, twice[1].Attempts = engine.MessageExhausted, engine.MessageCancelled, 3
+		return tx.SaveMessages(twice)
+	})
 	s.view(func(rd engine.Reader) error {
 		now, err := rd.Message(m.ID)
 		if err != nil {
 			return err
 		}
+		want(s, "state", now.State, engine.MessageCancelled)
+		want(s, "attempts", now.Attempts, 3)
 		list, err := rd.MessageCounts(scopeA, "", time.Time{}, time.Time{})
 		if len(list) != 1 || list[0].State != now.State || list[0].N != 1 {
 			s.Errorf("%+v, and the message is %s", list, now.State)
