@@ -70,6 +70,7 @@ func evidence(e order.Evidence) canonical {
 	c.text("tx", e.Tx)
 	c.number("block", e.Block)
 	c.text("hash", e.BlockHash)
+	c.number("index", e.Index)
 	c.time("at", e.At)
 	c.text("from", e.From)
 	c.text("to", e.To)

@@ -44,8 +44,8 @@ type OwnedPayment struct {
 	Order *Order
 }
 
-// Payments lists payments of some scopes' orders. publicID chooses one order; "" is all of them, and an order that
-// the scopes do not have has no payments. Errors: invalid_page, overloaded.
+// Payments lists payments of some scopes' orders, or of the one with this public id. What the scopes do not have has
+// no payments. Errors: invalid_page, overloaded.
 func (e *Engine) Payments(ctx context.Context, f PaymentFilter, publicID string) (PaymentPage, error) {
 	var page PaymentPage
 	err := e.store.View(ctx, func(rd Reader) error {

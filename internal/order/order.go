@@ -177,10 +177,11 @@ type Evidence struct {
 	Tx        string    `json:"tx,omitempty"`    // transaction hash, or the far side's id
 	Block     uint64    `json:"block,omitempty"` // block number
 	BlockHash string    `json:"blockHash,omitempty"`
-	At        time.Time `json:"at,omitzero"`    // on the rail's own clock: the block's time, the value date
-	From      string    `json:"from,omitempty"` // sending address or account
-	To        string    `json:"to,omitempty"`   // the instrument it arrived at
-	Name      string    `json:"name,omitempty"` // the payer's name, where the rail reports it
+	Index     uint64    `json:"index,omitempty"` // its place in the block: an EVM log's index
+	At        time.Time `json:"at,omitzero"`     // on the rail's own clock: the block's time, the value date
+	From      string    `json:"from,omitempty"`  // sending address or account
+	To        string    `json:"to,omitempty"`    // the instrument it arrived at
+	Name      string    `json:"name,omitempty"`  // the payer's name, where the rail reports it
 	Document  string    `json:"document,omitempty"`
 }
 

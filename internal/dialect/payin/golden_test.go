@@ -255,6 +255,38 @@ func TestGoldenConfigLists(t *testing.T) {
 	g.check()
 }
 
+func TestGoldenStats(t *testing.T) {
+	k, _ := paidShop(t)
+	g := &golden{kit: k, file: "order_stats.golden"}
+	ask := func(title, query string) {
+		t.Helper()
+		g.ask("GET /api/v1/orders/stats: "+title, request{method: "GET", path: "/api/v1/orders/stats" + query, key: shopKey})
+	}
+	ask("all", "")
+	ask("of a token", "?currency=USDC&chainId=ethereum-sepolia&createdAfter=2025-01-20")
+	ask("of nothing", "?createdBefore=2025-01-19")
+	ask("no such status", "?status=paid")
+	ask("a filter that sums cannot have", "?orderReference=one")
+	g.check()
+}
+
+func TestGoldenTransfers(t *testing.T) {
+	k, orders := paidShop(t)
+	g := &golden{kit: k, file: "transfers.golden"}
+	ask := func(title, path string) {
+		t.Helper()
+		g.ask("GET /api/v1/transfers"+title, request{method: "GET", path: "/api/v1/transfers" + path, key: shopKey})
+	}
+	ask(": a page", "?limit=2&page=2")
+	ask(": of an order, confirmed", "?orderId="+orders["one"].OrderID+"&isConfirmed=true&sortBy=amount")
+	ask(": nothing found", "?businessType=deposit")
+	ask(": no such status", "?status=paid")
+	ask("/by-reference: of an order", "/by-reference?orderId="+orders["two"].OrderID)
+	ask("/by-reference: of another merchant's", "/by-reference?orderId="+orders["theirs"].OrderID)
+	ask("/by-reference: of nothing", "/by-reference")
+	g.check()
+}
+
 func TestGoldenCatalogue(t *testing.T) {
 	g := &golden{kit: newKit(t), file: "catalogue.golden"}
 	ask := func(path, key, title string) {

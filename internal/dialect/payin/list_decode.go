@@ -114,6 +114,19 @@ func (q *query) word(param string, allowed ...string) string {
 	return allowed[i]
 }
 
+// flag is true or false, or nil where nothing is said.
+func (q *query) flag(names ...string) *bool {
+	switch text := q.text(names...); text {
+	case "":
+		return nil
+	case "true", "false":
+		value := text == "true"
+		return &value
+	}
+	q.refuse(names[0], "The parameter '"+names[0]+"' must be true or false")
+	return nil
+}
+
 // states turns wire statuses into every state of the machine that looks like one of them.
 func (q *query) states(param string) []order.State {
 	text := q.text(param)
@@ -137,10 +150,10 @@ func (q *query) states(param string) []order.State {
 	return states
 }
 
-// time reads a moment as ISO 8601 writes it, or a day, which begins at midnight UTC. Within is added, so that
+// time reads a moment, also under other names, as ISO 8601 writes it, or a day, which begins at midnight UTC. Within is added, so that
 // an order is found by the time it shows: shown times are cut to milliseconds.
-func (q *query) time(param string, within time.Duration) time.Time {
-	text := q.text(param)
+func (q *query) time(param string, within time.Duration, others ...string) time.Time {
+	text := q.text(append([]string{param}, others...)...)
 	if text == "" {
 		return time.Time{}
 	}

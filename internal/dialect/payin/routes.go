@@ -114,6 +114,7 @@ func (d *Dialect) routes() []route {
 	return append([]route{
 		{http.MethodPost, "/api/v1/orders", "orders:write", d.createOrder},
 		{http.MethodGet, "/api/v1/orders", "orders:read", d.listOrders},
+		{http.MethodGet, "/api/v1/orders/stats", "orders:read", d.orderStats},
 		{http.MethodGet, "/api/v1/orders/{orderId}", "orders:read", d.getOrder},
 		{http.MethodGet, "/api/v1/orders/by-reference/{orderReference...}", "orders:read", d.getOrderByReference},
 		{http.MethodPost, "/api/v1/address-pool/addresses", "address-pool:write", d.importAddresses},
@@ -125,6 +126,8 @@ func (d *Dialect) routes() []route {
 		{http.MethodDelete, "/api/v1/api-keys/{keyId}", "api-keys:write", d.deleteKey},
 		{http.MethodGet, "/api/v1/auth/me", ofPerson, d.me},
 		{http.MethodPost, "/api/v1/auth/logout", ofPerson, d.logout},
+		{http.MethodGet, "/api/v1/transfers", "transfers:read", d.listTransfers},
+		{http.MethodGet, "/api/v1/transfers/by-reference", "transfers:read", d.transfersByReference},
 		{http.MethodGet, "/api/v1/chains", "chains:read", d.listChains},
 		{http.MethodGet, "/api/v1/tokens", "tokens:read", d.listTokens},
 		{http.MethodGet, "/api/v1/config", "config:read", d.listConfig},

@@ -343,3 +343,63 @@ type healthBody struct {
 	} `json:"manager"`
 	Version string `json:"version"`
 }
+
+type statsBody struct {
+	Success bool      `json:"success"`
+	Data    statsData `json:"data"`
+}
+
+// statsData is what orders sum up to. The two maps of amounts are ours.
+type statsData struct {
+	TotalOrders            int64             `json:"totalOrders"`
+	CompletedOrders        int64             `json:"completedOrders"`
+	PendingOrders          int64             `json:"pendingOrders"`
+	ExpiredOrders          int64             `json:"expiredOrders"`
+	TotalAmount            string            `json:"totalAmount"` // the figures of all currencies
+	CompletedAmount        string            `json:"completedAmount"`
+	AvgPaymentTimeSeconds  int64             `json:"avgPaymentTimeSeconds"` // of the orders that money was seen for; 0 for none
+	ByStatus               map[string]int64  `json:"byStatus"`
+	ByChain                map[string]int64  `json:"byChain"`
+	ByToken                map[string]int64  `json:"byToken"`
+	TotalAmountByToken     map[string]string `json:"totalAmountByToken"`
+	CompletedAmountByToken map[string]string `json:"completedAmountByToken"`
+}
+
+type transferList struct {
+	Success    bool           `json:"success"`
+	Data       []transferBody `json:"data"`
+	Pagination paginationBody `json:"pagination"`
+}
+
+type transfersOfOne struct {
+	Success bool           `json:"success"`
+	Data    []transferBody `json:"data"`
+	Total   int64          `json:"total"`
+}
+
+// transferBody is a payment on the chain, in the field names of PayIn's server. order_reference, deposit_id and
+// counted are ours.
+type transferBody struct {
+	ID                       string  `json:"id"`
+	OrderID                  *string `json:"order_id"`
+	OrderReference           *string `json:"order_reference"`
+	DepositID                *string `json:"deposit_id"`
+	DepositReference         *string `json:"deposit_reference"`
+	BusinessType             string  `json:"business_type"`
+	TransactionHash          string  `json:"transaction_hash"`
+	BlockNumber              uint64  `json:"block_number"`
+	EventIndex               uint64  `json:"event_index"`
+	Chain                    string  `json:"chain"`
+	Token                    string  `json:"token"`
+	Amount                   string  `json:"amount"`
+	FromAddress              string  `json:"from_address"`
+	ToAddress                string  `json:"to_address"`
+	LastCheckedConfirmations uint64  `json:"last_checked_confirmations"`
+	RequiredConfirmations    *int    `json:"required_confirmations"`
+	IsConfirmed              bool    `json:"is_confirmed"`
+	IsFailed                 bool    `json:"is_failed"`
+	DetectedAt               string  `json:"detected_at"`
+	ConfirmedAt              *string `json:"confirmed_at"`
+	LastError                *string `json:"last_error"`
+	Counted                  bool    `json:"counted"` // confirmed, of the right token and in time
+}

@@ -116,6 +116,7 @@ func (w *watch) observe(t transfer, h header, ordinals map[string]int) rail.Obse
 			Tx:        t.log.TxHash.Hex(),
 			Block:     h.number,
 			BlockHash: h.hash.Hex(),
+			Index:     uint64(t.log.Index),
 			From:      t.from.Hex(),
 			To:        t.to.Hex(),
 		},

@@ -565,8 +565,8 @@ func TestTransfersOfOneTransaction(t *testing.T) {
 		}
 		key := strings.ToLower(tx + "/" + b.cfg.Tokens[0].Contract.Hex() + "/" + alice)
 		for i := range 3 {
-			if o := b.book.payments[fmt.Sprintf("%s/%d", key, i)]; o.Amount.Units() != fmt.Sprint(10+i) {
-				t.Errorf("ordinal %d: %s units", i, o.Amount.Units())
+			if o := b.book.payments[fmt.Sprintf("%s/%d", key, i)]; o.Amount.Units() != fmt.Sprint(10+i) || o.Evidence.Index != uint64(shift+i) {
+				t.Errorf("ordinal %d: %s units, log %d", i, o.Amount.Units(), o.Evidence.Index)
 			}
 		}
 		number, _ := b.head()

@@ -1,0 +1,91 @@
+package payin
+
+import (
+	"slices"
+	"strings"
+
+	"till/internal/engine"
+	"till/internal/order"
+)
+
+// askedTransfers is a request for transfers.
+type askedTransfers struct {
+	filter  engine.PaymentFilter
+	order   string // its public id
+	deposit string // a deposit reference
+	nothing bool   // no transfer can be as it is asked for
+}
+
+// transferStates is what the words of a status filter mean. What was confirmed and then reorganised away has failed
+// until it is mined again.
+var transferStates = map[string][]order.Rank{
+	"pending":   {order.RankSeen},
+	"confirmed": {order.RankConfirmed},
+	"failed":    {order.RankFailed, order.RankReversed},
+}
+
+var transferSorts = map[string]engine.SortKey{
+	"": engine.ByTold, "detected_at": engine.ByTold, "detectedAt": engine.ByTold,
+	"confirmed_at": engine.BySettled, "confirmedAt": engine.BySettled, "amount": engine.ByAmount,
+}
+
+// decodeTransfers reads the query of both lists of transfers, each parameter under the names of PayIn's pages and
+// of its server. What it does not know it ignores; what it knows must be right and stand there once.
+func decodeTransfers(rawQuery string, s engine.Scope, limit, most int) (askedTransfers, error) {
+	q, err := queryOf(rawQuery)
+	if err != nil {
+		return askedTransfers{}, err
+	}
+	a := askedTransfers{filter: engine.PaymentFilter{
+		Scopes:     []engine.Scope{s},
+		Network:    q.text("chainId", "chain"),
+		AssetCode:  q.text("currency", "token"),
+		Tx:         strings.ToLower(q.text("txHash", "transactionHash", "transaction_hash")),
+		ToldAfter:  q.time("detectedAfter", 0, "detected_after"),
+		ToldBefore: q.time("detectedBefore", shownTime-1, "detected_before"),
+		Sort:       transferSorts[q.word("sortBy", "detectedAt", "detected_at", "confirmedAt", "confirmed_at", "amount")],
+		Descending: !strings.EqualFold(q.word("sortOrder", "desc", "asc", "DESC", "ASC"), "asc"),
+		Page:       q.number("page", 1, maxPage, 1),
+		Limit:      q.number("limit", 1, most, limit),
+	}}
+	a.order, a.deposit = q.text("orderId", "order_id"), q.text("depositReference", "deposit_reference")
+	switch business := q.text("businessType", "business_type"); business {
+	case "", "order":
+	case "deposit":
+		a.nothing = true
+	default:
+		q.refuse("businessType", "The parameter 'businessType' must be one of order, deposit")
+	}
+	a.filter.Ranks = q.ranks()
+	a.nothing = a.nothing || a.deposit != "" || len(a.filter.Ranks) == 0
+	return a, q.err
+}
+
+// ranks is what status, isConfirmed and isFailed let through together.
+func (q *query) ranks() []order.Rank {
+	chosen := []order.Rank{order.RankSeen, order.RankFailed, order.RankConfirmed, order.RankReversed}
+	keep := func(fits func(order.Rank) bool) {
+		chosen = slices.DeleteFunc(chosen, func(r order.Rank) bool { return !fits(r) })
+	}
+	if text := q.text("status"); text != "" {
+		var wanted []order.Rank
+		for word := range strings.SplitSeq(text, ",") {
+			ranks, known := transferStates[strings.TrimSpace(word)]
+			if !known {
+				q.refuse("status", "The parameter 'status' must be one of pending, confirmed, failed")
+			}
+			wanted = append(wanted, ranks...)
+		}
+		keep(func(r order.Rank) bool { return slices.Contains(wanted, r) })
+	}
+	if want := q.flag("isConfirmed", "is_confirmed"); want != nil {
+		keep(func(r order.Rank) bool { return isConfirmed(r) == *want })
+	}
+	if want := q.flag("isFailed", "is_failed"); want != nil {
+		keep(func(r order.Rank) bool { return isFailed(r) == *want })
+	}
+	return chosen
+}
+
+func isConfirmed(r order.Rank) bool { return r == order.RankConfirmed }
+func isFailed(r order.Rank) bool    { return r == order.RankFailed || r == order.RankReversed }
