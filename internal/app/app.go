@@ -22,6 +22,7 @@ import (
 
 	"till/internal/auth"
 	"till/internal/checkout"
+	"till/internal/dashboard"
 	"till/internal/dialect"
 	"till/internal/dialect/payin"
 	"till/internal/engine"
@@ -63,26 +64,27 @@ type Config struct {
 type App struct {
 	Engine *engine.Engine
 
-	log      *slog.Logger
-	box      *secrets.Box
-	store    *store.Store
-	workers  *worker.Workers
-	client   *webhook.Client
-	dialects []dialect.Dialect
-	people   *auth.People
-	uses     *keyUses
-	pages    *page.Kit
-	checkout *checkout.Checkout
-	server   *http.Server
-	listener net.Listener
-	served   chan struct{} // closed when the HTTP server has ended
-	failed   chan error    // why, when nobody asked it to
-	rails    []worker.Rail
-	sandbox  *sandbox.Rail
-	now      func() time.Time
-	random   io.Reader
-	tracing  *tracing // nil: none
-	secure   bool     // it speaks https
+	log       *slog.Logger
+	box       *secrets.Box
+	store     *store.Store
+	workers   *worker.Workers
+	client    *webhook.Client
+	dialects  []dialect.Dialect
+	people    *auth.People
+	uses      *keyUses
+	pages     *page.Kit
+	dashboard *dashboard.Dashboard
+	checkout  *checkout.Checkout
+	server    *http.Server
+	listener  net.Listener
+	served    chan struct{} // closed when the HTTP server has ended
+	failed    chan error    // why, when nobody asked it to
+	rails     []worker.Rail
+	sandbox   *sandbox.Rail
+	now       func() time.Time
+	random    io.Reader
+	tracing   *tracing // nil: none
+	secure    bool     // it speaks https
 }
 
 // Start opens the database, listens and starts the workers. The caller must Stop it.

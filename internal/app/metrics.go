@@ -170,7 +170,7 @@ func (m *meter) measure(next http.Handler, face func(path string) string) http.H
 
 // faces says which face a path is of: a dialect's name, operator, pages, a probe, or other.
 func (a *App) faces() func(path string) string {
-	known := map[string]bool{"operator": true, "pay": true, "assets": true, "healthz": true, "readyz": true, "metrics": true}
+	known := map[string]bool{"operator": true, "pay": true, "login": true, "logout": true, "account": true, "assets": true, "healthz": true, "readyz": true, "metrics": true}
 	for _, d := range a.dialects {
 		known[d.Name()] = true
 	}

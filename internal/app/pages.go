@@ -3,8 +3,10 @@ package app
 import (
 	"net"
 	"net/http"
+	"strings"
 
 	"till/internal/checkout"
+	"till/internal/dashboard"
 	"till/internal/page"
 )
 
@@ -37,6 +39,11 @@ func (a *App) startPages(cfg Config) error {
 	a.checkout, err = checkout.New(checkout.Config{
 		Engine: a.Engine, Kit: a.pages, Faces: faces, Bounds: page.UsualBounds, Now: cfg.Now, Log: cfg.Log,
 	})
+	if err != nil {
+		return err
+	}
+	secure := cfg.TLS != nil || strings.HasPrefix(cfg.PublicURL, "https://")
+	a.dashboard, err = dashboard.New(dashboard.Config{People: a.people, Kit: a.pages, Secure: secure, Log: cfg.Log})
 	return err
 }
 
@@ -45,6 +52,9 @@ func (a *App) startPages(cfg Config) error {
 func (a *App) mountPages(mux *http.ServeMux) {
 	mux.Handle(page.AssetPath, a.pages.Assets())
 	mux.Handle("/pay/", a.checkout.Handler(""))
+	for _, path := range dashboard.Paths {
+		mux.Handle(path, a.dashboard.Handler())
+	}
 	for _, d := range a.dialects {
 		mount := "/" + d.Name()
 		mux.Handle(mount+"/pay/", http.StripPrefix(mount, a.checkout.Handler(d.Name())))

@@ -144,6 +144,42 @@ func (p *People) SetPassword(ctx context.Context, who, id, password string) (Per
 	})
 }
 
+// ChangePassword gives a person the password he chose himself, when he knows the old one, and ends all his sessions.
+// Wrong ones are slowed like logins; address is where he is.
+//
+// Errors: wrong_password, rate_limited, those of a password (Param: password), overloaded.
+func (p *People) ChangePassword(ctx context.Context, id, address, was, password string) error {
+	var there Person
+	var counter string
+	err := p.store.UpdatePeople(ctx, func(tx Tx) error {
+		x, err := tx.Person(id)
+		if err != nil {
+			return err
+		}
+		if x == nil || !x.Active {
+			return wrongPassword()
+		}
+		there = *x
+		counter, err = attempt(tx, id, address)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	fits, _, err := p.hasher.check(ctx, was, there.Password)
+	if err != nil {
+		return err
+	}
+	if !fits {
+		return wrongPassword()
+	}
+	if err := p.store.UpdatePeople(ctx, func(tx Tx) error { return succeeded(tx, counter, id, address) }); err != nil {
+		return err
+	}
+	_, err = p.SetPassword(ctx, id, id, password)
+	return err
+}
+
 // SetActive lets a person log in, or keeps him out and ends all his sessions.
 //
 // Error: not_found.

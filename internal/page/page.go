@@ -77,6 +77,7 @@ type Pages struct {
 //	amount a                   money.Amount with its code; number "1234.50" for a plain decimal
 //	moment t                   a time.Time as <time>, in UTC and, with JavaScript, in the reader's own zone
 //	asset "style.css"          the URL of one of the kit's files
+//	path "/login"              the URL of a path of this server
 //	lang                       the language, for the attribute of that name
 //	qr text label              a QR code as inline SVG
 //
@@ -144,6 +145,7 @@ func (p *Pages) functions(l Lang) template.FuncMap {
 		"number": func(decimal string) string { return l.Number(decimal) },
 		"moment": func(at time.Time) template.HTML { return moment(l, at) },
 		"asset":  p.kit.assetURL,
+		"path":   p.kit.Path,
 		"lang":   func() string { return string(l) },
 		"qr":     qrSVG,
 	}
@@ -198,6 +200,9 @@ func (p *Pages) make(l Lang, name, part string, data any) []byte {
 	}
 	return body.Bytes()
 }
+
+// Path is the URL of a path of this server, which begins with a slash: behind what a proxy takes off in front.
+func (k *Kit) Path(path string) string { return k.base + path }
 
 // Text is a message of the face's in a language; args are pairs of a placeholder's name and its value.
 func (p *Pages) Text(l Lang, key string, args ...any) string {
