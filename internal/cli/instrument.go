@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -57,7 +58,7 @@ func (c *instrumentList) Run(t *terminal) error {
 	return c.show(t, list, func(w io.Writer) {
 		row(w, "ADDRESS", "STATE", "ORDER", "RESTS UNTIL")
 		for _, i := range list {
-			row(w, i.Address, i.State, dash(i.Order), momentOf(i.RestUntil))
+			row(w, i.Address, i.State, dash(cmp.Or(i.Order, i.Reference)), momentOf(i.RestUntil))
 		}
 	})
 }
@@ -79,6 +80,7 @@ func (c *instrumentCounts) Run(t *terminal) error {
 	return c.show(t, got, func(w io.Writer) {
 		row(w, "available", got.Available)
 		row(w, "allocated", got.Allocated)
+		row(w, "bound", got.Bound)
 		row(w, "cooldown", got.Cooldown)
 		row(w, "quarantined", got.Quarantined)
 		row(w, "used", got.Used)

@@ -15,7 +15,7 @@ import (
 
 // Dialect is one API.
 type Dialect interface {
-	// Name is the path it is mounted under and the word in Scope.Dialect.
+	// Name is the path it is mounted under and the word of Scope.API.
 	Name() string
 	// Handler serves the API's paths, without the mount in front of them.
 	Handler() http.Handler

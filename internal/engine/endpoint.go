@@ -77,21 +77,26 @@ type Untold struct {
 // that serves them.
 func (e *Engine) Untold(ctx context.Context, dialects []string, limit int) ([]Untold, error) {
 	var list []Untold
+	words := slices.Clone(dialects)
+	for _, d := range dialects {
+		words = append(words, Scope{Dialect: d}.Arrivals().Dialect)
+	}
 	err := e.store.View(ctx, func(rd Reader) error {
-		events, err := rd.UntoldEvents(dialects, limit)
+		events, err := rd.UntoldEvents(words, limit)
 		if err != nil {
 			return err
 		}
 		endpoints := map[Scope][]Endpoint{}
 		for _, ev := range events {
-			if _, ok := endpoints[ev.Scope]; !ok {
-				all, err := rd.Endpoints(ev.Scope)
+			scope := ev.Scope.Owner()
+			if _, ok := endpoints[scope]; !ok {
+				all, err := rd.Endpoints(scope)
 				if err != nil {
 					return err
 				}
-				endpoints[ev.Scope] = enabled(all)
+				endpoints[scope] = enabled(all)
 			}
-			u := Untold{Event: ev, Endpoints: endpoints[ev.Scope]}
+			u := Untold{Event: ev, Endpoints: endpoints[scope]}
 			if only := ev.Facts.Endpoint; only != "" {
 				u.Endpoints = slices.DeleteFunc(slices.Clone(u.Endpoints), func(ep Endpoint) bool { return ep.ID != only })
 			}

@@ -7,6 +7,8 @@ package engine
 
 import (
 	"context"
+	"crypto/rand"
+	"io"
 	"time"
 
 	"till/internal/fault"
@@ -23,14 +25,15 @@ const Rest = 30 * time.Minute
 type Engine struct {
 	store    Store
 	networks map[string]Network
-	wake     func() // called after each commit of a use case; must not block
-	who      string // the operator this engine is for; empty: the program itself
+	random   io.Reader // for public ids of arrivals
+	wake     func()    // called after each commit of a use case; must not block
+	who      string    // the operator this engine is for; empty: the program itself
 }
 
 // New makes an engine over a store and the networks it collects on. wake is called after each commit
 // of a use case, so that the workers need not wait for their next look; it may be nil.
 func New(store Store, networks []Network, wake func()) *Engine {
-	e := &Engine{store: store, networks: map[string]Network{}, wake: wake}
+	e := &Engine{store: store, networks: map[string]Network{}, random: rand.Reader, wake: wake}
 	for _, n := range networks {
 		e.networks[n.ID] = n
 	}
@@ -92,7 +95,12 @@ func (e *Engine) apply(tx Tx, o *Order, c order.Change, fresh bool) (order.Outco
 	if err := commanded(tx, o, c); err != nil {
 		return out, err
 	}
-	if o.State.Terminal() && !was.Terminal() && o.Instrument.Value != "" {
+	if o.State == order.Completed && was != order.Completed && o.Standing != "" {
+		if err := count(tx, o, now); err != nil {
+			return out, err
+		}
+	}
+	if o.State.Terminal() && !was.Terminal() && o.Instrument.Value != "" && o.Standing == "" {
 		until := cursor.Horizon // on the clock of the order's rail
 		if until.IsZero() {
 			until = tx.Now()

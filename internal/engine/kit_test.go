@@ -97,6 +97,7 @@ func newKit(t *testing.T) *kit {
 	t.Cleanup(func() {
 		k.auditBooks()
 		k.auditOrders()
+		k.auditStandings()
 		k.must(k.db.Close())
 		k.must(k.store.Close())
 	})

@@ -58,7 +58,8 @@ func (e *Engine) Observe(ctx context.Context, n Network, r Report) error {
 }
 
 // observe finds who owns a payment (the order that was told of it before, else the order of the network's
-// mode that held the instrument at that time, else nobody) and tells the owner.
+// mode that held the instrument at that time, else a new order where a standing instruction held it, else nobody)
+// and tells the owner.
 func (e *Engine) observe(tx Tx, n Network, s rail.Observation) error {
 	key := order.PaymentKey{Rail: string(n.Rail), External: s.External}
 	owner, err := tx.OrderByPayment(key)
@@ -85,6 +86,9 @@ func (e *Engine) observe(tx Tx, n Network, s rail.Observation) error {
 		if hold == nil {
 			return e.newStray(tx, n, in, s)
 		}
+		if hold.IsStanding() {
+			return e.arrive(tx, n, hold, s)
+		}
 		owner = hold.OrderID
 	}
 	o, err := tx.Order(owner)
@@ -96,6 +100,11 @@ func (e *Engine) observe(tx Tx, n Network, s rail.Observation) error {
 	if isNew && (o.Scope.Mode != n.Mode || len(o.Payments) >= maxPayments) {
 		return e.newStray(tx, n, in, s)
 	}
+	return e.tellPayment(tx, n, o, s)
+}
+
+// tellPayment tells an order of a payment.
+func (e *Engine) tellPayment(tx Tx, n Network, o *Order, s rail.Observation) error {
 	clock, err := tx.Clock(o.Scope.Mode)
 	if err != nil {
 		return err
@@ -106,7 +115,8 @@ func (e *Engine) observe(tx Tx, n Network, s rail.Observation) error {
 	}
 	s.Evidence.At = s.Value
 	c := order.Change{Kind: told(s.Rank), Actor: order.ByEngine, Payment: order.Payment{
-		PaymentKey: key, Epoch: s.Epoch, Amount: s.Amount, Value: clock.Shift(s.Value.Add(-skew)),
+		PaymentKey: order.PaymentKey{Rail: string(n.Rail), External: s.External}, Epoch: s.Epoch, Amount: s.Amount,
+		Value:  clock.Shift(s.Value.Add(-skew)),
 		Source: payer(o.Terms.Book, n.Rail), Evidence: s.Evidence, Final: s.Final,
 	}}
 	_, err = e.apply(tx, o, c, false)

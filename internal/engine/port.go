@@ -77,10 +77,12 @@ type Tx interface {
 	Balance(a ledger.Account, asset money.Asset, m Mode) (money.Amount, error)
 
 	// HoldAt finds whose an instrument was at a time on a rail's clock: the order that held it then on this
-	// rail, else the latest owner before, whatever his rail, by each hold's own clock; nil when there is none.
+	// rail, else the standing instruction that held it then, else the latest owner before, whatever his rail, by
+	// each hold's own clock; nil when there is none.
 	HoldAt(in Instrument, r rail.Name, at time.Time) (*Hold, error)
 
-	// TakeInstrument hands out a free instrument of the pool to the order, from a time on its rail's clock: never used first, imported before
+	// TakeInstrument hands out a free instrument of the pool to the order, from a time on its rail's clock, or to
+	// a standing instruction, on every rail ("") and never before its last such hold ended: never used first, imported before
 	// derived, oldest first; then the one at rest longest, but never one that was derived. It goes back by
 	// itself when fn fails. no_address when there is none.
 	TakeInstrument(p Pool, r rail.Name, orderID string, from time.Time) (Instrument, error)
@@ -95,6 +97,11 @@ type Tx interface {
 	// another pool has is a fault invalid_address (Param: index). Returns how many are new.
 	ImportInstruments(p Pool, list []Imported) (added int, err error)
 	poolTx // pool.go: how instruments are kept
+
+	Standing(id string) (*Standing, error)                            // not_found
+	StandingByReference(s Scope, reference string) (*Standing, error) // nil when there is none
+	InsertStanding(s *Standing) error                                 // gives Number and Version; duplicate_standing when the scope has the reference
+	SaveStanding(s *Standing) error                                   // version_conflict
 
 	InsertOrder(o *Order) error // gives Number and Version; duplicate_reference (Details existing = public id) when UniqueKey is taken
 	SaveOrder(o *Order) error   // version_conflict
@@ -160,6 +167,8 @@ type Reader interface {
 	Orders(f Filter) (Page, error)
 	Tally(f Filter) ([]Tally, error) // by state and asset
 	Payments(f PaymentFilter) (PaymentPage, error)
+	StandingByReference(s Scope, reference string) (*Standing, error) // nil when there is none
+	Standings(f StandingFilter) (StandingPage, error)
 	Entries(orderID string) ([]Entry, error)
 	Events(orderID string) ([]Event, error)
 	Messages(orderID string) ([]Message, error)
@@ -234,7 +243,8 @@ type DueTransfer struct {
 type InstrumentRow struct {
 	Instrument Instrument
 	State      InstrumentState
-	OrderID    string // public id of the holder, when held
+	OrderID    string // public id of the order that holds it
+	Reference  string // of the standing instruction that holds it
 	CreatedAt  time.Time
 	RestUntil  time.Time
 	Index      *int64    // of an address that belongs to a public key; nil: not known
@@ -246,7 +256,8 @@ type InstrumentState string
 
 const (
 	InstrumentFree     InstrumentState = "available"
-	InstrumentHeld     InstrumentState = "allocated"
+	InstrumentHeld     InstrumentState = "allocated" // by an order
+	InstrumentBound    InstrumentState = "bound"     // by a standing instruction
 	InstrumentResting  InstrumentState = "cooldown"
 	InstrumentArchived InstrumentState = "archived"
 
@@ -255,7 +266,7 @@ const (
 )
 
 // InstrumentCounts is how many instruments a pool has in each state.
-type InstrumentCounts struct{ Total, Free, Held, Resting, Archived, Quarantined, Used int64 }
+type InstrumentCounts struct{ Total, Free, Held, Bound, Resting, Archived, Quarantined, Used int64 }
 
 // SortKey is what a list is sorted by; ties are broken by creation order.
 type SortKey string
@@ -273,6 +284,7 @@ type Filter struct {
 	AssetCode     string
 	Network       string
 	Reference     string // contained in Reference, ignoring case; every character means itself
+	Standing      string // internal id of the standing instruction whose arrivals they are
 	CreatedAfter  time.Time
 	CreatedBefore time.Time
 	Sort          SortKey

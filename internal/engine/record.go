@@ -23,7 +23,7 @@ const (
 type Scope struct {
 	Merchant string
 	Mode     Mode
-	Dialect  string // an opaque word; the engine never compares it with anything but itself
+	Dialect  string // an opaque word for the API; see Arrivals
 }
 
 // Order is an order on record: the machine's part, and what surrounds it.
@@ -40,6 +40,7 @@ type Order struct {
 	Network    string         // the network or rail the order collects on, as the merchant names it ("ethereum-sepolia"); "" for none
 	Rail       rail.Name      // the rail it collects on
 	Instrument Instrument     // the address, reference or account it is paid to; zero: none
+	Standing   string         `json:",omitempty"` // the standing instruction whose arrival it is, which holds the instrument; empty: it was asked for
 	Rest       *time.Duration `json:",omitempty"` // how long the instrument rests after the order; nil: the constant Rest
 	Skew       time.Duration  // how far the rail's clock was ahead of ours at creation; taken off value times
 
@@ -113,13 +114,13 @@ type Imported struct {
 	Derived         bool // made here from the key: it serves one order, ever
 }
 
-// Hold is one ownership of an instrument by an order. From and To are on the clock of its rail: a chain's
-// block time, so that a block tells whose address it paid whenever the block is told. Rails of one family
-// share their instruments and not their clocks.
+// Hold is one ownership of an instrument by an order or a standing instruction. From and To are on the clock of
+// its rail: a chain's block time, so that a block tells whose address it paid whenever the block is told. Rails of
+// one family share their instruments and not their clocks.
 type Hold struct {
 	Instrument Instrument
-	Rail       rail.Name // that the order collects on
-	OrderID    string
+	Rail       rail.Name // that the order collects on; empty: a standing instruction's, on every rail of the family
+	OrderID    string    // the owner: an order's id or a standing instruction's
 	From       time.Time
 	To         time.Time // zero: still held
 }

@@ -34,6 +34,7 @@ const (
 	CodeMethodNotAllowed Code = "method_not_allowed"
 
 	CodeDuplicateReference  Code = "duplicate_reference"
+	CodeDuplicateStanding   Code = "duplicate_standing"
 	CodeIdempotencyConflict Code = "idempotency_conflict"
 	CodeOrderStateConflict  Code = "order_state_conflict"
 	CodeInsufficientBalance Code = "insufficient_balance"
@@ -85,6 +86,7 @@ var table = map[Code]fact{
 	CodeMethodNotAllowed: {kind: NotFound},     // the path exists, but not with this method
 
 	CodeDuplicateReference:  {kind: Conflict},                     // the merchant's own reference is already used by another order
+	CodeDuplicateStanding:   {kind: Conflict},                     // the merchant's own reference holds an address or account already
 	CodeIdempotencyConflict: {kind: Conflict},                     // the idempotency key was used with another request
 	CodeOrderStateConflict:  {kind: Conflict},                     // the order is in a state that does not allow the command
 	CodeInsufficientBalance: {kind: Conflict},                     // the spendable balance is less than the command needs

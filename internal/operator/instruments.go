@@ -81,7 +81,7 @@ func (a *api) listInstruments(ctx context.Context, in *instrumentsInput) (client
 func instrumentOf(row engine.InstrumentRow) client.Instrument {
 	i := client.Instrument{
 		Family: string(row.Instrument.Family), Address: row.Instrument.Value, State: string(row.State),
-		Order: row.OrderID, CreatedAt: row.CreatedAt.UTC(),
+		Order: row.OrderID, Reference: row.Reference, CreatedAt: row.CreatedAt.UTC(),
 	}
 	if row.State == engine.InstrumentResting {
 		i.RestUntil = timeOf(row.RestUntil)
@@ -94,7 +94,7 @@ func (a *api) countInstruments(ctx context.Context, in *PoolInput) (client.Instr
 		return client.InstrumentCounts{}, err
 	}
 	c, err := a.Engine.InstrumentCounts(ctx, in.pool())
-	return client.InstrumentCounts{Total: c.Total, Available: c.Free, Allocated: c.Held, Cooldown: c.Resting, Archived: c.Archived,
+	return client.InstrumentCounts{Total: c.Total, Available: c.Free, Allocated: c.Held, Bound: c.Bound, Cooldown: c.Resting, Archived: c.Archived,
 		Quarantined: c.Quarantined, Used: c.Used}, err
 }
 

@@ -100,7 +100,7 @@ func (a *api) listEvents(ctx context.Context, in *eventsInput) (client.EventPage
 	list, page.Next = cut(list, in.Limit, func(e engine.FoundEvent) string { return e.ID })
 	for _, e := range list {
 		page.Events = append(page.Events, client.FoundEvent{
-			ID: e.ID, Event: eventOf(e.Event), Order: e.Order, Merchant: e.Scope.Merchant, Mode: string(e.Scope.Mode), Dialect: e.Scope.Dialect,
+			ID: e.ID, Event: eventOf(e.Event), Order: e.Order, Merchant: e.Scope.Merchant, Mode: string(e.Scope.Mode), Dialect: e.Scope.API(),
 		})
 	}
 	return page, nil

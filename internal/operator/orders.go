@@ -85,7 +85,7 @@ func statesOf(text string) ([]order.State, error) {
 
 func lineOf(o *engine.Order) client.OrderLine {
 	return client.OrderLine{
-		ID: o.PublicID, Merchant: o.Scope.Merchant, Mode: string(o.Scope.Mode), Dialect: o.Scope.Dialect, Reference: o.Reference,
+		ID: o.PublicID, Merchant: o.Scope.Merchant, Mode: string(o.Scope.Mode), Dialect: o.Scope.API(), Arrival: o.Standing != "", Reference: o.Reference,
 		Network: o.Network, State: string(o.State), Overlay: string(o.Overlay), Due: amountOf(o.Terms.Due), Received: amountOf(o.Received()),
 		CreatedAt: o.CreatedAt.UTC(), UpdatedAt: o.UpdatedAt.UTC(), EndedAt: timeOf(o.EndedAt),
 	}
@@ -139,7 +139,7 @@ func (a *api) story(ctx context.Context, publicID string) (client.Order, error) 
 func storyOf(s engine.Story) client.Order {
 	o := s.Order
 	out := client.Order{
-		ID: o.PublicID, Merchant: o.Scope.Merchant, Mode: string(o.Scope.Mode), Dialect: o.Scope.Dialect,
+		ID: o.PublicID, Merchant: o.Scope.Merchant, Mode: string(o.Scope.Mode), Dialect: o.Scope.API(), Arrival: o.Standing != "",
 		Reference: o.Reference, Network: o.Network, Instrument: o.Instrument.Value,
 		State: string(o.State), Overlay: string(o.Overlay), Reason: string(o.Reason),
 		Due: amountOf(o.Terms.Due), Received: amountOf(o.Received()),

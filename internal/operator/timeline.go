@@ -55,6 +55,8 @@ func eventText(o *engine.Order, e engine.Event) string {
 		if f.Evidence.Block != 0 {
 			text += " in block " + strconv.FormatUint(f.Evidence.Block, 10) + ", confirmations " + strconv.FormatUint(f.Confirmations, 10)
 		}
+	case e.Type == "order.created" && o.Standing != "":
+		text += ": an arrival at " + o.Instrument.Value + ", which is held for the reference " + strconv.Quote(o.Reference)
 	case f.Ref != "":
 		text += ": " + f.Ref
 	}

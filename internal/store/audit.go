@@ -22,7 +22,7 @@ const (
 	auditSeals = `SELECT n, kind, ref, salt, digest, head FROM seals WHERE mode = $1 AND n > $2 ORDER BY n LIMIT $3`
 
 	auditOrders = `SELECT place, id, public_id, scope_id, number, COALESCE(unique_key, ''), reference_lower, mode, rail, network, state, asset_code, amount_key,
-		COALESCE(next_deadline, 0), COALESCE(send_rail, ''), COALESCE(send_at, 0), aside, created_at, updated_at, version, body, doc
+		COALESCE(next_deadline, 0), COALESCE(send_rail, ''), COALESCE(send_at, 0), aside, created_at, updated_at, version, body, doc, COALESCE(standing_id, '')
 		FROM orders WHERE id > $1 ORDER BY id LIMIT $2`
 	auditPayments = `SELECT rail, external, order_id, position, epoch, rank, block, body, told_at, settled_at, network, asset_code, amount_key, tx FROM payments `
 	auditEntries  = `SELECT e.id, e.order_id, e.merchant, e.mode, e.at, e.sealed, x.mode, x.n, x.salt, x.digest, p.n, p.from_account, p.to_account, p.amount, p.row_name
@@ -42,13 +42,15 @@ const (
 	auditActions         = `SELECT a.id, a.mode, a.at, a.who, a.what, a.ref, a.detail, a.sealed, x.mode, x.n, x.salt, x.digest
 		FROM actions a LEFT JOIN seals x ON x.kind = 'action' AND x.ref = a.id WHERE a.id > $1 ORDER BY a.id LIMIT $2`
 	auditBalances = `SELECT mode, book, account, asset, amount FROM balances WHERE (mode, account, asset) > ($1, $2, $3) ORDER BY mode, account, asset LIMIT $4`
-	auditHolds    = `SELECT h.number, COALESCE(i.value, ''), h.from_at, h.order_id, h.to_at FROM holds h LEFT JOIN instruments i ON i.number = h.number
+	auditHolds    = `SELECT h.number, COALESCE(i.family, ''), COALESCE(i.value, ''), h.from_at, h.order_id, h.to_at, h.rail FROM holds h LEFT JOIN instruments i ON i.number = h.number
 		WHERE (h.number, h.from_at, h.order_id) > ($1, $2, $3) ORDER BY h.number, h.from_at, h.order_id LIMIT $4`
 	auditCounters = `SELECT scope_id, state, bucket, n FROM order_counts WHERE (scope_id, state, bucket) > ($1, $2, $3) ORDER BY scope_id, state, bucket LIMIT $4`
 	auditSums     = `SELECT scope_id, bucket, state, asset, n, seen, seen_us, units_0, units_1, units_2, units_3, units_4, units_5, units_6, units_7, units_8
 		FROM order_sums WHERE (scope_id, bucket, state, asset) > ($1, $2, $3, $4) ORDER BY scope_id, bucket, state, asset LIMIT $5`
 	auditAddresses = `SELECT value FROM instruments WHERE family = $1 AND mode = $2 AND value > $3 ORDER BY value LIMIT $4`
 	auditHolders   = `SELECT DISTINCT h.order_id FROM holds h JOIN instruments i ON i.number = h.number WHERE {any}`
+	auditArrivals  = `SELECT id FROM orders WHERE standing_id IS NOT NULL AND {any}`
+	auditStandings = `SELECT id, scope_id, number, reference, reference_lower, bound, version, body FROM standings WHERE id > $1 ORDER BY id LIMIT $2`
 	auditScopes    = `SELECT id, merchant, mode, dialect, last_number FROM scopes`
 )
 
@@ -69,9 +71,12 @@ var auditFindings = []struct {
 	{verify.Missing, `SELECT 'transfer ' || t.id, 'its order ' || t.order_id || ' is gone' FROM transfers t
 		WHERE NOT EXISTS (SELECT 1 FROM orders o WHERE o.id = t.order_id)`},
 	{verify.Missing, `SELECT 'hold of ' || COALESCE(i.value, 'instrument ' || h.number), 'its order ' || h.order_id || ' is gone' FROM holds h
-		LEFT JOIN instruments i ON i.number = h.number WHERE NOT EXISTS (SELECT 1 FROM orders o WHERE o.id = h.order_id)`},
+		LEFT JOIN instruments i ON i.number = h.number WHERE NOT EXISTS (SELECT 1 FROM orders o WHERE o.id = h.order_id)
+		AND NOT EXISTS (SELECT 1 FROM standings t WHERE t.id = h.order_id)`},
 	{verify.Missing, `SELECT 'hold of instrument ' || h.number || ' by order ' || h.order_id, 'its instrument is gone' FROM holds h
 		WHERE NOT EXISTS (SELECT 1 FROM instruments i WHERE i.number = h.number)`},
+	{verify.Missing, `SELECT 'order ' || o.id, 'its standing instruction ' || o.standing_id || ' is gone' FROM orders o
+		WHERE o.standing_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM standings t WHERE t.id = o.standing_id)`},
 	{verify.Missing, `SELECT 'message ' || m.id, 'it belongs to event ' || m.event_id || ', which its order ' || m.order_id || ' does not have' FROM messages m
 		WHERE NOT EXISTS (SELECT 1 FROM events e WHERE e.id = m.event_id AND e.order_id = m.order_id)`},
 	{verify.Seals, `SELECT 'entry ' || x.ref, 'is gone, and seal ' || x.n || ' of ' || x.mode || ' was made of it' FROM seals x
@@ -99,6 +104,10 @@ var auditFindings = []struct {
 		GROUP BY scope_id, rank, hour HAVING SUM(n) <> 0`},
 	{verify.Counters, `SELECT 'payment ' || p.external || ' on ' || p.rail, 'it is counted for another scope than its order' FROM payments p JOIN orders o ON o.id = p.order_id
 		WHERE p.order_id <> '' AND p.scope_id <> o.scope_id`},
+	{verify.Unique, `SELECT 'reference ' || t.reference, 'two standing instructions of one scope have it' FROM standings t GROUP BY t.scope_id, t.reference HAVING COUNT(*) > 1`},
+	{verify.Counters, `SELECT 'scope ' || s.merchant || ' ' || s.mode || ' ' || s.dialect, 'it counts ' || COALESCE(m.value, 0) || ' standing instructions, and there are ' || COUNT(t.id)
+		FROM scopes s LEFT JOIN marks m ON m.name = 'standings/' || s.id LEFT JOIN standings t ON t.scope_id = s.id
+		GROUP BY s.id, s.merchant, s.mode, s.dialect, m.value HAVING COUNT(t.id) <> COALESCE(m.value, 0)`},
 	{verify.Unique, `SELECT 'message ' || m.event_id, 'two messages tell this event to endpoint ' || m.endpoint_id FROM messages m GROUP BY m.event_id, m.endpoint_id HAVING COUNT(*) > 1`},
 }
 
@@ -271,14 +280,14 @@ func (a *audit) belongings(ids []string, at map[string]*verify.Order) error {
 
 // orderRow is an order's row as it stands.
 type orderRow struct {
-	id, publicID, unique, reference, mode, rail, network, state, asset, amount, sendRail string
-	place, scope, number, deadline, sendAt, aside, created, updated, version             int64
-	body, doc                                                                            []byte
+	id, publicID, unique, reference, mode, rail, network, state, asset, amount, sendRail, standing string
+	place, scope, number, deadline, sendAt, aside, created, updated, version                       int64
+	body, doc                                                                                      []byte
 }
 
 func scanOrderRow(rows record) (r orderRow, err error) {
 	err = rows.Scan(&r.place, &r.id, &r.publicID, &r.scope, &r.number, &r.unique, &r.reference, &r.mode, &r.rail, &r.network, &r.state, &r.asset, &r.amount,
-		&r.deadline, &r.sendRail, &r.sendAt, &r.aside, &r.created, &r.updated, &r.version, &r.body, &r.doc)
+		&r.deadline, &r.sendRail, &r.sendAt, &r.aside, &r.created, &r.updated, &r.version, &r.body, &r.doc, &r.standing)
 	return r, err
 }
 
@@ -314,6 +323,7 @@ func (r orderRow) contradictions(o *engine.Order, scope engine.Scope) []string {
 	check("number", r.number, o.Number)
 	check("place", r.place, place(r.scope, o.Number))
 	check("unique_key", r.unique, o.UniqueKey)
+	check("standing_id", r.standing, o.Standing)
 	check("reference_lower", r.reference, strings.ToLower(o.Reference))
 	check("mode", r.mode, string(o.Scope.Mode))
 	check("rail", r.rail, string(o.Rail))
@@ -436,6 +446,43 @@ func (a *audit) Notices(after string, limit int) ([]verify.Event, error) {
 	return found, err
 }
 
+func (a *audit) Standings(after string, limit int) ([]verify.Standing, error) {
+	scopes, err := a.Scopes()
+	if err != nil {
+		return nil, err
+	}
+	var found []verify.Standing
+	err = scan(a.r, auditStandings, []any{after, limit}, func(rows record) error {
+		var st verify.Standing
+		var reference, lower string
+		var scope, number, bound, version int64
+		var body []byte
+		if err := rows.Scan(&st.ID, &scope, &number, &reference, &lower, &bound, &version, &body); err != nil {
+			return err
+		}
+		record := &engine.Standing{}
+		if err := json.Unmarshal(body, record); err != nil {
+			st.Unreadable = err.Error()
+		} else {
+			st.Record = record
+			for _, c := range []struct {
+				name string
+				same bool
+			}{
+				{"id", record.ID == st.ID}, {"scope_id", record.Scope == scopes[scope].Scope}, {"number", record.Number == number}, {"reference", record.Reference == reference},
+				{"reference_lower", strings.ToLower(record.Reference) == lower}, {"bound", int64(len(record.Bindings)) == bound}, {"version", record.Version == version},
+			} {
+				if !c.same {
+					st.Columns = append(st.Columns, c.name)
+				}
+			}
+		}
+		found = append(found, st)
+		return nil
+	})
+	return found, err
+}
+
 func (a *audit) Loose(after string, limit int) ([]verify.Entry, error) {
 	ids, err := texts(a.r, auditLooseIDs, after, limit)
 	if err != nil {
@@ -491,7 +538,7 @@ func (a *audit) Holds(after verify.Hold, limit int) ([]verify.Hold, error) {
 	var found []verify.Hold
 	err := scan(a.r, auditHolds, []any{after.Number, after.From, after.OrderID, limit}, func(rows record) error {
 		var h verify.Hold
-		err := rows.Scan(&h.Number, &h.Value, &h.From, &h.OrderID, &h.To)
+		err := rows.Scan(&h.Number, &h.Family, &h.Value, &h.From, &h.OrderID, &h.To, &h.Rail)
 		found = append(found, h)
 		return err
 	})
@@ -556,6 +603,21 @@ func (a *audit) Booked(m engine.Mode, f engine.Family, on engine.RailName, after
 	}
 	owners := map[string]bool{}
 	err = matchAny(a.r, auditHolders, []string{"i.family", "i.value"}, keys, func(rows record) error {
+		var id string
+		err := rows.Scan(&id)
+		owners[id] = true
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	var standing []string
+	for id := range owners {
+		if (engine.Hold{OrderID: id}).IsStanding() {
+			standing = append(standing, id)
+		}
+	}
+	err = matchAny(a.r, auditArrivals, []string{"standing_id"}, single(standing), func(rows record) error {
 		var id string
 		err := rows.Scan(&id)
 		owners[id] = true

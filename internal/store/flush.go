@@ -19,7 +19,7 @@ import (
 // the group saw it is a conflict.
 func (g *group) flush() error {
 	steps := []func() error{
-		g.flushOrders, g.flushTransfers, g.flushPayments, g.flushInstruments, g.flushHolds, g.flushLedger, g.flushAdministration, g.flushPeople,
+		g.flushOrders, g.flushStandings, g.flushTransfers, g.flushPayments, g.flushInstruments, g.flushHolds, g.flushLedger, g.flushAdministration, g.flushPeople,
 		g.flushEvents, g.flushAnswers, g.flushSettings, g.flushProgress, g.flushMemory, g.flushMessages, g.flushSeals, g.flushMarks,
 	}
 	for _, step := range steps {
@@ -118,14 +118,18 @@ func (g *group) insertOrder(o *engine.Order, scope int64) error {
 	if err != nil {
 		return err
 	}
-	var unique any
-	if o.UniqueKey != "" {
-		unique = o.UniqueKey
-	}
 	sendRail, sendAt := sendColumns(o)
-	return g.write("order "+o.ID, insertOrder, place(scope, o.Number), o.ID, o.PublicID, scope, o.Number, unique, strings.ToLower(o.Reference), string(o.Scope.Mode),
+	return g.write("order "+o.ID, insertOrder, place(scope, o.Number), o.ID, o.PublicID, scope, o.Number, nullText(o.UniqueKey), strings.ToLower(o.Reference), string(o.Scope.Mode),
 		string(o.Rail), o.Network, string(o.State), o.Terms.Due.Asset().Code(), amountKey(o), nextDeadline(o),
-		sendRail, sendAt, flag(o.Aside()), micros(o.CreatedAt), micros(o.UpdatedAt), o.Version, body, string(o.Doc))
+		sendRail, sendAt, flag(o.Aside()), micros(o.CreatedAt), micros(o.UpdatedAt), o.Version, body, string(o.Doc), nullText(o.Standing))
+}
+
+// nullText is NULL for nothing.
+func nullText(s string) any {
+	if s == "" {
+		return nil
+	}
+	return s
 }
 
 func (g *group) updateOrder(o *engine.Order, was int64) error {
@@ -321,8 +325,12 @@ func (g *group) flushEvents() error {
 		if err != nil {
 			return err
 		}
+		owner, err := g.scope(e.Scope.Owner()) // whose endpoints listen
+		if err != nil {
+			return err
+		}
 		err = g.write(fmt.Sprintf("event %d of order %s", e.Seq, e.OrderID), insertEvent, e.ID, e.OrderID, e.scope, e.Seq, e.Type,
-			string(e.State), string(e.Overlay), e.Row, micros(e.At), facts)
+			string(e.State), string(e.Overlay), e.Row, micros(e.At), facts, owner)
 		if err != nil {
 			return err
 		}

@@ -165,13 +165,15 @@ func (r *reader) AnyQuarantined(f engine.Family, m engine.Mode) (bool, error) {
 type keptRow struct {
 	archived, quarantined, counted, derived int64
 	restSince, restUntil                    int64
-	held                                    bool
+	holder                                  string // empty: nobody holds it
 }
 
 // state is what an instrument is doing at a time on the mode's clock.
 func (k keptRow) state(now int64) engine.InstrumentState {
 	switch {
-	case k.held:
+	case engine.Hold{OrderID: k.holder}.IsStanding():
+		return engine.InstrumentBound
+	case k.holder != "":
 		return engine.InstrumentHeld
 	case k.quarantined > 0:
 		return engine.InstrumentQuarantined

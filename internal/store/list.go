@@ -37,7 +37,7 @@ func (r *reader) Orders(f engine.Filter) (engine.Page, error) {
 	if err := l.bound(); err != nil || l.low > l.high {
 		return engine.Page{}, err
 	}
-	plain := f.AssetCode == "" && f.Network == "" && f.Reference == ""
+	plain := f.AssetCode == "" && f.Network == "" && f.Reference == "" && f.Standing == ""
 	if plain && (f.Sort == engine.ByCreation || f.Sort == "") {
 		return l.byNumber()
 	}
@@ -295,6 +295,9 @@ func (l *listing) search(column string, plain bool) (engine.Page, error) {
 func (l *listing) where() (string, []any) {
 	args := []any{place(l.scope, l.low), place(l.scope, l.high)}
 	where := " WHERE place >= $1 AND place <= $2"
+	if l.filter.Standing != "" { // all of its orders are of one scope
+		args, where = []any{l.filter.Standing, l.low, l.high}, " WHERE standing_id = $1 AND number >= $2 AND number <= $3"
+	}
 	add := func(condition string, value any) {
 		args = append(args, value)
 		where += " AND " + strings.Replace(condition, "?", "$"+strconv.Itoa(len(args)), 1)

@@ -98,6 +98,9 @@ type overlay struct {
 	personIDs   shelf[string, string] // by name
 	sessions    shelf[string, *auth.Session]
 	tries       shelf[string, auth.Tries]
+	standings   shelf[string, *engine.Standing]
+
+	standingKeys shelf[standingKey, string] // whose it is: the standing instruction's id
 
 	entries   list[engine.Entry]
 	events    list[eventRow]
@@ -171,11 +174,11 @@ type layer interface {
 	empty() bool
 }
 
-func (o *overlay) layers() [33]layer {
-	return [33]layer{
+func (o *overlay) layers() [35]layer {
+	return [35]layer{
 		&o.orders, &o.unique, &o.numbers, &o.payments, &o.deltas, &o.answers, &o.settings, &o.clocks, &o.progress, &o.marks,
 		&o.instruments, &o.holds, &o.rests, &o.transfers, &o.memory, &o.entries, &o.events, &o.told, &o.merchants, &o.keys, &o.endpoints, &o.messages,
-		&o.lastSeals, &o.leases, &o.actions, &o.seals, &o.keepings, &o.rested,
+		&o.lastSeals, &o.leases, &o.standings, &o.standingKeys, &o.actions, &o.seals, &o.keepings, &o.rested,
 		&o.people, &o.personIDs, &o.sessions, &o.tries, &o.used,
 	}
 }

@@ -1,5 +1,7 @@
 package store
 
+import "till/internal/engine"
+
 // Every statement of the store, by noun, in the one dialect that SQLite and PostgreSQL share: numbered
 // placeholders, no JSON operators, no arrays. {any} stands for a condition that matchAny writes.
 
@@ -57,8 +59,8 @@ const (
 	selectOrdersDue      = `SELECT next_deadline, id FROM orders WHERE mode = $1 AND rail = $2 AND next_deadline < $3 AND (next_deadline, id) > ($4, $5)
 		ORDER BY next_deadline, id LIMIT $6`
 	insertOrder = `INSERT INTO orders (place, id, public_id, scope_id, number, unique_key, reference_lower, mode, rail, network, state, asset_code,
-		amount_key, next_deadline, send_rail, send_at, aside, created_at, updated_at, version, body, doc)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22) ON CONFLICT DO NOTHING`
+		amount_key, next_deadline, send_rail, send_at, aside, created_at, updated_at, version, body, doc, standing_id)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23) ON CONFLICT DO NOTHING`
 	updateOrder = `UPDATE orders SET reference_lower = $1, rail = $2, network = $3, state = $4, asset_code = $5, amount_key = $6,
 		next_deadline = $7, send_rail = $8, send_at = $9, aside = $10, updated_at = $11, version = $12, body = $13, doc = $14
 		WHERE id = $15 AND version = $16`
@@ -87,7 +89,7 @@ const (
 	// Where nobody is to be told, an event is told as it is written.
 	insertEvent = `INSERT INTO events (id, order_id, scope_id, seq, type, state, overlay, row_name, at, facts, told)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, CASE WHEN EXISTS (SELECT 1 FROM scopes s
-		JOIN endpoints p ON p.merchant = s.merchant AND p.mode = s.mode AND p.dialect = s.dialect WHERE s.id = $3 AND p.enabled = 1) THEN 0 ELSE 1 END)
+		JOIN endpoints p ON p.merchant = s.merchant AND p.mode = s.mode AND p.dialect = s.dialect WHERE s.id = $11 AND p.enabled = 1) THEN 0 ELSE 1 END)
 		ON CONFLICT DO NOTHING`
 	updateEventTold = `UPDATE events SET told = 1 WHERE id = $1`
 )
@@ -138,10 +140,12 @@ const (
 		AND NOT EXISTS (SELECT 1 FROM holds h WHERE h.number = instruments.number AND h.to_at = 0)`
 
 	selectInstrumentRows = `SELECT i.value, i.archived, i.quarantined, i.counted, i.derived, i.rest_since, i.rest_until, i.created_at,
-		i.derivation_index, i.rest_balance, h.order_id, o.public_id
+		i.derivation_index, i.rest_balance, h.order_id, o.public_id, t.reference
 		FROM instruments i LEFT JOIN holds h ON h.number = i.number AND h.to_at = 0 LEFT JOIN orders o ON o.id = h.order_id
+		LEFT JOIN standings t ON t.id = h.order_id
 		WHERE i.merchant = $1 AND i.mode = $2 AND i.family = $3 AND i.value > $4 ORDER BY i.value LIMIT $5`
 	countInstruments = `SELECT COUNT(*), COALESCE(SUM(CASE WHEN h.to_at IS NOT NULL THEN 1 ELSE 0 END), 0),
+		COALESCE(SUM(CASE WHEN h.to_at IS NOT NULL AND substr(h.order_id, 1, 4) = '` + engine.StandingPrefix + `' THEN 1 ELSE 0 END), 0),
 		COALESCE(SUM(CASE WHEN h.to_at IS NULL AND i.quarantined = 1 THEN 1 ELSE 0 END), 0),
 		COALESCE(SUM(CASE WHEN h.to_at IS NULL AND i.quarantined = 0 AND i.archived > 0 THEN 1 ELSE 0 END), 0),
 		COALESCE(SUM(CASE WHEN h.to_at IS NULL AND i.quarantined = 0 AND i.archived = 0 AND i.rest_since > 0

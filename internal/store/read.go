@@ -222,13 +222,14 @@ func (r *reader) Instruments(p engine.Pool, after string, limit int) ([]engine.I
 		var created int64
 		var index sql.NullInt64
 		var balances string
-		var holder, public sql.NullString
+		var holder, public, reference sql.NullString
 		err := rows.Scan(&row.Instrument.Value, &k.archived, &k.quarantined, &k.counted, &k.derived, &k.restSince, &k.restUntil, &created,
-			&index, &balances, &holder, &public)
+			&index, &balances, &holder, &public, &reference)
 		if err != nil {
 			return err
 		}
-		k.held = holder.Valid
+		k.holder = holder.String
+		row.Reference = reference.String
 		row.State, row.OrderID, row.CreatedAt, row.RestUntil = k.state(now), public.String, timeOf(created), timeOf(k.restUntil)
 		if index.Valid {
 			row.Index = &index.Int64
@@ -249,9 +250,10 @@ func (r *reader) InstrumentCounts(p engine.Pool) (engine.InstrumentCounts, error
 		return c, err
 	}
 	err = scan(r, countInstruments, []any{now, p.Merchant, string(p.Mode), string(p.Family)}, func(rows record) error {
-		return rows.Scan(&c.Total, &c.Held, &c.Quarantined, &c.Archived, &c.Resting, &c.Used)
+		return rows.Scan(&c.Total, &c.Held, &c.Bound, &c.Quarantined, &c.Archived, &c.Resting, &c.Used)
 	})
-	c.Free = c.Total - c.Held - c.Quarantined - c.Archived - c.Resting - c.Used
+	c.Held -= c.Bound
+	c.Free = c.Total - c.Held - c.Bound - c.Quarantined - c.Archived - c.Resting - c.Used
 	return c, err
 }
 

@@ -67,6 +67,13 @@ func (c *condition) is(column, value string) {
 	}
 }
 
+// ofAPI adds that a scope is an API's, that of its arrivals too.
+func (c *condition) ofAPI(column, dialect string) {
+	if dialect != "" {
+		c.in(column, []any{dialect, engine.Scope{Dialect: dialect}.Arrivals().Dialect})
+	}
+}
+
 // in adds that a column has one of the values.
 func (c *condition) in(column string, values []any) {
 	c.text = append(c.text, column+" IN ("+placeholders(len(c.args), len(values))+")")
@@ -208,7 +215,7 @@ func (r *reader) searchScopes(merchant string, m engine.Mode, dialect string) (s
 	var c condition
 	c.is("merchant", merchant)
 	c.is("mode", string(m))
-	c.is("dialect", dialect)
+	c.ofAPI("dialect", dialect)
 	query, args := c.of(searchScopes, 0)
 	err = scan(r, query, args, func(rows record) error {
 		var id int64
@@ -314,7 +321,7 @@ func (r *reader) SearchEvents(s engine.EventSearch) (list []engine.FoundEvent, e
 	}
 	c.is("s.merchant", s.Merchant)
 	c.is("s.mode", string(s.Mode))
-	c.is("s.dialect", s.Dialect)
+	c.ofAPI("s.dialect", s.Dialect)
 	c.is("e.type", s.Type)
 	c.ids("e.id", s.After, time.Time{}, time.Time{})
 	query, args := c.of(searchEvents, s.Limit)

@@ -124,8 +124,8 @@ func (t *tx) SaveOrder(o *engine.Order) error {
 	if was.Version != o.Version {
 		return fault.New(fault.CodeVersionConflict, "Somebody changed the order meanwhile.")
 	}
-	if was.PublicID != o.PublicID || was.Scope != o.Scope || was.Number != o.Number || was.UniqueKey != o.UniqueKey || !was.CreatedAt.Equal(o.CreatedAt) {
-		return fmt.Errorf("order %s: its ids, scope, unique key and creation never change", o.ID)
+	if was.PublicID != o.PublicID || was.Scope != o.Scope || was.Number != o.Number || was.UniqueKey != o.UniqueKey || was.Standing != o.Standing || !was.CreatedAt.Equal(o.CreatedAt) {
+		return fmt.Errorf("order %s: its ids, scope, unique key, standing instruction and creation never change", o.ID)
 	}
 	if err := t.savePayments(was, o); err != nil {
 		return err
@@ -392,6 +392,16 @@ func (t *tx) takeInstrument(p engine.Pool, onlyNew bool, r engine.RailName, orde
 	}
 	t.taken = append(t.taken, taken)
 	in := engine.Instrument{Family: p.Family, Value: taken.value}
+	if r == "" && !taken.fresh {
+		// On every rail: a clock that can be moved ends a rest while those of the rails have hardly gone on.
+		last, err := t.HoldAt(in, r, g.now.AddDate(100, 0, 0))
+		if err != nil {
+			return engine.Instrument{}, err
+		}
+		if last != nil && last.Rail == r && last.To.After(from) {
+			from = last.To
+		}
+	}
 	written, _ := g.holds.get(in)
 	g.holds.put(in, append(slices.Clone(written), holdRow{Hold: engine.Hold{Instrument: in, Rail: r, OrderID: orderID, From: micro(from)}, number: taken.number}))
 	return in, nil
@@ -438,9 +448,11 @@ func (t *tx) HoldAt(in engine.Instrument, r engine.RailName, at time.Time) (*eng
 		}
 	}
 	slices.SortStableFunc(list, func(a, b holdRow) int { return b.From.Compare(a.From) })
-	then := func(h holdRow) bool { return h.Rail == r && (h.To.IsZero() || !at.After(h.To)) }
-	if i := slices.IndexFunc(list, then); i >= 0 {
-		return &list[i].Hold, nil
+	for _, on := range []engine.RailName{r, ""} { // on this rail, then on every rail
+		then := func(h holdRow) bool { return h.Rail == on && (h.To.IsZero() || !at.After(h.To)) }
+		if i := slices.IndexFunc(list, then); i >= 0 {
+			return &list[i].Hold, nil
+		}
 	}
 	if len(list) == 0 {
 		return nil, nil

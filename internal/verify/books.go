@@ -250,23 +250,31 @@ func (v *run) counterName(k Counter) string {
 	return "counter of " + s.Merchant + " " + string(s.Mode) + " " + s.Dialect + ", state " + string(k.State) + ", bucket " + big.NewInt(k.Bucket).String()
 }
 
-// holds looks for two owners of one instrument at a time. Rows come by instrument and begin.
+// holds looks for two owners of one instrument at a time. Rows come by instrument and begin. The clocks of two rails
+// cannot be compared.
 func (v *run) holds() error {
-	var last Hold
+	var before Hold            // of any rail
+	rails := map[string]Hold{} // of the same instrument, the last of each rail
 	return pages(v.Page, Hold{}, v.Holds, func(h Hold) Hold { return h }, func(h Hold) {
 		v.report.Counted.Holds++
 		row := "hold of " + h.Value + " by order " + h.OrderID
 		if h.To != 0 && h.To < h.From {
 			v.report.Add(Holds, row, "ends before it begins")
 		}
-		if last.Number == h.Number {
-			if last.To == 0 && h.To == 0 {
-				v.report.Add(Holds, row, "is open, and so is that of order %s: two owners", last.OrderID)
-			} else if last.To == 0 || last.To > h.From {
-				v.report.Add(Holds, row, "begins before that of order %s ends: two owners", last.OrderID)
+		if h.To == 0 && (engine.Hold{OrderID: h.OrderID}).IsStanding() {
+			v.bound[h.OrderID] = append(v.bound[h.OrderID], engine.Instrument{Family: engine.Family(h.Family), Value: h.Value})
+		}
+		if before.Number != h.Number {
+			clear(rails)
+		}
+		for _, other := range rails {
+			if other.To == 0 && h.To == 0 {
+				v.report.Add(Holds, row, "is open, and so is that of order %s: two owners", other.OrderID)
+			} else if other.Rail == h.Rail && (other.To == 0 || other.To > h.From) {
+				v.report.Add(Holds, row, "begins before that of order %s ends: two owners", other.OrderID)
 			}
 		}
-		last = h
+		rails[h.Rail], before = h, h
 	})
 }
 

@@ -43,6 +43,7 @@ func (v *run) order(o Order) {
 	}
 	v.booked[Counter{Scope: o.Scope, State: o.Record.State, Bucket: v.BucketOf(o.Record.Number)}]++
 	v.sumUp(o)
+	v.arrival(o.Record)
 	v.history(row, o)
 	v.shares(row, o)
 	if readable {
@@ -261,7 +262,7 @@ func (v *run) transfers(row string, o Order) {
 // instrument holds an open order to the hold of its instrument.
 func (v *run) instrument(row string, o Order) {
 	want := 0
-	if o.Record.Instrument.Value != "" && !o.Record.State.Terminal() {
+	if o.Record.Instrument.Value != "" && o.Record.Standing == "" && !o.Record.State.Terminal() {
 		want = 1
 	}
 	if o.Held != want {

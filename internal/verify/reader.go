@@ -17,6 +17,7 @@ type Reader interface {
 	Orders(after string, limit int) ([]Order, error)                                                // by internal id, with all that belongs to each
 	Loose(after string, limit int) ([]Entry, error)                                                 // entries of no order, by id
 	Notices(after string, limit int) ([]Event, error)                                               // events of no order, by id
+	Standings(after string, limit int) ([]Standing, error)                                          // by internal id
 	Strays(after order.PaymentKey, limit int) ([]Payment, error)                                    // payments of no order, by rail and external id
 	Actions(after string, limit int) ([]Action, error)                                              // by id
 	Balances(after BalanceKey, limit int) ([]Balance, error)                                        // by mode, account and asset
@@ -41,6 +42,14 @@ type Order struct {
 	Events     []Event
 	Transfers  []Transfer
 	Held       int // holds of its instrument that it has open
+}
+
+// Standing is a row of a standing instruction.
+type Standing struct {
+	ID         string
+	Unreadable string
+	Record     *engine.Standing // nil when it is unreadable
+	Columns    []string         // of its row, that contradict the record
 }
 
 // Payment is a row of a payment.
@@ -104,10 +113,12 @@ type Balance struct {
 // Hold is a row of who held an instrument; times in microseconds, To 0 while it is held.
 type Hold struct {
 	Number  int64  // of the instrument
-	Value   string // of the instrument; empty: it is gone
+	Family  string // of the instrument; empty: it is gone
+	Value   string
 	From    int64
 	OrderID string
 	To      int64
+	Rail    string // whose clock From and To are on; empty: a standing instruction's, on all of the family
 }
 
 // Counter is how many orders of a scope are in a state, for one bucket of numbers.

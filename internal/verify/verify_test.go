@@ -142,7 +142,7 @@ func (s *shop) fill() {
 	s.must(err)
 	for _, m := range engine.Modes() {
 		var list []engine.Imported
-		for i := range 9 {
+		for i := range 12 {
 			list = append(list, engine.Imported{Value: fmt.Sprintf("0x%s%d", m, i)})
 		}
 		_, err := s.engine.ImportInstruments(ctx, engine.Pool{Merchant: "m", Mode: m, Family: engine.EVM}, list)
@@ -192,6 +192,22 @@ func (s *shop) fill() {
 	s.told(chain)
 	s.must(errOf(s.engine.Tick(ctx, engine.Sandbox, chain.Rail, s.at())))
 	s.wallet("open", sandboxScope, chain)
+
+	// A standing instruction with arrivals, and one whose address was taken back.
+	for _, reference := range []string{"anna", "bob"} {
+		bound, err := s.engine.Bind(ctx, engine.NewStanding{Scope: sandboxScope, Reference: reference, Prefix: "dep_", Family: engine.EVM})
+		s.must(err)
+		s.ids[reference] = bound.Standing.ID
+		to := bound.Binding.Instrument.Value
+		s.told(chain, s.paid(reference+"1", to, money.FromInt(coin, 30), order.RankConfirmed, 0), s.paid(reference+"2", to, money.FromInt(coin, 3), order.RankSeen, 0))
+	}
+	_, _, err = s.engine.Unbind(ctx, engine.Unbinding{Scope: sandboxScope, Reference: "bob"})
+	s.must(err)
+	page, err := s.engine.Orders(ctx, engine.Filter{Scope: sandboxScope.Arrivals(), Page: 1, Limit: 10})
+	s.must(err)
+	for i, o := range page.Orders {
+		s.ids[fmt.Sprintf("arrival%d", i)] = o.ID
+	}
 
 	untold, err := s.engine.Untold(ctx, []string{"one"}, 3)
 	s.must(err)
@@ -270,7 +286,7 @@ func booksThatAreRight(t *testing.T, path string) {
 			t.Fatalf("page of %d:\n%s", page, text(r))
 		}
 		c := r.Counted
-		if c.Orders != int64(len(ids)) || c.Payments != 9 || c.Transfers != 2 || c.Actions != 7 || c.Unsealed != 0 || c.Erased != 0 ||
+		if c.Orders != int64(len(ids))-2 || c.Standings != 2 || c.Payments != 13 || c.Transfers != 2 || c.Actions != 7 || c.Unsealed != 0 || c.Erased != 0 ||
 			c.Seals != c.Entries+c.Events+c.Actions || c.Entries < 10 || c.Postings < c.Entries || c.Balances < 10 || c.Holds < 8 {
 			t.Errorf("page of %d: %+v", page, c)
 		}
@@ -378,6 +394,25 @@ func TestDamageIsFound(t *testing.T) { // invariants I1 to I3, I6 to I9, I12, I1
 			[]string{"events order {exact}: event 3 follows event 1", "seals event"}},
 		{"the last event is gone", []string{`DELETE FROM events WHERE order_id = '{open}'`},
 			[]string{"events order {open}: its last event is 0, and it counts 1", "seals event"}},
+		{"a standing instruction's total", []string{`UPDATE standings SET body = json_set(body, '$.Totals[0]', '31 USDT/6@test') WHERE id = '{anna}'`},
+			[]string{"counters standing instruction {anna}: says 0.000031 USDT in all"}},
+		{"a standing instruction's total is gone", []string{`UPDATE standings SET body = json_remove(body, '$.Totals') WHERE id = '{anna}'`},
+			[]string{"counters standing instruction {anna}: knows nothing of 0.000030 USDT"}},
+		{"a standing instruction's arrivals", []string{`UPDATE standings SET body = json_set(body, '$.Arrivals', 2) WHERE id = '{anna}'`},
+			[]string{"counters standing instruction {anna}: says 2 arrivals, and 1 were completed"}},
+		{"a standing instruction's columns", []string{`UPDATE standings SET bound = 1 WHERE id = '{bob}'`}, []string{"record standing instruction {bob}: its columns contradict its record: bound"}},
+		{"a standing instruction's record", []string{`UPDATE standings SET body = '{' WHERE id = '{anna}'`}, []string{"record standing instruction {anna}: cannot be read"}},
+		{"a standing instruction's scope", []string{`UPDATE standings SET body = json_set(body, '$.Scope.Merchant', 'x') WHERE id = '{anna}'`},
+			[]string{"record standing instruction {anna}: its columns contradict its record: scope_id", "orders standing instruction {anna}: its orders are of another merchant"}},
+		{"a standing instruction's binding", []string{`UPDATE standings SET body = json_set(body, '$.Bindings[0].N', 2) WHERE id = '{anna}'`}, []string{"holds standing instruction {anna}: binding 2 of 1"}},
+		{"a standing instruction is gone", []string{`DELETE FROM standings WHERE id = '{anna}'`},
+			[]string{"missing standing instruction {anna}: is gone, and has orders", "missing hold", "missing order", "counters scope m sandbox one: it counts 2 standing instructions, and there are 1"}},
+		{"a standing instruction's hold is gone", []string{`DELETE FROM holds WHERE order_id = '{anna}'`}, []string{"holds standing instruction {anna}: says that it holds"}},
+		{"a standing instruction's hold is open again", []string{`UPDATE holds SET to_at = 0 WHERE order_id = '{bob}'`}, []string{"holds standing instruction {bob}: holds", "of which it knows nothing"}},
+		{"a reference of two standing instructions", []string{`DROP INDEX standings_reference`, `UPDATE standings SET reference = 'anna' WHERE id = '{bob}'`},
+			[]string{"unique reference anna", "record standing instruction {bob}: its columns contradict its record: reference"}},
+		{"an order of another standing instruction", []string{`UPDATE orders SET standing_id = 'std_x' WHERE id = '{arrival0}'`},
+			[]string{"record order {arrival0}: its columns contradict its record: standing_id", "missing order"}},
 		{"an event of no order", []string{`UPDATE events SET facts = replace(facts, '"available":"3"', '"available":"9"') WHERE order_id = ''`},
 			[]string{"seals event"}},
 		{"an event of no order is gone", []string{`DELETE FROM events WHERE order_id = ''`}, []string{"seals event"}},
@@ -425,10 +460,10 @@ func TestDamageIsFound(t *testing.T) { // invariants I1 to I3, I6 to I9, I12, I1
 		{"when a payment was told", []string{`UPDATE payments SET told_at = 1 WHERE external = 't1'`}, []string{"record payment t1 on evm:test: its columns contradict its record: told_at"}},
 		{"the number of orders", []string{`UPDATE scopes SET last_number = 99 WHERE mode = 'live'`}, []string{"counters scope m live one: its last order number is 99, and there are 1 orders"}},
 		{"a second open hold", []string{`DROP INDEX holds_open`,
-			`INSERT INTO holds (number, from_at, order_id, to_at) SELECT number, from_at + 1, '{exact}', 0 FROM holds WHERE order_id = '{open}'`},
+			`INSERT INTO holds (number, from_at, order_id, to_at, rail) SELECT number, from_at + 1, '{exact}', 0, rail FROM holds WHERE order_id = '{open}'`},
 			[]string{"holds hold of 0xsandbox", "two owners"}},
 		{"a hold into another's time", []string{
-			`INSERT INTO holds (number, from_at, order_id, to_at) SELECT number, to_at - 1, '{open}', to_at + 5 FROM holds WHERE order_id = '{exact}'`},
+			`INSERT INTO holds (number, from_at, order_id, to_at, rail) SELECT number, to_at - 1, '{open}', to_at + 5, rail FROM holds WHERE order_id = '{exact}'`},
 			[]string{"holds hold of 0xsandbox", "two owners"}},
 		{"an open order's hold is gone", []string{`DELETE FROM holds WHERE order_id = '{open}'`}, []string{"holds order {open}: it is waiting and holds its instrument 0 times"}},
 		{"a transfer's state", []string{`UPDATE transfers SET state = 'confirmed' WHERE order_id = '{out}'`}, []string{"transfers order {out}: transfer"}},

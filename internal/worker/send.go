@@ -261,7 +261,7 @@ func (s *Send) deliver(ctx context.Context, m engine.Message) (after engine.Mess
 	if ep == nil || !ep.Enabled {
 		return s.cancelled(m, "the endpoint is deleted or disabled"), false, nil
 	}
-	teller := s.tellers[m.Scope.Dialect]
+	teller := s.tellers[m.Scope.API()]
 	keys, err := s.open(*ep)
 	if err != nil {
 		s.log.Error("an endpoint's secret cannot be opened", "endpoint", ep.ID, "error", err)

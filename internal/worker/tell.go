@@ -75,7 +75,7 @@ func (t *Tell) messages(u engine.Untold) []engine.Message {
 	if len(u.Endpoints) == 0 {
 		return nil
 	}
-	teller := t.tellers[u.Event.Scope.Dialect]
+	teller := t.tellers[u.Event.Scope.API()]
 	id, kind, body, ok := teller.Tell(u.Event, u.Order)
 	if !ok {
 		return nil

@@ -63,7 +63,7 @@ type Config struct {
 	Rails   []Rail
 	Pools   []Pool                                             // that addresses are derived for
 	Senders []rail.Sender                                      // what deliveries and refunds leave by; none: nothing leaves
-	Tellers map[string]Teller                                  // by the word in Scope.Dialect
+	Tellers map[string]Teller                                  // by Scope.API
 	Open    func(ep engine.Endpoint) ([]webhook.Secret, error) // an endpoint's secrets, the newest first
 	Client  Poster
 	Events  *Bell            // the one whose Ring the engine was given

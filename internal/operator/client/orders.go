@@ -54,6 +54,7 @@ type OrderLine struct {
 	Merchant  string     `json:"merchant"`
 	Mode      string     `json:"mode" enum:"live,sandbox"`
 	Dialect   string     `json:"dialect"`
+	Arrival   bool       `json:"arrival,omitempty" doc:"made by a payment to a standing instruction"`
 	Reference string     `json:"reference,omitempty"`
 	Network   string     `json:"network,omitempty"`
 	State     string     `json:"state"`

@@ -20,6 +20,7 @@ type Order struct {
 	Merchant   string     `json:"merchant"`
 	Mode       string     `json:"mode" enum:"live,sandbox"`
 	Dialect    string     `json:"dialect" doc:"the API it was made through"`
+	Arrival    bool       `json:"arrival,omitempty" doc:"made by a payment to a standing instruction, whose reference it has"`
 	Reference  string     `json:"reference,omitempty" doc:"the merchant's own"`
 	Network    string     `json:"network,omitempty"`
 	Instrument string     `json:"instrument,omitempty" doc:"the address or reference it is paid to"`
@@ -112,8 +113,9 @@ type Message struct {
 type Instrument struct {
 	Family    string     `json:"family" example:"evm"`
 	Address   string     `json:"address"`
-	State     string     `json:"state" enum:"available,allocated,cooldown,quarantined,used,archived"`
+	State     string     `json:"state" enum:"available,allocated,bound,cooldown,quarantined,used,archived"`
 	Order     string     `json:"order,omitempty" doc:"public id of the order that holds it"`
+	Reference string     `json:"reference,omitempty" doc:"of the standing instruction that holds it"`
 	CreatedAt time.Time  `json:"createdAt"`
 	RestUntil *time.Time `json:"restUntil,omitempty" doc:"when its cooldown ends"`
 }
@@ -128,7 +130,8 @@ type InstrumentPage struct {
 type InstrumentCounts struct {
 	Total       int64 `json:"total"`
 	Available   int64 `json:"available"`
-	Allocated   int64 `json:"allocated"`
+	Allocated   int64 `json:"allocated" doc:"to orders"`
+	Bound       int64 `json:"bound" doc:"to standing instructions"`
 	Cooldown    int64 `json:"cooldown"`
 	Archived    int64 `json:"archived"`
 	Quarantined int64 `json:"quarantined" doc:"money arrived there that no order waited for: an operator must look"`

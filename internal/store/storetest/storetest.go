@@ -96,6 +96,14 @@ func Run(t *testing.T, open Opener) {
 		{"quarantine", quarantine},
 		{"archived instruments", archived},
 
+		{"standing instructions", standings},
+		{"standing instructions are changed", saveStandings},
+		{"one standing instruction for each reference", standingRaces},
+		{"lists of standing instructions", standingLists},
+		{"orders of a standing instruction", arrivalLists},
+		{"holds follow each other", holdsFollow},
+		{"holds on one rail and on every rail", standingHolds},
+
 		{"pages of a list", pages},
 		{"totals under concurrent writers", totalsUnderWriters},
 		{"filters", filters},
