@@ -55,6 +55,7 @@ var refusals = map[fault.Code]refusal{
 	fault.CodeMethodNotAllowed: {http.StatusMethodNotAllowed, "METHOD_NOT_ALLOWED", "Method Not Allowed"},
 
 	fault.CodeDuplicateReference:  {http.StatusConflict, "DUPLICATE_ORDER_REFERENCE", "Duplicate order reference"},
+	fault.CodeDuplicateStanding:   {http.StatusConflict, "DUPLICATE_DEPOSIT_REFERENCE", "Duplicate deposit reference"},
 	fault.CodeIdempotencyConflict: {http.StatusConflict, "IDEMPOTENCY_KEY_CONFLICT", "Idempotency key conflict"},
 	fault.CodeOrderStateConflict:  {http.StatusConflict, "ORDER_STATE_CONFLICT", "Conflict"},
 	fault.CodeInsufficientBalance: {http.StatusConflict, "INSUFFICIENT_BALANCE", "Conflict"},
