@@ -15,6 +15,7 @@ import (
 	"till/internal/money"
 	"till/internal/order"
 	"till/internal/rail"
+	"till/internal/store/storetest"
 )
 
 func (k *kit) bind(s engine.Scope, reference string) engine.Bound {
@@ -325,7 +326,7 @@ func TestUnboundAddressServesAnOrder(t *testing.T) {
 // Orders and bindings at once: an address is never both's. // invariant I8
 func TestOrdersAndBindingsShareNoAddress(t *testing.T) {
 	k := newKit(t)
-	got := atOnce(16, func(i int) string {
+	got := storetest.AtOnce(16, func(i int) string {
 		if i%2 == 0 {
 			b, err := k.engine.Bind(context.Background(), engine.NewStanding{Scope: shop, Reference: strconv.Itoa(i), Family: engine.EVM})
 			if err != nil {
@@ -361,7 +362,7 @@ func TestBindAgain(t *testing.T) {
 	k := newKit(t)
 	ctx := context.Background()
 	ask := engine.NewStanding{Scope: shop, Reference: "Anna", Prefix: "dep_", Family: engine.EVM, Doc: json.RawMessage(`{"a":1}`), Again: true}
-	values := atOnce(16, func(int) string {
+	values := storetest.AtOnce(16, func(int) string {
 		b, err := k.engine.Bind(ctx, ask)
 		if err != nil {
 			return err.Error()
