@@ -71,7 +71,7 @@ func (a *App) FirstStart(ctx context.Context, path string) (*FirstKeys, error) {
 
 // recordFirst writes merchant and keys in one transaction. done is false when that was done before.
 func (a *App) recordFirst(ctx context.Context, keys *FirstKeys) (done bool, err error) {
-	mark := engine.AnswerKey{Scope: "server", Key: "first start"}
+	mark := engine.AnswerKey{Scope: engine.ServerMarks, Key: "first start"}
 	err = a.store.Update(ctx, engine.Keys{Answers: []engine.AnswerKey{mark}}, func(tx engine.Tx) error {
 		done = false
 		before, err := tx.Answer(mark)

@@ -10,6 +10,9 @@ import (
 // Idempotency is how long a remembered answer is given again.
 const Idempotency = 24 * time.Hour
 
+// ServerMarks is the scope of answers that are kept for ever: what the server itself did once.
+const ServerMarks = "server"
+
 // Once names a request that must have one effect.
 type Once struct {
 	Key  AnswerKey
@@ -70,4 +73,38 @@ func remembered(tx Tx, o Once) (*Answer, error) {
 		return nil, fault.New(fault.CodeIdempotencyConflict, "this idempotency key was used for another request")
 	}
 	return a, nil
+}
+
+// ForgetAnswers deletes up to limit answers that are given no more and returns how many. Several processes may do it at the same
+// time.
+func (e *Engine) ForgetAnswers(ctx context.Context, now time.Time, limit int) (n int, err error) {
+	var old []AnswerKey
+	err = e.store.View(ctx, func(rd Reader) error {
+		old, err = rd.OldAnswers(now.Add(-Idempotency), limit)
+		return err
+	})
+	if err != nil || len(old) == 0 {
+		return 0, err
+	}
+	err = e.store.Update(ctx, Keys{Answers: old}, func(tx Tx) error {
+		n = 0
+		for _, k := range old {
+			a, err := tx.Answer(k)
+			if err != nil {
+				return err
+			}
+			if a == nil || tx.Now().Sub(a.At) < Idempotency { // somebody was faster
+				continue
+			}
+			if err := tx.Forget(k); err != nil {
+				return err
+			}
+			n++
+		}
+		return nil
+	})
+	if err != nil {
+		return 0, err
+	}
+	return n, nil
 }

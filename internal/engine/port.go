@@ -172,6 +172,7 @@ type Reader interface {
 	Entries(orderID string) ([]Entry, error)
 	Events(orderID string) ([]Event, error)
 	Messages(orderID string) ([]Message, error)
+	OldAnswers(before time.Time, limit int) ([]AnswerKey, error) // remembered at that time or before, the oldest first; never ServerMarks
 	Settings(s SettingScope) (map[string]json.RawMessage, error)
 	Clock(m Mode) (Clock, error)
 	Progress(r rail.Name) (*Progress, error)

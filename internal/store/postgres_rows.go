@@ -19,7 +19,7 @@ import (
 // row: which of them would win is not defined when they are one statement. A guard fails for all of them together.
 var manyRows = []string{
 	insertOrder, updateOrder, insertPayment, updatePayment, insertEvent, updateEventTold, insertEntry, insertPosting, insertBalance, updateBalance,
-	insertAnswer, insertInstrument, restInstrument, insertHold, endHold, updateMessage, insertMessage, insertSeal, sealEntry, sealEvent,
+	insertAnswer, deleteAnswer, insertInstrument, restInstrument, insertHold, endHold, updateMessage, insertMessage, insertSeal, sealEntry, sealEvent,
 }
 
 // fewRows is up to where statements go one by one.
@@ -95,6 +95,8 @@ func forMany(query string, kinds []string) string {
 	rows := "unnest(" + strings.Join(arrays, ", ") + ") AS many(" + strings.Join(names, ", ") + ")"
 	text := placeholder.ReplaceAllString(strings.Join(strings.Fields(query), " "), "many.p$1")
 	switch {
+	case strings.HasPrefix(text, "DELETE "):
+		return strings.Replace(text, " WHERE ", " USING "+rows+" WHERE ", 1)
 	case strings.HasPrefix(text, "UPDATE "):
 		return strings.Replace(text, " WHERE ", " FROM "+rows+" WHERE ", 1)
 	case strings.Contains(text, " VALUES ("):

@@ -146,6 +146,11 @@ func writeManyRows(t *testing.T, s *Store, tick func()) {
 			if err := tx.Remember(engine.Answer{Scope: "m0", Key: o.ID, Hash: "h", OrderID: o.ID, Status: 201, Body: bytes.Repeat([]byte{0, 255}, i), At: tx.Now()}); err != nil {
 				return err
 			}
+			for _, name := range []string{"1", "2", "3"} {
+				if err := tx.Remember(engine.Answer{Scope: "once", Key: o.ID + name, At: tx.Now()}); err != nil {
+					return err
+				}
+			}
 			messages = append(messages, engine.Message{ID: tx.NewID(), EventID: events[i], OrderID: o.ID, EndpointID: "e", Scope: testScope, WireID: "w", Type: "x",
 				Body: []byte{0, byte(i)}, State: engine.MessagePending, NextAt: tx.Now(), CreatedAt: tx.Now()})
 		}
@@ -168,6 +173,11 @@ func writeManyRows(t *testing.T, s *Store, tick func()) {
 				return err
 			}
 			messages[i].Attempts, messages[i].LastError = i+1, "refused"
+			for _, name := range []string{"1", "2"} {
+				if err := tx.Forget(engine.AnswerKey{Scope: "once", Key: o.ID + name}); err != nil {
+					return err
+				}
+			}
 		}
 		if err := tx.EventsTold(events); err != nil {
 			return err

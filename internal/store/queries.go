@@ -109,9 +109,11 @@ const (
 // idempotency
 const (
 	selectAnswers = `SELECT scope, name, hash, order_id, status, body, at FROM answers WHERE {any}`
-	insertAnswer  = `INSERT INTO answers (scope, name, hash, order_id, status, body, at) VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING`
-	updateAnswer  = `UPDATE answers SET hash = $1, order_id = $2, status = $3, body = $4, at = $5 WHERE scope = $6 AND name = $7`
-	deleteAnswer  = `DELETE FROM answers WHERE scope = $1 AND name = $2`
+	// The word 'server' is engine.ServerMarks, written out for the sake of the index.
+	selectOldAnswers = `SELECT scope, name FROM answers WHERE scope <> 'server' AND at <= $1 ORDER BY at LIMIT $2`
+	insertAnswer     = `INSERT INTO answers (scope, name, hash, order_id, status, body, at) VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING`
+	updateAnswer     = `UPDATE answers SET hash = $1, order_id = $2, status = $3, body = $4, at = $5 WHERE scope = $6 AND name = $7`
+	deleteAnswer     = `DELETE FROM answers WHERE scope = $1 AND name = $2`
 )
 
 // watchers

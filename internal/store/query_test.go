@@ -122,6 +122,7 @@ func indexedQueries(match func(query string, columns ...string) string) (list []
 		{match(selectBalances, "mode", "book", "account", "asset"), "PRIMARY KEY"},
 		{selectBooks, "PRIMARY KEY"},
 		{match(selectAnswers, "scope", "name"), "PRIMARY KEY"},
+		{selectOldAnswers, "answers_age"},
 		{match(selectSettings, "merchant", "mode"), "PRIMARY KEY"},
 		{match(selectNumber, "id"), "INTEGER PRIMARY KEY"},
 		{match(selectInstruments, "family", "value"), "sqlite_autoindex_instruments_1"},

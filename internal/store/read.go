@@ -208,6 +208,18 @@ func (r *reader) Clock(m engine.Mode) (engine.Clock, error) { return queryClock(
 
 func (r *reader) Progress(on engine.RailName) (*engine.Progress, error) { return queryProgress(r, on) }
 
+// OldAnswers finds them by an index of their ages.
+func (r *reader) OldAnswers(before time.Time, limit int) ([]engine.AnswerKey, error) {
+	var found []engine.AnswerKey
+	err := scan(r, selectOldAnswers, []any{micros(before), limit}, func(rows record) error {
+		var k engine.AnswerKey
+		err := rows.Scan(&k.Scope, &k.Key)
+		found = append(found, k)
+		return err
+	})
+	return found, err
+}
+
 // Instruments.
 
 func (r *reader) Instruments(p engine.Pool, after string, limit int) ([]engine.InstrumentRow, error) {

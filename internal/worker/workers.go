@@ -7,6 +7,7 @@
 //   - deliver.go sends money that leaves the house, and finds out what became of it
 //   - rest.go looks into addresses before they serve again, stock.go derives new ones ahead of the demand
 //   - send.go delivers messages; lane.go is the queue that each endpoint has for itself
+//   - forget.go deletes remembered answers that are given no more
 //   - seal.go puts what is committed under seal, and exports the heads of the chains
 //
 // A loop decides nothing about money and holds no state that a restart would miss: what is left to do
@@ -89,6 +90,7 @@ type Workers struct {
 	Tell    *Tell
 	Send    *Send
 	Seal    *Seal
+	Forget  *Forget
 	Heads   *Heads // nil: not exported
 
 	cancel  context.CancelFunc
@@ -124,6 +126,7 @@ func New(c Config) *Workers {
 		random = rand.Reader
 	}
 	w.Seal = &Seal{loop: newLoop("seal", c.Commits, c), sealer: c.Engine.Sealer(processName(random), random)}
+	w.Forget = &Forget{loop: newLoop("forget", nil, c), engine: c.Engine}
 	if c.Heads != "" {
 		w.Heads = &Heads{loop: newLoop("heads", nil, c), engine: c.Engine, folder: c.Heads}
 	}
@@ -157,6 +160,7 @@ func (w *Workers) Start(ctx context.Context) {
 	w.running.Go(func() { w.Tell.Run(ctx) })
 	w.running.Go(func() { w.Send.Run(ctx) })
 	w.running.Go(func() { w.Seal.Run(ctx) })
+	w.running.Go(func() { w.Forget.Run(ctx) })
 	if w.Heads != nil {
 		w.running.Go(func() { w.Heads.Run(ctx) })
 	}
@@ -189,7 +193,7 @@ func (w *Workers) Health() []Status {
 	for _, stock := range w.Stocks {
 		all = append(all, stock.Status())
 	}
-	all = append(all, w.Tell.Status(), w.Send.Status(), w.Seal.Status())
+	all = append(all, w.Tell.Status(), w.Send.Status(), w.Seal.Status(), w.Forget.Status())
 	if w.Heads != nil {
 		all = append(all, w.Heads.Status())
 	}

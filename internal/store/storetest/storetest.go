@@ -69,6 +69,7 @@ func Run(t *testing.T, open Opener) {
 		{"events of no order", notices},
 		{"events with nobody to tell", nobodyToTell},
 		{"answers are remembered", answers},
+		{"old answers are found by their age", oldAnswers},
 		{"settings", settings},
 		{"clocks only move forward", clocks},
 		{"progress is fenced", progress},

@@ -764,3 +764,30 @@ func messageCountsHold(s *suite) {
 		return err
 	})
 }
+
+func oldAnswers(s *suite) {
+	begun := s.clock.now()
+	for i, scope := range []string{"a", engine.ServerMarks, "b", "a"} {
+		s.update(func(tx engine.Tx) error {
+			return tx.Remember(engine.Answer{Scope: scope, Key: strconv.Itoa(i), At: begun.Add(time.Duration(i) * time.Minute)})
+		})
+	}
+	for _, test := range []struct {
+		minutes, limit int
+		want           []engine.AnswerKey
+	}{
+		{-1, 9, nil},
+		{1, 9, []engine.AnswerKey{{Scope: "a", Key: "0"}}},
+		{3, 9, []engine.AnswerKey{{Scope: "a", Key: "0"}, {Scope: "b", Key: "2"}, {Scope: "a", Key: "3"}}},
+		{3, 2, []engine.AnswerKey{{Scope: "a", Key: "0"}, {Scope: "b", Key: "2"}}},
+	} {
+		var got []engine.AnswerKey
+		s.view(func(rd engine.Reader) (err error) {
+			got, err = rd.OldAnswers(begun.Add(time.Duration(test.minutes)*time.Minute), test.limit)
+			return err
+		})
+		if !slices.Equal(got, test.want) {
+			s.Errorf("older than minute %d, %d of them: got %v, want %v", test.minutes, test.limit, got, test.want)
+		}
+	}
+}

@@ -1,0 +1,48 @@
+package worker
+
+import (
+	"context"
+	"time"
+)
+
+const (
+	forgetBatch = 200         // answers of one transaction: a millisecond or two of the writer
+	forgetApart = time.Minute // between two looks
+)
+
+// forgetEngine is what forgetting needs of the engine.
+type forgetEngine interface {
+	ForgetAnswers(ctx context.Context, now time.Time, limit int) (n int, err error)
+}
+
+// Forget deletes the answers that are given no more. Of several processes on one database each does it; an answer
+// that another one was faster with is none's loss.
+type Forget struct {
+	*loop
+	engine forgetEngine
+	next   time.Time
+}
+
+// Run forgets until ctx ends.
+func (f *Forget) Run(ctx context.Context) { f.run(ctx, f.RunOnce) }
+
+// RunOnce deletes all that is due, in small batches, and returns how many; nothing when it looked a moment ago.
+func (f *Forget) RunOnce(ctx context.Context) (n int, err error) {
+	now := f.now()
+	if now.Before(f.next) {
+		return 0, nil
+	}
+	for {
+		began := f.now()
+		forgot, err := f.engine.ForgetAnswers(ctx, now, forgetBatch)
+		n += forgot
+		if err != nil {
+			return n, err
+		}
+		if forgot < forgetBatch || ctx.Err() != nil {
+			f.next = now.Add(forgetApart)
+			return n, nil
+		}
+		sleep(ctx, yields*f.now().Sub(began)) // orders go first
+	}
+}
