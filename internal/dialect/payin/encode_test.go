@@ -2,6 +2,7 @@ package payin
 
 import (
 	"bytes"
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"reflect"
@@ -46,9 +47,17 @@ func TestAFinalStatusNeverChanges(t *testing.T) {
 // case 51
 func TestOrderIDs(t *testing.T) {
 	// 252 to 255 are skipped: a would be likelier than 9 otherwise.
-	d := New(Config{Random: bytes.NewReader(bytes.Repeat([]byte{0, 35, 36, 71, 251, 252, 255, 26}, 13))})
-	if got, want := d.newOrderID(), "ord_a9a990a9a990a9a990a9a990a9"; got != want {
+	at := time.Unix(81*1000, 0)
+	d := New(Config{Random: bytes.NewReader(bytes.Repeat([]byte{0, 35, 36, 71, 251, 252, 255, 26}, 13)), Now: func() time.Time { return at }})
+	if got, want := d.newOrderID(), "ord_00a9a990a9a990a9a990a9a990a9"; got != want {
 		t.Errorf("id %q, want %q", got, want)
+	}
+	// They turn round in 81 seconds.
+	for after, want := range map[time.Duration]string{62 * time.Millisecond: "ord_00", 63 * time.Millisecond: "ord_01", 5 * time.Second: "ord_28", 80999 * time.Millisecond: "ord_zz", 81 * time.Second: "ord_00"} {
+		d := New(Config{Random: rand.Reader, Now: func() time.Time { return at.Add(after) }})
+		if got := d.newOrderID(); !strings.HasPrefix(got, want) || !isOrderID(got) {
+			t.Errorf("after %s: %q, want %s...", after, got, want)
+		}
 	}
 	count := map[byte]int{}
 	all := make([]byte, 256)
@@ -66,11 +75,12 @@ func TestOrderIDs(t *testing.T) {
 	}
 
 	for id, want := range map[string]bool{
-		"ord_abcdefghijklmnopqrstuvwx09": true,
+		"ord_00abcdefghijklmnopqrstuvwx09": true,
+		"ord_abcdefghijklmnopqrstuvwx09": false,
 		"ord_abc123def456":               false,
-		"ord_ABCDEFGHIJKLMNOPQRSTUVWX09": false,
-		"ORD_abcdefghijklmnopqrstuvwx09": false,
-		"ord_abcdefghijklmnopqrstuvwx0'": false,
+		"ord_00ABCDEFGHIJKLMNOPQRSTUVWX09": false,
+		"ORD_00abcdefghijklmnopqrstuvwx09": false,
+		"ord_00abcdefghijklmnopqrstuvwx0'": false,
 		"":                               false,
 	} {
 		if isOrderID(id) != want {

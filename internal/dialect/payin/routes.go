@@ -43,7 +43,7 @@ type Config struct {
 	// mixed case with a wrong checksum.
 	ParseAddress func(text string) (canonical string, checksumOK bool, err error)
 
-	Now     func() time.Time // true time, for the health check
+	Now     func() time.Time // true time, for ids and the health check
 	Version string           // of the program, as the health check shows it
 
 	// CheckURL refuses a webhook URL that the server would not deliver to. Error: invalid_url.
