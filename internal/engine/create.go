@@ -36,6 +36,8 @@ type NewOrder struct {
 	// called in the transaction and holds for this order alone.
 	Rest func(settings map[string]json.RawMessage) time.Duration
 
+	Offer OfferTaken // what it is made of; zero: the merchant asked for it
+
 	// Once, when set, makes a repeat of the same request give the first answer again. Answer renders what
 	// is remembered.
 	Once   *Once
@@ -70,7 +72,8 @@ type Created struct {
 // Errors: duplicate_reference (Details "existing": the public id of the order that has the unique key),
 // idempotency_conflict, insufficient_balance, not_configured (the network's rail has never told anything, or
 // the destination's rail serves another mode or nobody), missing_field (a delivery that leaves the house
-// without a destination), invalid_network (of another mode), no_address, and what Terms returns.
+// without a destination), invalid_network (of another mode), no_address, of an offer not_found, not_published, offer_ended, sold_out and
+// version_conflict (it has changed since its price was found), and what Terms returns.
 func (e *Engine) Create(ctx context.Context, n NewOrder) (Created, error) {
 	want := Keys{
 		Unique:   []UniqueKey{{Scope: n.Scope, Key: n.UniqueKey}},
@@ -102,6 +105,11 @@ func (e *Engine) create(tx Tx, n NewOrder) (*Order, error) {
 		return nil, err
 	}
 	now := clock.Shift(tx.Now())
+	if n.Offer.ID != "" {
+		if err := take(tx, n.Scope, n.Offer, now); err != nil {
+			return nil, err
+		}
+	}
 	terms, doc, err := n.Terms(Plan{Now: now, Settings: settings})
 	if err != nil {
 		return nil, err
@@ -113,11 +121,10 @@ func (e *Engine) create(tx Tx, n NewOrder) (*Order, error) {
 	o := &Order{
 		Order: order.Order{Terms: terms},
 		ID:    tx.NewID(), PublicID: n.PublicID, Scope: n.Scope, Reference: n.Reference, UniqueKey: n.UniqueKey,
-		Destination: n.Destination, Doc: doc, CreatedAt: now, UpdatedAt: now,
+		Offer: n.Offer.ID, Destination: n.Destination, Doc: doc, Rest: Rest, CreatedAt: now, UpdatedAt: now,
 	}
 	if n.Rest != nil {
-		rest := n.Rest(settings)
-		o.Rest = &rest
+		o.Rest = n.Rest(settings)
 	}
 	asked := order.Change{Kind: order.Create, Actor: order.ByMerchant}
 	if terms.FromBalance {

@@ -109,6 +109,11 @@ func (e *Engine) apply(tx Tx, o *Order, c order.Change, fresh bool) (order.Outco
 			return out, err
 		}
 	}
+	if o.Offer != "" && o.State.Terminal() && !was.Terminal() {
+		if err := settle(tx, o.Offer, o.State); err != nil {
+			return out, err
+		}
+	}
 	if len(out.Postings) > 0 {
 		if err := e.post(tx, o, out.Postings, c.Kind.IsCommand()); err != nil {
 			return out, err
@@ -126,10 +131,7 @@ func (e *Engine) restUntil(o *Order, now time.Time) time.Time {
 			until = t
 		}
 	}
-	if o.Rest != nil {
-		return until.Add(*o.Rest)
-	}
-	return until.Add(Rest)
+	return until.Add(o.Rest)
 }
 
 // post writes an entry. No command takes a merchant's spendable balance below zero; what a rail tells has

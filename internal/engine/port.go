@@ -96,7 +96,8 @@ type Tx interface {
 	// ImportInstruments adds instruments to a pool; those the pool has already are left alone; one that
 	// another pool has is a fault invalid_address (Param: index). Returns how many are new.
 	ImportInstruments(p Pool, list []Imported) (added int, err error)
-	poolTx // pool.go: how instruments are kept
+	poolTx  // pool.go: how instruments are kept
+	offerTx // offer.go
 
 	Standing(id string) (*Standing, error)                            // not_found
 	StandingByReference(s Scope, reference string) (*Standing, error) // nil when there is none
@@ -179,6 +180,7 @@ type Reader interface {
 	Instruments(p Pool, after string, limit int) ([]InstrumentRow, error) // by value
 	InstrumentCounts(p Pool) (InstrumentCounts, error)
 	poolReader                                                 // pool.go: how instruments are kept
+	offerReader                                                // offer.go
 	Balances(merchant string, m Mode) ([]order.Balance, error) // of every account of the merchant's books
 	Endpoints(s Scope) ([]Endpoint, error)
 	Endpoint(id string) (*Endpoint, error) // nil when there is none

@@ -36,13 +36,14 @@ type Order struct {
 	Number    int64  // counts the scope's orders from 1; given by the store at insertion; creation order
 	Reference string // the merchant's own reference, shown and searched; may be empty
 	UniqueKey string // what must be unique in the scope while the record exists; empty: nothing
+	Offer     string `json:",omitempty"` // the offer it is made of; empty: none
 
-	Network    string         // the network or rail the order collects on, as the merchant names it ("ethereum-sepolia"); "" for none
-	Rail       rail.Name      // the rail it collects on
-	Instrument Instrument     // the address, reference or account it is paid to; zero: none
-	Standing   string         `json:",omitempty"` // the standing instruction whose arrival it is, which holds the instrument; empty: it was asked for
-	Rest       *time.Duration `json:",omitempty"` // how long the instrument rests after the order; nil: the constant Rest
-	Skew       time.Duration  // how far the rail's clock was ahead of ours at creation; taken off value times
+	Network    string        // the network or rail the order collects on, as the merchant names it ("ethereum-sepolia"); "" for none
+	Rail       rail.Name     // the rail it collects on
+	Instrument Instrument    // the address, reference or account it is paid to; zero: none
+	Standing   string        `json:",omitempty"` // the standing instruction whose arrival it is, which holds the instrument; empty: it was asked for
+	Rest       time.Duration // how long the instrument rests after the order
+	Skew       time.Duration // how far the rail's clock was ahead of ours at creation; taken off value times
 
 	Destination Destination        `json:",omitzero"`  // where it is delivered to, when delivery leaves the house
 	SendAt      time.Time          `json:",omitzero"`  // true time from which a worker may send it; zero: nothing waits to be sent

@@ -39,6 +39,10 @@ const (
 	CodeOrderStateConflict  Code = "order_state_conflict"
 	CodeInsufficientBalance Code = "insufficient_balance"
 	CodeQuoteExpired        Code = "quote_expired"
+	CodeNotPublished        Code = "not_published"
+	CodeOfferEnded          Code = "offer_ended"
+	CodeOfferArchived       Code = "offer_archived"
+	CodeSoldOut             Code = "sold_out"
 	CodeVersionConflict     Code = "version_conflict"
 
 	CodeNoAddress     Code = "no_address"
@@ -91,6 +95,10 @@ var table = map[Code]fact{
 	CodeOrderStateConflict:  {kind: Conflict},                     // the order is in a state that does not allow the command
 	CodeInsufficientBalance: {kind: Conflict},                     // the spendable balance is less than the command needs
 	CodeQuoteExpired:        {kind: Conflict},                     // the quote's end has passed
+	CodeNotPublished:        {kind: Conflict},                     // the offer is not, or no longer, published
+	CodeOfferEnded:          {kind: Conflict},                     // the offer's end has passed
+	CodeOfferArchived:       {kind: Conflict},                     // the offer is archived and does not change any more
+	CodeSoldOut:             {kind: Conflict},                     // the offer has been taken up as often as there is stock
 	CodeVersionConflict:     {kind: Conflict, retryable: true},    // somebody changed the object between its reading and its saving
 	CodeNoAddress:           {kind: Unavailable, retryable: true}, // no payment address or reference is free at the moment
 	CodeNotConfigured:       {kind: Unavailable},                  // the server or merchant is not set up for this method, network or currency

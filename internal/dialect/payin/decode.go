@@ -52,26 +52,28 @@ func (d *Dialect) decodeOrder(r *http.Request, s engine.Scope) (engine.NewOrder,
 	if err != nil {
 		return engine.NewOrder{}, err
 	}
+	n, err := d.newOrder(s, asked)
+	if err != nil {
+		return engine.NewOrder{}, err
+	}
+	again, err := repeatable(r, s, body, func(o *engine.Order) any { return d.encodeOrder(o) })
+	n.Once, n.Answer = again.Once, again.Answer
+	return n, err
+}
+
+// newOrder checks what an order is to be paid with.
+func (d *Dialect) newOrder(s engine.Scope, asked asked) (engine.NewOrder, error) {
 	if err := checkAmount(asked.record.Amount); err != nil {
 		return engine.NewOrder{}, err
 	}
-	network, err := d.engine.Network(asked.chain, s.Mode)
-	if err != nil || network.Family != engine.EVM { // other rails are no chains
-		return engine.NewOrder{}, fault.New(fault.CodeInvalidNetwork, "Chain '"+asked.chain+"' is not supported").On("chainId")
-	}
-	asset, err := network.Asset(asked.currency)
+	network, asset, err := d.served(asked.chain, asked.currency, s.Mode)
 	if err != nil {
-		return engine.NewOrder{}, fault.New(fault.CodeInvalidCurrency, "Currency '"+asked.currency+"' is not available on chain '"+network.ID+"'").On("currency")
+		return engine.NewOrder{}, err
 	}
 	due, err := money.Parse(asset, asked.record.Amount)
 	if err != nil {
 		return engine.NewOrder{}, refuseAmount(err, asset)
 	}
-	again, err := repeatable(r, s, body, func(o *engine.Order) any { return d.encodeOrder(o) })
-	if err != nil {
-		return engine.NewOrder{}, err
-	}
-
 	return engine.NewOrder{
 		Scope:     s,
 		PublicID:  d.newOrderID(),
@@ -80,9 +82,20 @@ func (d *Dialect) decodeOrder(r *http.Request, s engine.Scope) (engine.NewOrder,
 		Network:   network,
 		Rest:      cooldown,
 		Terms:     func(p engine.Plan) (order.Terms, json.RawMessage, error) { return terms(s.Merchant, due, asked, p) },
-		Once:      again.Once,
-		Answer:    again.Answer,
 	}, nil
+}
+
+// served is the chain and the currency on it, as they are named.
+func (d *Dialect) served(chain, currency string, m engine.Mode) (engine.Network, money.Asset, error) {
+	network, err := d.engine.Network(chain, m)
+	if err != nil || network.Family != engine.EVM { // other rails are no chains
+		return engine.Network{}, money.Asset{}, fault.New(fault.CodeInvalidNetwork, "Chain '"+chain+"' is not supported").On("chainId")
+	}
+	asset, err := network.Asset(currency)
+	if err != nil {
+		return engine.Network{}, money.Asset{}, fault.New(fault.CodeInvalidCurrency, "Currency '"+currency+"' is not available on chain '"+network.ID+"'").On("currency")
+	}
+	return network, asset, nil
 }
 
 // terms are what an order of this API agrees on: parts of the money add up, what is too much is set aside,
@@ -193,7 +206,7 @@ func checkAmount(text string) error {
 // anyAsset has as many decimals as an asset can have.
 var anyAsset = money.MustAsset("ANY", "", money.MaxScale)
 
-func refuseAmount(err error, a money.Asset) error {
+func refuseAmount(err error, a money.Asset) *fault.Error {
 	said := fault.New(fault.CodeInvalidAmount, notPositive)
 	switch {
 	case errors.Is(err, money.ErrTooPrecise):

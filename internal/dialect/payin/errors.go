@@ -60,6 +60,10 @@ var refusals = map[fault.Code]refusal{
 	fault.CodeOrderStateConflict:  {http.StatusConflict, "ORDER_STATE_CONFLICT", "Conflict"},
 	fault.CodeInsufficientBalance: {http.StatusConflict, "INSUFFICIENT_BALANCE", "Conflict"},
 	fault.CodeQuoteExpired:        {http.StatusConflict, "QUOTE_EXPIRED", "Conflict"},
+	fault.CodeNotPublished:        {http.StatusConflict, "PAYMENT_LINK_NOT_PUBLISHED", "Payment link not published"},
+	fault.CodeOfferEnded:          {http.StatusGone, "PAYMENT_LINK_EXPIRED", "Payment link expired"},
+	fault.CodeOfferArchived:       {http.StatusConflict, "PAYMENT_LINK_ARCHIVED", "Payment link archived"},
+	fault.CodeSoldOut:             {http.StatusConflict, "PAYMENT_LINK_SOLD_OUT", "Payment link sold out"},
 	fault.CodeVersionConflict:     {http.StatusConflict, "VERSION_CONFLICT", "Conflict"},
 
 	fault.CodeNoAddress:     {http.StatusServiceUnavailable, "NO_AVAILABLE_ADDRESSES", "No available addresses"},
@@ -129,6 +133,24 @@ func explain(err error, asked engine.NewOrder) error {
 		return err
 	}
 	return &said
+}
+
+// explainLink says in this API's words what is wrong with taking up a payment link.
+func explainLink(err error) error {
+	said := map[fault.Code]string{
+		fault.CodeNotFound:     "Payment link not found",
+		fault.CodeNotPublished: "This payment link is not published",
+		fault.CodeOfferEnded:   "This payment link has expired",
+		fault.CodeSoldOut:      "This payment link is sold out",
+		fault.CodeNoAddress:    "This payment link cannot be paid at the moment: no address is free",
+	}
+	f, ok := fault.As(err)
+	if !ok || said[f.Code] == "" {
+		return err
+	}
+	told := *f
+	told.Message = said[f.Code]
+	return &told
 }
 
 // detailsOf is what a fault says beside its message; the id of an existing order has a field of its own.

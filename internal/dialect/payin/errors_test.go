@@ -32,7 +32,7 @@ func TestEveryFaultHasARefusal(t *testing.T) {
 func TestStatusesFitTheKinds(t *testing.T) {
 	allowed := map[fault.Kind][]int{
 		fault.Invalid: {400, 415}, fault.Unauthorized: {401}, fault.Forbidden: {403}, fault.NotFound: {404, 405},
-		fault.Conflict: {409}, fault.TooLarge: {413}, fault.TooMany: {429}, fault.Unavailable: {503},
+		fault.Conflict: {409, 410}, fault.TooLarge: {413}, fault.TooMany: {429}, fault.Unavailable: {503},
 	}
 	for code, row := range refusals {
 		fits := false

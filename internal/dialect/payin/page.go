@@ -9,7 +9,6 @@ import (
 	"unicode"
 
 	"till/internal/engine"
-	"till/internal/fault"
 	"till/internal/order"
 	"till/internal/web"
 )
@@ -132,7 +131,7 @@ func newPublicRate() *web.Rate { return &web.Rate{Burst: 120, Each: 100 * time.M
 // orderStatus is what anybody may know who knows the id: nothing of the merchant, no metadata.
 func (d *Dialect) orderStatus(r *http.Request, _ engine.Scope) (answer, error) {
 	if wait, ok := d.public.Allow(web.ClientOf(r), d.now()); !ok {
-		return answer{}, fault.New(fault.CodeRateLimited, "Too many requests from this address").Retry(wait)
+		return answer{}, tooOften(wait)
 	}
 	id := r.PathValue("orderId")
 	if !isOrderID(id) {

@@ -76,6 +76,7 @@ type Dialect struct {
 	checkURL     func(string) error
 	seal         func(string, webhook.Secret) (string, error)
 	sending      func([]string) (now, most int)
+	takings      *web.Rate // of orders that anybody makes of payment links
 	random       io.Reader
 	log          *slog.Logger
 }
@@ -85,7 +86,7 @@ func New(c Config) *Dialect {
 	return &Dialect{
 		engine: c.Engine, auth: c.Auth, people: c.People, newKey: c.NewKey, limiter: newLimiter(c.Limits), parseAddress: c.ParseAddress,
 		checkURL: c.CheckURL, seal: c.Seal, sending: c.Sending,
-		now: c.Now, version: c.Version, publicURL: c.PublicURL, public: newPublicRate(), random: c.Random, log: c.Log,
+		now: c.Now, version: c.Version, publicURL: c.PublicURL, public: newPublicRate(), takings: newTakingRate(), random: c.Random, log: c.Log,
 	}
 }
 
@@ -130,6 +131,12 @@ func (d *Dialect) routes() []route {
 		{http.MethodGet, "/api/v1/transfers/by-reference", "transfers:read", d.transfersByReference},
 		{http.MethodGet, "/api/v1/chains", "chains:read", d.listChains},
 		{http.MethodGet, "/api/v1/tokens", "tokens:read", d.listTokens},
+		{http.MethodPost, "/api/v1/payment-links", "payment-links:write", d.createLink},
+		{http.MethodGet, "/api/v1/payment-links", "payment-links:read", d.listLinks},
+		{http.MethodGet, "/api/v1/payment-links/{linkId}", "payment-links:read", d.getLink},
+		{http.MethodPut, "/api/v1/payment-links/{linkId}", "payment-links:write", d.changeLink},
+		{http.MethodPost, "/api/v1/payment-links/{linkId}/publish", "payment-links:write", d.publishLink},
+		{http.MethodPost, "/api/v1/payment-links/{linkId}/archive", "payment-links:write", d.archiveLink},
 		{http.MethodGet, "/api/v1/config", "config:read", d.listConfig},
 		{http.MethodGet, "/api/v1/config/{key}", "config:read", d.getConfig},
 		{http.MethodPut, "/api/v1/config/{key}", "config:write", d.putConfig},
@@ -149,6 +156,10 @@ func (d *Dialect) publicRoutes() []route {
 		{http.MethodGet, "/api/chains", "", d.publicChains},
 		{http.MethodGet, "/api/tokens", "", d.publicTokens},
 		{http.MethodGet, "/api/order-status/{orderId}", "", d.orderStatus},
+		{http.MethodGet, "/api/payment-links/{slug}", "", d.publicLink},
+		{http.MethodGet, "/api/v1/checkout/{slug}", "", d.publicLink},
+		{http.MethodPost, "/api/payment-links/{slug}/orders", "", d.takeLink},
+		{http.MethodPost, "/api/v1/checkout/{slug}/orders", "", d.takeLink},
 	}
 }
 

@@ -125,6 +125,10 @@ func Run(t *testing.T, open Opener) {
 		{"what operators administer", administration},
 		{"keys are used, changed and revoked", keysChange},
 
+		{"offers", offers},
+		{"offers in pages", offerLists},
+		{"an offer is not sold more often than it can be", offerRace},
+
 		{"people and their roles", people},
 		{"sessions", sessions},
 		{"counters of failed logins", tries},
