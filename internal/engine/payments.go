@@ -20,6 +20,7 @@ const (
 type PaymentFilter struct {
 	Scopes     []Scope
 	OrderID    string       // internal id; of this order alone
+	Standing   string       // internal id; of what arrived for this standing instruction
 	Ranks      []order.Rank // of their last word; empty: all
 	Network    string       // of the payment's asset
 	AssetCode  string
@@ -44,14 +45,28 @@ type OwnedPayment struct {
 	Order *Order
 }
 
-// Payments lists payments of some scopes' orders, or of the one with this public id. What the scopes do not have has
-// no payments. Errors: invalid_page, overloaded.
-func (e *Engine) Payments(ctx context.Context, f PaymentFilter, publicID string) (PaymentPage, error) {
+// PaymentOwner is whose payments are asked for, by the names that merchants know. The zero value is everybody's.
+type PaymentOwner struct {
+	Order     string // public id
+	Scope     Scope  // of Reference
+	Reference string // of a standing instruction
+}
+
+// Payments lists payments of some scopes' orders, or of one owner among them. What the scopes do not have has no
+// payments. Errors: invalid_page, overloaded.
+func (e *Engine) Payments(ctx context.Context, f PaymentFilter, of PaymentOwner) (PaymentPage, error) {
 	var page PaymentPage
 	err := e.store.View(ctx, func(rd Reader) error {
 		page = PaymentPage{}
-		if publicID != "" {
-			o, err := rd.OrderByPublic(Scope{}, publicID)
+		if of.Reference != "" {
+			st, err := rd.StandingByReference(of.Scope, of.Reference)
+			if err != nil || st == nil {
+				return err
+			}
+			f.Standing = st.ID
+		}
+		if of.Order != "" {
+			o, err := rd.OrderByPublic(Scope{}, of.Order)
 			if err == nil && !slices.Contains(f.Scopes, o.Scope) || fault.Is(err, fault.CodeNotFound) {
 				return nil
 			}

@@ -118,7 +118,7 @@ func (r *reader) Payments(f engine.PaymentFilter) (engine.PaymentPage, error) {
 	switch {
 	case f.OrderID != "" || f.Tx != "":
 		return l.search()
-	case f.Network == "" && f.AssetCode == "" && (f.Sort == engine.ByTold || f.Sort == ""):
+	case f.Standing == "" && f.Network == "" && f.AssetCode == "" && (f.Sort == engine.ByTold || f.Sort == ""):
 		return l.byTime()
 	}
 	var page engine.PaymentPage
@@ -311,6 +311,10 @@ func (l *paymentListing) where() condition {
 	if f.OrderID != "" {
 		c.and("order_id = ?", f.OrderID)
 		scope = "COALESCE(scope_id, 0)" // the expression keeps the planner on the index of the order's payments
+	}
+	if f.Standing != "" {
+		c.and("order_id IN (SELECT id FROM orders WHERE standing_id = ?)", f.Standing)
+		scope = "COALESCE(scope_id, 0)"
 	}
 	c.in(scope, scopes)
 	c.is("tx", f.Tx)

@@ -79,6 +79,7 @@ func indexedQueries(match func(query string, columns ...string) string) (list []
 		{strings.ReplaceAll(selectPaymentsTold, "{direction}", "DESC"), "COVERING INDEX payments_told"},
 		{countPaymentsFound + " WHERE scope_id <> 0 AND order_id <> '' AND order_id = $1 AND COALESCE(scope_id, 0) = $2", "payments_order"},
 		{countPaymentsFound + " WHERE scope_id <> 0 AND order_id <> '' AND scope_id = $1 AND tx = $2", "payments_tx"},
+		{countPaymentsFound + " WHERE scope_id <> 0 AND order_id <> '' AND order_id IN (SELECT id FROM orders WHERE standing_id = $1) AND COALESCE(scope_id, 0) IN ($2, $3)", "orders_standing"},
 		{match(selectPayments, "rail", "external"), "PRIMARY KEY"},
 		{match(selectPaymentsOfOrder, "order_id"), "payments_order"},
 		{selectPaymentsSince, "payments_standing"},

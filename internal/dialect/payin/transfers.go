@@ -29,7 +29,7 @@ func (d *Dialect) transfersByReference(r *http.Request, s engine.Scope) (answer,
 	if err != nil {
 		return answer{}, err
 	}
-	if asked.order == "" && asked.deposit == "" {
+	if asked.owner.Order == "" && asked.owner.Reference == "" {
 		return answer{}, fault.New(fault.CodeMissingField, "One of the parameters 'orderId' and 'depositReference' is required").On("orderId")
 	}
 	page, err := d.payments(r, asked)
@@ -44,5 +44,5 @@ func (d *Dialect) payments(r *http.Request, asked askedTransfers) (engine.Paymen
 	if asked.nothing {
 		return engine.PaymentPage{}, nil
 	}
-	return d.engine.Payments(r.Context(), asked.filter, asked.order)
+	return d.engine.Payments(r.Context(), asked.filter, asked.owner)
 }

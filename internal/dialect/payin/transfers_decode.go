@@ -11,9 +11,8 @@ import (
 // askedTransfers is a request for transfers.
 type askedTransfers struct {
 	filter  engine.PaymentFilter
-	order   string // its public id
-	deposit string // a deposit reference
-	nothing bool   // no transfer can be as it is asked for
+	owner   engine.PaymentOwner
+	nothing bool // no transfer can be as it is asked for
 }
 
 // transferStates is what the words of a status filter mean. What was confirmed and then reorganised away has failed
@@ -37,7 +36,7 @@ func decodeTransfers(rawQuery string, s engine.Scope, limit, most int) (askedTra
 		return askedTransfers{}, err
 	}
 	a := askedTransfers{filter: engine.PaymentFilter{
-		Scopes:     []engine.Scope{s},
+		Scopes:     []engine.Scope{s, s.Arrivals()},
 		Network:    q.text("chainId", "chain"),
 		AssetCode:  q.text("currency", "token"),
 		Tx:         strings.ToLower(q.text("txHash", "transactionHash", "transaction_hash")),
@@ -48,16 +47,18 @@ func decodeTransfers(rawQuery string, s engine.Scope, limit, most int) (askedTra
 		Page:       q.number("page", 1, maxPage, 1),
 		Limit:      q.number("limit", 1, most, limit),
 	}}
-	a.order, a.deposit = q.text("orderId", "order_id"), q.text("depositReference", "deposit_reference")
+	a.owner = engine.PaymentOwner{Scope: s, Order: q.text("orderId", "order_id"), Reference: q.text("depositReference", "deposit_reference")}
 	switch business := q.text("businessType", "business_type"); business {
-	case "", "order":
+	case "":
+	case "order":
+		a.filter.Scopes = a.filter.Scopes[:1]
 	case "deposit":
-		a.nothing = true
+		a.filter.Scopes = a.filter.Scopes[1:]
 	default:
 		q.refuse("businessType", "The parameter 'businessType' must be one of order, deposit")
 	}
 	a.filter.Ranks = q.ranks()
-	a.nothing = a.nothing || a.deposit != "" || len(a.filter.Ranks) == 0
+	a.nothing = len(a.filter.Ranks) == 0
 	return a, q.err
 }
 

@@ -40,7 +40,11 @@ func (d *Dialect) transferRow(p engine.OwnedPayment) transferBody {
 		LastCheckedConfirmations: o.Confirmations(p.Payment), IsConfirmed: isConfirmed(p.Rank), IsFailed: isFailed(p.Rank), DetectedAt: wireTime(p.Told),
 		Counted: isConfirmed(p.Rank) && p.Booked == o.Terms.Book.Account(ledger.In),
 	}
-	row.OrderID, row.OrderReference = &o.PublicID, &o.Reference
+	if o.Standing == "" {
+		row.OrderID, row.OrderReference = &o.PublicID, &o.Reference
+	} else {
+		row.BusinessType, row.DepositID, row.DepositReference = "deposit", &o.PublicID, &o.Reference
+	}
 	if n, err := d.engine.Network(asset.Network(), o.Scope.Mode); err == nil {
 		row.RequiredConfirmations = &n.Confirmations
 	}

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"till/internal/engine"
 	"till/internal/money"
 	"till/internal/order"
 	"till/internal/rail"
@@ -134,6 +135,53 @@ func TestTransfers(t *testing.T) {
 	if *first.OrderID != one.OrderID || *first.OrderReference != "one" || first.DepositReference != nil || first.BusinessType != "order" || first.ToAddress != one.Address ||
 		first.Chain != "ethereum-sepolia" || first.BlockNumber != 1234001 || *first.RequiredConfirmations != 3 || first.DetectedAt != "2025-01-20T10:31:00.000Z" || first.LastCheckedConfirmations == 0 {
 		t.Errorf("%+v", first)
+	}
+}
+
+// What arrives at a deposit address is listed beside what orders were paid, and apart from it where that is asked for.
+func TestTransfersOfDeposits(t *testing.T) {
+	k := newKit(t)
+	k.pool(shopKey, 1, 3)
+	k.pool(otherKey, 21, 1)
+	scope := engine.Scope{Merchant: "shop", Mode: engine.Sandbox, Dialect: Name}
+	bind := func(s engine.Scope, reference string) string {
+		t.Helper()
+		bound, err := k.engine.Bind(t.Context(), engine.NewStanding{Scope: s, Reference: reference, Prefix: "dep_", Family: engine.EVM})
+		k.must(err)
+		return bound.Binding.Instrument.Value
+	}
+	anna, bob := bind(scope, "anna"), bind(scope, "bob")
+	theirs := bind(engine.Scope{Merchant: "other", Mode: engine.Sandbox, Dialect: Name}, "anna")
+	o := k.create("order")
+	for i, to := range []string{anna, theirs, o.Address, bob, anna} {
+		k.clock.move(time.Minute)
+		k.told(sepolia, uint64(1234001+i), k.payment(to, fmt.Sprint("0x0", i), uint64(1234001+i), order.RankConfirmed, sepoliaUSDT100))
+	}
+	for query, want := range map[string]string{
+		"":                       "0x04 0x03 0x02 0x00",
+		"?limit=1&page=2":        "0x03",
+		"?businessType=deposit":  "0x04 0x03 0x00",
+		"?businessType=order":    "0x02",
+		"?depositReference=anna": "0x04 0x00",
+		"?deposit_reference=bob": "0x03",
+		"?depositReference=anna&businessType=order": "",
+		"?depositReference=none":                    "",
+		"?txHash=0x03":                              "0x03",
+	} {
+		if found, list := k.transfers(shopKey, query); found != want || list.Pagination.Total < int64(len(strings.Fields(want))) {
+			t.Errorf("%s: %q, want %q (%+v)", query, found, want, list.Pagination)
+		}
+	}
+	got := parse[transfersOfOne](k, k.get(shopKey, "/api/v1/transfers/by-reference?depositReference=anna"))
+	if got.Total != 2 || len(got.Data) != 2 {
+		t.Fatalf("%+v", got)
+	}
+	row := got.Data[0]
+	if row.OrderID != nil || row.OrderReference != nil || row.BusinessType != "deposit" || *row.DepositReference != "anna" || !strings.HasPrefix(*row.DepositID, "dep_") || !row.Counted || !row.IsConfirmed {
+		t.Errorf("%+v", row)
+	}
+	if found, _ := k.transfers(otherKey, "?depositReference=anna"); found != "0x01" {
+		t.Errorf("another merchant's anna: %s", found)
 	}
 }
 

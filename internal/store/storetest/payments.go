@@ -205,3 +205,36 @@ func assignedPayments(s *suite) {
 	}
 	want(s, "after", strings.Join(s.listPayments(all), " "), "tx1")
 }
+
+// arrivedPayments: what arrived for a standing instruction, among others.
+func arrivedPayments(s *suite) {
+	anna, bob := s.insertStanding(scopeA, "Anna"), s.insertStanding(scopeA, "Bob")
+	asked := s.insert(scopeA, nil)
+	for i, st := range []*engine.Standing{anna, bob, anna, nil} {
+		s.clock.advance(time.Minute)
+		pay := func(o *engine.Order) {
+			o.Payments = append(o.Payments, s.payment(fmt.Sprint("tx", i), 5, s.clock.now()))
+		}
+		if st == nil {
+			if err := s.save(asked.ID, pay); err != nil {
+				s.Fatal(err)
+			}
+			continue
+		}
+		s.insert(scopeA.Arrivals(), func(o *engine.Order) { o.Standing = st.ID; pay(o) })
+	}
+	both := []engine.Scope{scopeA, scopeA.Arrivals()}
+	for want, f := range map[string]engine.PaymentFilter{
+		"tx0 tx1 tx2 tx3": {Scopes: both},
+		"tx0 tx1 tx2":     {Scopes: both[1:]},
+		"tx3":             {Scopes: both[:1]},
+		"tx0 tx2":         {Scopes: both, Standing: anna.ID},
+		"tx1":             {Scopes: both, Standing: bob.ID, Sort: engine.ByAmount},
+		"":                {Scopes: both[:1], Standing: anna.ID},
+	} {
+		f.Limit = 2
+		if got := strings.Join(s.listPayments(f), " "); got != want {
+			s.Errorf("%+v: %s, want %s", f, got, want)
+		}
+	}
+}

@@ -117,6 +117,7 @@ func Run(t *testing.T, open Opener) {
 		{"sums under concurrent writers", sumsUnderWriters},
 		{"lists of payments", paymentLists},
 		{"an assigned stray is listed", assignedPayments},
+		{"payments of a standing instruction", arrivedPayments},
 
 		{"operators search orders of every scope", searchOrders},
 		{"operators search by a clock that was moved", searchOrdersOfAMovedClock},
