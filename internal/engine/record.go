@@ -35,7 +35,7 @@ type Order struct {
 	Scope     Scope
 	Number    int64  // counts the scope's orders from 1; given by the store at insertion; creation order
 	Reference string // the merchant's own reference, shown and searched; may be empty
-	UniqueKey string // what must be unique in the scope while the record exists; empty: nothing
+	UniqueKey string `json:",omitzero"`  // what must be unique in the scope while the record exists; empty: nothing
 	Offer     string `json:",omitempty"` // the offer it is made of; empty: none
 
 	Network    string        // the network or rail the order collects on, as the merchant names it ("ethereum-sepolia"); "" for none
@@ -43,7 +43,7 @@ type Order struct {
 	Instrument Instrument    // the address, reference or account it is paid to; zero: none
 	Standing   string        `json:",omitempty"` // the standing instruction whose arrival it is, which holds the instrument; empty: it was asked for
 	Rest       time.Duration // how long the instrument rests after the order
-	Skew       time.Duration // how far the rail's clock was ahead of ours at creation; taken off value times
+	Skew       time.Duration `json:",omitzero"` // how far the rail's clock was ahead of ours at creation; taken off value times
 
 	Destination Destination        `json:",omitzero"`  // where it is delivered to, when delivery leaves the house
 	SendAt      time.Time          `json:",omitzero"`  // true time from which a worker may send it; zero: nothing waits to be sent
@@ -51,15 +51,15 @@ type Order struct {
 
 	CreatedAt time.Time // on the mode's clock
 	UpdatedAt time.Time
-	EndedAt   time.Time        // when it became terminal; zero: not yet
-	Closing   order.PaymentKey // the payment whose confirmation made it paid; zero: none
-	ClosingAt uint64           // the rail's head then
+	EndedAt   time.Time        `json:",omitzero"` // when it became terminal; zero: not yet
+	Closing   order.PaymentKey `json:",omitzero"` // the payment whose confirmation made it paid; zero: none
+	ClosingAt uint64           `json:",omitzero"` // the rail's head then
 
 	Version  int64           // grows with each save; the store's guard
 	EventSeq int64           // the last event number given out
-	Doc      json.RawMessage // what the dialect must remember and echo; the engine never reads it
+	Doc      json.RawMessage `json:",omitempty"` // what the dialect must remember and echo; the engine never reads it
 
-	Head uint64 // the rail's head at reading, for confirmations; not stored
+	Head uint64 `json:",omitzero"` // the rail's head at reading, for confirmations; not stored
 }
 
 // Destination is where money goes that leaves the house: a rail, and an address or account there in the
