@@ -29,7 +29,7 @@ func (d *Dialect) createLink(r *http.Request, s engine.Scope) (answer, error) {
 		return answer{}, err
 	}
 	made, err := d.engine.MakeOffer(r.Context(), engine.NewOffer{
-		ID: "plink_" + d.randomText(idLength), Scope: s, Stock: asked.stock, EndsAt: asked.ends, Doc: encode(asked.linkRecord),
+		ID: "plink_" + d.randomText(linkIDLength), Scope: s, Stock: asked.stock, EndsAt: asked.ends, Doc: encode(asked.linkRecord),
 		Check: asked.checkEnd, Repeatable: again,
 	})
 	if err != nil {
@@ -88,6 +88,9 @@ func (d *Dialect) publishLink(r *http.Request, s engine.Scope) (answer, error) {
 func (d *Dialect) archiveLink(r *http.Request, s engine.Scope) (answer, error) {
 	return d.ofLink(d.engine.ArchiveOffer(r.Context(), s, r.PathValue("linkId")))
 }
+
+// linkIDLength gives a link's id 134 random bits.
+const linkIDLength = 26
 
 // slugLength makes a slug short enough to be typed and, with 82 random bits, not found by trying.
 const slugLength = 16
