@@ -109,7 +109,8 @@ func (c *Client) Close() { c.transport.CloseIdleConnections() }
 // even if the body behind it is endless or never comes. header may set any header but Host; without one, Content-Type is
 // application/json and User-Agent is Till.
 //
-// An error matches one of [ErrRefused], [ErrTimeout] and [ErrNetwork], and its text holds neither path nor query of the URL. When the
+// An error matches one of [ErrRefused], [ErrTimeout] and [ErrNetwork]. Its text holds neither path nor query of the URL, nor an address of
+// the network that the client is in; but it may hold what the receiver sent, whatever bytes those are. When the
 // caller's own context was cancelled the error is context.Canceled and says nothing about the receiver.
 func (c *Client) Post(ctx context.Context, url string, header http.Header, body []byte) (Answer, error) {
 	started := c.now()
@@ -210,7 +211,7 @@ func (g Guard) checkAddr(addr netip.Addr) error {
 	if g.AllowPrivate || Public(addr) {
 		return nil
 	}
-	return fmt.Errorf("%w: %s is a private or reserved address", ErrRefused, addr)
+	return errPrivate
 }
 
 // control is a net.Dialer.Control: the last word, on the socket's own address.
@@ -222,17 +223,36 @@ func (g Guard) control(_, address string, _ syscall.RawConn) error {
 	return g.checkAddr(target.Addr().Unmap())
 }
 
+// errPrivate does not say which address: merchants read why their webhooks failed, and what names lead to in the operator's
+// network is not theirs to know.
+var errPrivate = fmt.Errorf("%w: the host has a private or reserved address", ErrRefused)
+
 func classify(ctx context.Context, err error) error {
 	var timeout net.Error
 	switch {
 	case errors.Is(err, ErrRefused):
-		return err
+		return errPrivate
 	case errors.Is(ctx.Err(), context.Canceled):
 		return context.Canceled
 	case ctx.Err() != nil, errors.As(err, &timeout) && timeout.Timeout():
-		return fmt.Errorf("%w: %w", ErrTimeout, err)
+		return fmt.Errorf("%w: %s", ErrTimeout, cause(err))
 	}
-	return fmt.Errorf("%w: %w", ErrNetwork, err)
+	return fmt.Errorf("%w: %s", ErrNetwork, cause(err))
+}
+
+// cause is what went wrong, without the addresses of this machine and of its resolver that Go's errors name.
+func cause(err error) string {
+	var name *net.DNSError
+	var op *net.OpError
+	switch {
+	case errors.As(err, &name) && name.IsNotFound:
+		return "no such host"
+	case errors.As(err, &name):
+		return "the host's name cannot be resolved"
+	case errors.As(err, &op):
+		return op.Op + ": " + op.Err.Error()
+	}
+	return err.Error()
 }
 
 // readSome keeps the beginning of a body and reads on to its end where that is near, so that the connection can be used again.

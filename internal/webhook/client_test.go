@@ -401,6 +401,37 @@ func TestErrorsAreClassified(t *testing.T) {
 	}
 }
 
+// failingResolver has one answer to every name.
+type failingResolver struct{ err error }
+
+func (r failingResolver) LookupNetIP(context.Context, string, string) ([]netip.Addr, error) {
+	return nil, r.err
+}
+
+// Merchants read why their webhooks failed: it does not tell them what names lead to inside the operator's network, where
+// its resolver is, or which address the server has there. case 70
+func TestErrorsTellNothingOfTheNetworkInside(t *testing.T) {
+	reset := listen(t, func(c net.Conn) { c.(*net.TCPConn).SetLinger(0); c.Close() })
+	for what, test := range map[string]struct {
+		url      string
+		guard    Guard
+		resolver Resolver
+		want     error
+	}{
+		"a name that leads inside": {"http://db.corp.example/", Guard{AllowHTTP: true}, &names{answers: map[string][][]string{"db.corp.example": {{"10.11.12.13"}}}}, ErrRefused},
+		"a resolver that does not answer": {"http://hook.example/", development, failingResolver{&net.DNSError{
+			Err: "read udp 10.11.12.13:40000->10.11.12.14:53: i/o timeout", Name: "hook.example", Server: "10.11.12.14:53", IsTimeout: true}}, ErrTimeout},
+		"a name that is not there": {"http://hook.example/", development, failingResolver{&net.DNSError{
+			Err: "no such host", Name: "hook.example", Server: "10.11.12.14:53", IsNotFound: true}}, ErrNetwork},
+		"a connection that breaks": {"http://" + reset + "/", development, nil, ErrNetwork},
+	} {
+		_, err := newClient(t, test.guard, Options{Resolver: test.resolver}).Post(t.Context(), test.url, nil, []byte("{}"))
+		if !errors.Is(err, test.want) || strings.Contains(err.Error(), "10.11.12.") || strings.Contains(err.Error(), "127.0.0.1") {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+}
+
 func TestDefaults(t *testing.T) {
 	client := newClient(t, Guard{}, Options{})
 	if client.timeout != MaxTimeout || client.resolver != net.DefaultResolver {

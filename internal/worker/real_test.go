@@ -2,11 +2,21 @@ package worker
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"log"
 	"log/slog"
 	"maps"
+	"math/big"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -451,6 +461,48 @@ func TestDeadEndpointOnDisk(t *testing.T) {
 			t.Fatalf("message %+v, want %s", m, want)
 		}
 	}
+}
+
+// A receiver whose certificate has a name with a NUL in it, which the error repeats, holds up nobody: what happened is
+// recorded, on each database, and the next message goes out. cases 73, 74
+func TestReceiverWhoseNameIsNoText(t *testing.T) {
+	rogue := httptest.NewUnstartedServer(http.NotFoundHandler())
+	rogue.TLS = &tls.Config{Certificates: []tls.Certificate{certificate(t, "a\x00b.example")}}
+	rogue.Config.ErrorLog = log.New(io.Discard, "", 0)
+	rogue.StartTLS()
+	t.Cleanup(rogue.Close)
+	onEach(t, func(t *testing.T, where string) {
+		s := serve(t, where, (&clock{at: start}).now, tape{{1, start, nil}})
+		s.furnish(1, strings.Replace(rogue.URL, "127.0.0.1", "localhost", 1))
+		s.listen(1)
+		s.order("one", start.Add(window))
+		once(t, s.workers.Tell.RunOnce)
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		if _, err := s.workers.Send.RunOnce(ctx); err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range s.story("one").Messages {
+			if m.Attempts != 1 || !strings.Contains(m.LastError, "ab.example") {
+				t.Errorf("after %d attempts: %q", m.Attempts, m.LastError)
+			}
+		}
+	})
+}
+
+// certificate is one that nobody trusts.
+func certificate(t *testing.T, name string) tls.Certificate {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), DNSNames: []string{name}}
+	der, err := x509.CreateCertificate(rand.Reader, c, c, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
 }
 
 // victimTape is what the process that is killed hears.

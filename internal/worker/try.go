@@ -18,11 +18,11 @@ const maxTryError = 200
 func tried(m engine.Message, at time.Time, answer webhook.Answer, err error, keys []webhook.Secret) engine.Message {
 	m.Attempts++
 	m.SentAt, m.Took, m.LastStatus, m.LastError = at, answer.Took.Round(time.Millisecond), answer.Status, ""
-	if err != nil {
-		m.LastError = err.Error()
+	if err != nil { // its text may hold what the receiver sent: a header line that is none, for one
+		m.LastError = readable([]byte(err.Error()), maxTryError, keys)
 	}
 	m.Response = readable(answer.Body, engine.MaxResponse, keys)
-	last := engine.Try{At: at.UTC(), Status: m.LastStatus, Took: m.Took, Error: readable([]byte(m.LastError), maxTryError, nil)}
+	last := engine.Try{At: at.UTC(), Status: m.LastStatus, Took: m.Took, Error: m.LastError}
 	m.Tries = append(slices.Clone(m.Tries[max(0, len(m.Tries)-engine.KeptTries+1):]), last)
 	return m
 }

@@ -3,6 +3,7 @@ package worker
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"strings"
 	"testing"
@@ -81,6 +82,31 @@ func TestSendKeepsTheLastTries(t *testing.T) {
 	first, last := m.Tries[0], m.Tries[engine.KeptTries-1]
 	if first.Status != 500 || !first.At.Equal(start.Add(5*time.Minute)) || last.Status != 0 || last.Error != webhook.ErrTimeout.Error() || !last.At.Equal(c.now()) {
 		t.Errorf("first %+v, last %+v", first, last)
+	}
+}
+
+// Why there was no answer may be in the receiver's own words: they are kept like its answers, so that no receiver brings
+// what a database refuses, or a book, into what is recorded for all. cases 55, 73
+func TestSendKeepsWhyThereWasNoAnswer(t *testing.T) {
+	for name, test := range map[string]struct{ said, want string }{
+		"plain":              {"no connection", "no connection"},
+		"control characters": {"header line: a\x00b\x1b[31mc", "header line: ab[31mc"},
+		"not UTF-8":          {"header line: a\xffb", "header line: a\uFFFDb"},
+		"too long":           {strings.Repeat("x", 64<<10), strings.Repeat("x", maxTryError)},
+		"its own secret":     {"header line: " + testSecret.Reveal(), "header line: [secret]"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newOutbox(t)
+			b.endpoint("e", "https://e.example")
+			id := b.queue("e", "o")
+			s := b.send(posterFunc(func(context.Context, string, http.Header, []byte) (webhook.Answer, error) {
+				return webhook.Answer{}, errors.New(test.said)
+			}), (&clock{at: start}).now, short)
+			once(t, s.RunOnce)
+			if m := b.message(id); m.LastError != test.want || len(m.Tries) != 1 || m.Tries[0].Error != test.want {
+				t.Errorf("kept %q and %+v, want %q", m.LastError, m.Tries, test.want)
+			}
+		})
 	}
 }
 
