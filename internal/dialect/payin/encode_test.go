@@ -76,12 +76,12 @@ func TestOrderIDs(t *testing.T) {
 
 	for id, want := range map[string]bool{
 		"ord_00abcdefghijklmnopqrstuvwx09": true,
-		"ord_abcdefghijklmnopqrstuvwx09": false,
-		"ord_abc123def456":               false,
+		"ord_abcdefghijklmnopqrstuvwx09":   false,
+		"ord_abc123def456":                 false,
 		"ord_00ABCDEFGHIJKLMNOPQRSTUVWX09": false,
 		"ORD_00abcdefghijklmnopqrstuvwx09": false,
 		"ord_00abcdefghijklmnopqrstuvwx0'": false,
-		"":                               false,
+		"":                                 false,
 	} {
 		if isOrderID(id) != want {
 			t.Errorf("%q is an id: %v", id, !want)
