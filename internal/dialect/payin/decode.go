@@ -176,18 +176,20 @@ func required(body web.Object, field string, limit int) (string, error) {
 	return text, nil
 }
 
-// checkReference refuses references that cannot be printed on one line. They are kept and compared as they
+func checkReference(reference string) error { return checkName(reference, "orderReference") }
+
+// checkName refuses references that cannot be printed on one line. They are kept and compared as they
 // were sent otherwise, space around them included.
-func checkReference(reference string) error {
+func checkName(reference, field string) error {
 	switch {
 	case strings.TrimSpace(reference) == "":
-		return fault.New(fault.CodeMissingField, "The field 'orderReference' must not be blank").On("orderReference")
+		return fault.New(fault.CodeMissingField, "The field '"+field+"' must not be blank").On(field)
 	case reference == "." || reference == "..":
-		return fault.New(fault.CodeInvalidValue, "The field 'orderReference' must not be '.' or '..': no client could ask for it in a path").On("orderReference")
+		return fault.New(fault.CodeInvalidValue, "The field '"+field+"' must not be '.' or '..': no client could ask for it in a path").On(field)
 	case !utf8.ValidString(reference) || strings.ContainsFunc(reference, unicode.IsControl):
-		return fault.New(fault.CodeInvalidValue, "The field 'orderReference' must not hold control characters").On("orderReference")
+		return fault.New(fault.CodeInvalidValue, "The field '"+field+"' must not hold control characters").On(field)
 	case utf8.RuneCountInString(reference) > maxReference:
-		return fault.New(fault.CodeTooLong, "The field 'orderReference' is longer than 255 characters").On("orderReference")
+		return fault.New(fault.CodeTooLong, "The field '"+field+"' is longer than 255 characters").On(field)
 	}
 	return nil
 }

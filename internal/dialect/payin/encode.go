@@ -106,11 +106,9 @@ func (d *Dialect) encodeCreated(made engine.Created) answer {
 }
 
 func encodePage(f engine.Filter, page engine.Page) listBody {
-	limit := int64(f.Limit)
-	pages := (page.Total + limit - 1) / limit
 	body := listBody{
 		Data:       make([]listItem, 0, len(page.Orders)),
-		Pagination: paginationBody{Page: f.Page, Limit: f.Limit, Total: page.Total, TotalPages: pages, HasMore: int64(f.Page) < pages},
+		Pagination: pagination(f.Page, f.Limit, page.Total),
 	}
 	for i := range page.Orders {
 		o := &page.Orders[i]

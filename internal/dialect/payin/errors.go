@@ -92,6 +92,9 @@ func (d *Dialect) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	if f.Code == fault.CodeDuplicateReference {
 		body.ExistingOrderID = f.Details["existing"]
 	}
+	if f.Code == fault.CodeServiceDisabled && f.Details["service"] == depositService {
+		body.Code = "DEPOSIT_SERVICE_DISABLED"
+	}
 	if row.status == http.StatusUnauthorized {
 		w.Header().Set("WWW-Authenticate", "Bearer") // RFC 9110, 15.5.2
 	}

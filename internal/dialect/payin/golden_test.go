@@ -324,6 +324,10 @@ func TestGoldenWebhooks(t *testing.T) {
 	g.expire(sepolia, 10*time.Minute)
 	_, err := g.engine.Announce(context.Background(), scope, engine.Notice{Type: endpointTried, Endpoint: "ep_1"})
 	g.must(err)
+	g.pool(shopKey, 11, 1)
+	deposit := g.reference("user_12345")
+	g.told(sepolia, 1234600, g.payment(deposit.Address, "0xd1", 1234590, order.RankConfirmed, sepoliaUSDT100))
+	g.do(request{method: "DELETE", path: "/api/v1/deposits/references/user_12345", key: shopKey})
 
 	untold, err := g.engine.Untold(context.Background(), []string{Name}, 100)
 	g.must(err)

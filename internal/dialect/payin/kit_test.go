@@ -83,7 +83,7 @@ func newKit(t *testing.T) *kit {
 			t.Error(err)
 		}
 	})
-	k.engine = engine.New(opened, []engine.Network{sepolia, amoy, mainnet, unwatched}, nil)
+	k.engine = engine.New(opened, []engine.Network{sepolia, amoy, mainnet, unwatched}, nil).WithRandom(&counter{})
 	for _, merchant := range []string{"shop", "other"} {
 		k.must(k.engine.SaveMerchant(context.Background(), engine.Merchant{ID: merchant, Name: merchant}))
 	}

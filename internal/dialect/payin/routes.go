@@ -144,7 +144,7 @@ func (d *Dialect) routes() []route {
 		{http.MethodGet, "/api/v1/config/runtime", "config:read", d.configRuntime},
 		{http.MethodGet, "/api/v1/config/metadata", "config:read", d.listConfigMetadata},
 		{http.MethodGet, "/api/v1/config/metadata/{key}", "config:read", d.getConfigMetadata},
-	}, d.notificationRoutes()...)
+	}, append(d.notificationRoutes(), d.depositRoutes()...)...)
 }
 
 // publicRoutes need no key and are called with the zero scope.

@@ -25,7 +25,6 @@ var events = map[string]string{
 	"order.failed":      "order.expired",
 	"payment.seen":      "transfer.detected",
 	"payment.confirmed": "transfer.confirmed",
-	endpointTried:       "test.event",
 }
 
 // What an endpoint can subscribe to. One without a subscription is told what PayIn documents; the others are told to
@@ -67,8 +66,11 @@ func (d *Dialect) Retries(ep engine.Endpoint, settings map[string]json.RawMessag
 // Tell renders the events above; others have no webhook. The id of an order's event names the order, so that an
 // order is told to have ended once; that of a transfer's names the transfer, so that two in one transaction are two.
 func (d *Dialect) Tell(ev engine.Event, o *engine.Order) (id, kind string, body []byte, ok bool) {
-	kind, ok = events[ev.Type]
-	if !ok {
+	table := events
+	if o == nil || o.Standing != "" {
+		table = depositEvents
+	}
+	if kind, ok = table[ev.Type]; !ok {
 		return "", "", nil, false
 	}
 	var about string
@@ -79,6 +81,8 @@ func (d *Dialect) Tell(ev engine.Event, o *engine.Order) (id, kind string, body 
 		data = testData{Message: "This is a test of your webhook endpoint", EndpointID: ev.Facts.Endpoint}
 	case "transfer.detected", "transfer.confirmed":
 		about, data = o.PublicID+"_"+transferID(ev), d.tellTransfer(kind, ev, o)
+	case "deposit.completed", "deposit.address_bound", "deposit.address_unbound":
+		about, data = d.tellDeposit(kind, ev, o)
 	default:
 		about, data = o.PublicID, tellOrder(kind, ev, o)
 	}
