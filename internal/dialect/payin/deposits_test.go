@@ -168,7 +168,7 @@ func TestDepositsAreNoOrders(t *testing.T) {
 
 	// They are transfers, of the business type deposit.
 	for query, n := range map[string]int64{"": 1, "?businessType=deposit": 1, "?businessType=order": 0, "?depositReference=user_1": 1, "?depositReference=user_2": 0,
-		"?orderId=" + id: 0, "?depositReference=user_1&businessType=order": 0} {
+		"?orderId=" + id: 1, "?depositReference=user_1&businessType=order": 0} {
 		list := parse[transferList](k, k.get(shopKey, "/api/v1/transfers"+query))
 		if list.Pagination.Total != n || int64(len(list.Data)) != n {
 			t.Errorf("transfers%s: %+v, want %d", query, list, n)
