@@ -131,6 +131,11 @@ func (p *People) SetPassword(ctx context.Context, who, id, password string) (Per
 	if err != nil {
 		return Person{}, err
 	}
+	return p.setPassword(ctx, who, there, password, func(Person) error { return nil })
+}
+
+// setPassword asks allowed in the transaction, with the person as he is then.
+func (p *People) setPassword(ctx context.Context, who string, there Person, password string, allowed func(now Person) error) (Person, error) {
 	if err := checkPassword(there.Name, password); err != nil {
 		return Person{}, err
 	}
@@ -139,6 +144,9 @@ func (p *People) SetPassword(ctx context.Context, who, id, password string) (Per
 		return Person{}, err
 	}
 	return p.change(ctx, who, "person.password", there.ID, func(tx Tx, x *Person) (string, error) {
+		if err := allowed(*x); err != nil {
+			return "", err
+		}
 		x.Password, x.PasswordAt = hash, tx.Now()
 		return x.Name, endSessions(tx, x.ID)
 	})
@@ -176,7 +184,12 @@ func (p *People) ChangePassword(ctx context.Context, id, address, was, password 
 	if err := p.store.UpdatePeople(ctx, func(tx Tx) error { return succeeded(tx, counter, id, address) }); err != nil {
 		return err
 	}
-	_, err = p.SetPassword(ctx, id, id, password)
+	_, err = p.setPassword(ctx, id, there, password, func(now Person) error {
+		if now.Password != there.Password || !now.Active { // an operator has acted meanwhile
+			return wrongPassword()
+		}
+		return nil
+	})
 	return err
 }
 
