@@ -37,7 +37,7 @@ func (a *App) startPages(cfg Config) error {
 		}
 	}
 	a.checkout, err = checkout.New(checkout.Config{
-		Engine: a.Engine, Kit: a.pages, Faces: faces, Bounds: page.UsualBounds, Now: cfg.Now, Log: cfg.Log,
+		Engine: a.Engine, Kit: a.pages, Faces: faces, Bounds: page.UsualBounds, Now: cfg.Now, Random: cfg.Random, Log: cfg.Log,
 	})
 	if err != nil {
 		return err
@@ -47,16 +47,20 @@ func (a *App) startPages(cfg Config) error {
 	return err
 }
 
-// mountPages serves the pages: the checkout at the root for the orders of every API, and under an API's mount
+// mountPages serves the pages: the checkout at the root for what every API sells, and under an API's mount
 // for its own, so that a client that was given that as its base finds the page where it expects it.
 func (a *App) mountPages(mux *http.ServeMux) {
 	mux.Handle(page.AssetPath, a.pages.Assets())
-	mux.Handle("/pay/", a.checkout.Handler(""))
+	for _, path := range checkout.Paths {
+		mux.Handle(path, a.checkout.Handler(""))
+	}
 	for _, path := range dashboard.Paths {
 		mux.Handle(path, a.dashboard.Handler())
 	}
 	for _, d := range a.dialects {
 		mount := "/" + d.Name()
-		mux.Handle(mount+"/pay/", http.StripPrefix(mount, a.checkout.Handler(d.Name())))
+		for _, path := range checkout.Paths {
+			mux.Handle(mount+path, http.StripPrefix(mount, a.checkout.Handler(d.Name())))
+		}
 	}
 }

@@ -1,18 +1,23 @@
-// Package checkout is the page on which a payer pays an order: how much of what, to which address on which
-// network, until when; what has arrived so far; and at the end what became of it and the way back to the
-// merchant. It works without JavaScript, and shows nothing but the one order whose id its address holds.
+// Package checkout is the pages of payers. On the page of an order he pays it: how much of what, to which address on
+// which network, until when; what has arrived so far; and at the end what became of it and the way back to the
+// merchant. On the page of an offer he fills in a form that makes an order. Both work without JavaScript, and show
+// nothing but the one thing whose id their address holds.
 //
-// It decides nothing about money. What an API adds to the page (a title, the end of the time shown, the way
-// back) comes through [Face], so that it knows no API. How pages are made is in internal/page.
+// It decides nothing about money. What an API adds to the pages (a title, the end of the time shown, the way
+// back, what is sold) comes through [Face] and [Seller], so that it knows no API. How pages are made is in
+// internal/page.
 //
-// Next to read: view.go for what is shown when, uri.go for what wallets read, html/order.html.
+// Next to read: view.go for what is shown of an order when, uri.go for what wallets read, html/order.html; link.go and
+// html/link.html for offers.
 package checkout
 
 import (
 	"context"
 	"embed"
+	"io"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"till/internal/engine"
@@ -36,10 +41,11 @@ type Config struct {
 	Faces  []Face
 	Bounds page.StreamBounds
 	Now    func() time.Time // true time
+	Random io.Reader        // for what nobody may guess; crypto/rand's in production; safe for concurrent use
 	Log    *slog.Logger
 }
 
-// Checkout is the pay page. The caller must Close it.
+// Checkout is the pages. The caller must Close it.
 type Checkout struct {
 	engine  *engine.Engine
 	kit     *page.Kit
@@ -48,6 +54,7 @@ type Checkout struct {
 	streams *page.Streams
 	rate    *web.Rate
 	now     func() time.Time
+	random  io.Reader
 	log     *slog.Logger
 }
 
@@ -66,20 +73,25 @@ func New(c Config) (*Checkout, error) {
 	}
 	return &Checkout{
 		engine: c.Engine, kit: c.Kit, pages: pages, faces: faces, streams: page.NewStreams(c.Bounds),
-		rate: &web.Rate{Burst: 240, Each: 100 * time.Millisecond}, now: c.Now, log: c.Log,
+		rate: &web.Rate{Burst: 240, Each: 100 * time.Millisecond}, now: c.Now, random: c.Random, log: c.Log,
 	}, nil
 }
 
 // Close ends the streams of all open pages: a server that stops waits for them.
 func (c *Checkout) Close() { c.streams.Close() }
 
-// Handler serves the paths below /pay/. With the name of a face it shows that API's orders only: it is what
-// stands under the API's mount. With "" it shows those of all.
+// Paths are where [Checkout.Handler] must be mounted.
+var Paths = []string{"/pay/", "/checkout/"}
+
+// Handler serves the paths below [Paths]. With the name of a face it shows that API's orders and offers only: it is
+// what stands under the API's mount. With "" it shows those of all.
 func (c *Checkout) Handler(face string) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /pay/order/{orderId}", func(w http.ResponseWriter, r *http.Request) { c.show(w, r, face) })
 	mux.HandleFunc("GET /pay/order/{orderId}/live", func(w http.ResponseWriter, r *http.Request) { c.tell(w, r, face) })
 	mux.HandleFunc("GET /pay/order/{orderId}/events", func(w http.ResponseWriter, r *http.Request) { c.stream(w, r, face) })
+	mux.HandleFunc("GET /checkout/{slug}", func(w http.ResponseWriter, r *http.Request) { c.showLink(w, r, face) })
+	mux.HandleFunc("POST /checkout/{slug}", func(w http.ResponseWriter, r *http.Request) { c.takeLink(w, r, face) })
 	mux.HandleFunc("/", c.kit.NotFound)
 	return c.kit.Guard(c.bounded(mux))
 }
@@ -87,7 +99,9 @@ func (c *Checkout) Handler(face string) http.Handler {
 // bounded refuses a client that asks more often than any page of ours does.
 func (c *Checkout) bounded(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Referrer-Policy", "no-referrer") // the address is all that protects the page, and it has no form
+		if !strings.HasPrefix(r.URL.Path, "/checkout/") { // which has a form: see the kit's Guard
+			w.Header().Set("Referrer-Policy", "no-referrer") // the address is all that protects the page of an order
+		}
 		if _, ok := c.rate.Allow(web.ClientOf(r), c.now()); !ok {
 			c.kit.Busy(w, r)
 			return

@@ -2,6 +2,7 @@ package checkout
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -78,6 +79,12 @@ func (h *house) ReturnURL(o *engine.Order) string {
 
 func open(t *testing.T) *house {
 	t.Helper()
+	return openWith(t, func(h *house) Face { return h })
+}
+
+// openWith opens the house with another face than its own.
+func openWith(t *testing.T, face func(h *house) Face) *house {
+	t.Helper()
 	h := &house{T: t, now: started, head: 100}
 	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
 	opened, err := store.OpenSQLite(context.Background(), filepath.Join(t.TempDir(), "till.db"), store.Options{Now: h.clock, Log: log})
@@ -92,14 +99,16 @@ func open(t *testing.T) *house {
 
 	kit, err := page.New(page.Config{Log: log})
 	h.must(err)
-	c, err := New(Config{Engine: h.engine, Kit: kit, Faces: []Face{h}, Now: h.clock, Log: log,
+	c, err := New(Config{Engine: h.engine, Kit: kit, Faces: []Face{face(h)}, Now: h.clock, Random: rand.Reader, Log: log,
 		Bounds: page.StreamBounds{All: 100, PerClient: 100, Every: 10 * time.Millisecond, Beat: time.Second, Life: time.Minute}})
 	h.must(err)
 	mux := http.NewServeMux()
 	mux.Handle(page.AssetPath, kit.Assets())
-	mux.Handle("/pay/", c.Handler(""))
-	mux.Handle("/face/pay/", http.StripPrefix("/face", c.Handler("face")))
-	mux.Handle("/other/pay/", http.StripPrefix("/other", c.Handler("other")))
+	for _, path := range Paths {
+		mux.Handle(path, c.Handler(""))
+		mux.Handle("/face"+path, http.StripPrefix("/face", c.Handler("face")))
+		mux.Handle("/other"+path, http.StripPrefix("/other", c.Handler("other")))
+	}
 	mux.HandleFunc("/shop/", func(w http.ResponseWriter, r *http.Request) { // on the same host, where most leaks
 		w.Header().Set("Content-Type", "text/html")
 		fmt.Fprintf(w, `<!doctype html><html lang="en"><link rel="icon" href="data:,"><title>Shop</title><p id="referer">%q</p></html>`, r.Referer())
@@ -191,10 +200,18 @@ func (h *house) page(id string) string { return h.url + "/pay/order/" + id }
 
 func (h *house) fetch(url string) (int, string) {
 	h.Helper()
-	got, err := http.Get(url)
+	r, err := http.NewRequest(http.MethodGet, url, nil)
+	h.must(err)
+	got, body := answered(h, http.DefaultClient, r)
+	return got.StatusCode, body
+}
+
+func answered(h *house, client *http.Client, r *http.Request) (*http.Response, string) {
+	h.Helper()
+	got, err := client.Do(r)
 	h.must(err)
 	defer got.Body.Close()
 	body, err := io.ReadAll(got.Body)
 	h.must(err)
-	return got.StatusCode, string(body)
+	return got, string(body)
 }

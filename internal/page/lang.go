@@ -105,6 +105,15 @@ func (l Lang) Number(decimal string) string {
 	return out.String()
 }
 
+// Plain reads a number that somebody typed: with a comma where the language writes one before the decimals, else as it
+// is. It does not check that it is a number.
+func (l Lang) Plain(typed string) string {
+	if writings[l].point == "," && strings.Count(typed, ",") == 1 && !strings.Contains(typed, ".") {
+		return strings.Replace(typed, ",", ".", 1)
+	}
+	return typed
+}
+
 // Amount writes an amount with its code and without the zeros at its end, of which two stay: "100.00 USDT".
 // It is exact.
 func (l Lang) Amount(a money.Amount) string {

@@ -116,6 +116,61 @@ func TestPayPage(t *testing.T) {
 	}
 }
 
+// A link is published, opened by who has its address, filled in and paid: the payer ends at the shop.
+func TestPaymentLinkPage(t *testing.T) {
+	t.Parallel()
+	s, back := start(t), shop(t)
+	type link struct {
+		ID        string `json:"id"`
+		Slug      string `json:"slug"`
+		URL       string `json:"url"`
+		Sold      int    `json:"inventorySold"`
+		Remaining int    `json:"inventoryRemaining"`
+	}
+	const evil, path = `"><script>alert(1)</script>`, "/api/v1/payment-links"
+	made := decode[link](t, http.StatusCreated)(s.call(http.MethodPost, path, map[string]any{
+		"title": "Mug " + evil, "description": "Blue.\n" + evil, "amount": "12.5", "inventoryTotal": 1, "successUrl": back + "/done", "metadata": map[string]any{"note": "not for payers"},
+		"currencies": []any{map[string]any{"currency": "USDC", "chainId": network}, map[string]any{"currency": "USDT", "chainId": network, "isPrimary": true}},
+	}))
+	sale := decode[link](t, http.StatusOK)(s.call(http.MethodPost, path+"/"+made.ID+"/publish", nil))
+	if sale.URL != s.info.PayIn.BaseURL+"/checkout/"+sale.Slug {
+		t.Fatalf("the page is at %q", sale.URL)
+	}
+	tab := pagetest.Open(t, pagetest.Look{Phone: true})
+	tab.Allow("409")
+	if status := tab.Go(sale.URL); status != http.StatusOK {
+		t.Fatalf("status %d", status)
+	}
+	if tab.Text("h1") != "Mug "+evil || !strings.Contains(tab.Text(".description"), evil) || tab.Text(".left") != "1" || strings.Contains(tab.HTML("html"), "not for payers") ||
+		!strings.HasPrefix(tab.Attribute("[name=way][checked]", "value"), "USDT ") {
+		t.Errorf("%s", tab.HTML("main"))
+	}
+	tab.Axe()
+	tab.Picture("till-link")
+	tab.Type("#email", "ann@example.com")
+	tab.Click("form button")
+	tab.UntilText(".amount", "12.50\u00a0USDT")
+	at, err := url.Parse(tab.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	id, ok := strings.CutPrefix(at.Path, "/payin/pay/order/")
+	if !ok || tab.Text("h1") != "Mug "+evil {
+		t.Fatalf("the payer is at %s and reads %q", at, tab.Text("h1"))
+	}
+	other := pagetest.Open(t, pagetest.Look{})
+	other.Allow("409")
+	if status := other.Go(s.info.BaseURL + "/checkout/" + sale.Slug); status != http.StatusConflict || other.Text("h1") != "Sold out" {
+		t.Errorf("somebody else: %d %s", status, other.Text("main"))
+	}
+	s.pay(t, "USDT", tab.Text(".address"), "12.5")
+	done := s.ends(t, id, "completed")
+	redirected(t, tab, back+"/done", "orderReference="+done.OrderReference, "status=completed", "amount=12.5", "currency=USDT", "chainId="+network, "txHash="+*done.TxHash)
+	if now := decode[link](t, http.StatusOK)(s.call(http.MethodGet, path+"/"+made.ID, nil)); now.Sold != 1 || now.Remaining != 0 {
+		t.Errorf("%+v", now)
+	}
+}
+
 // Without streams and in Spanish: the order expires in the window, and the payer goes to the shop's page for that.
 func TestPayPageOfAnOrderThatExpires(t *testing.T) {
 	t.Parallel()

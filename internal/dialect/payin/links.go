@@ -179,7 +179,10 @@ func (d *Dialect) take(ctx context.Context, slug string, choice taking) (*engine
 		if err != nil {
 			return nil, err
 		}
-		asked.reference = "link_" + slug + "_" + d.randomText(12)
+		asked.reference = linkReference(slug, choice.once)
+		if choice.once == "" {
+			asked.reference = linkReference(slug, d.randomText(12))
+		}
 		n, err := d.newOrder(o.Scope, asked)
 		if err != nil {
 			return nil, err
@@ -194,6 +197,9 @@ func (d *Dialect) take(ctx context.Context, slug string, choice taking) (*engine
 		}
 	}
 }
+
+// linkReference is the reference of an order of a payment link.
+func linkReference(slug, once string) string { return "link_" + slug + "_" + once }
 
 // takenUp is the order that a payer's choice comes to, or what is wrong with the choice.
 func takenUp(o *engine.Offer, choice taking) (asked, error) {

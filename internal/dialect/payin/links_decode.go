@@ -3,11 +3,13 @@ package payin
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/mail"
 	"slices"
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
 	"till/internal/engine"
 	"till/internal/fault"
@@ -324,7 +326,10 @@ func decodeLinkFilter(rawQuery string, s engine.Scope) (engine.OfferFilter, erro
 }
 
 // taking is what a payer chooses of a link.
-type taking struct{ email, currency, chain, amount string }
+type taking struct {
+	email, currency, chain, amount string
+	once                           string // names the form it was filled in on; "" for none
+}
 
 func decodeTaking(body web.Object) (t taking, err error) {
 	if t.email, err = required(body, "email", maxEmail); err != nil {
@@ -343,6 +348,12 @@ func decodeTaking(body web.Object) (t taking, err error) {
 }
 
 func (t taking) check() error {
+	if utf8.RuneCountInString(t.email) > maxEmail {
+		return fault.New(fault.CodeTooLong, fmt.Sprintf("The field 'email' must have at most %d characters", maxEmail)).On("email")
+	}
+	if len(t.amount) > maxAmount {
+		return fault.New(fault.CodeInvalidAmount, notPositive).On("amount")
+	}
 	if at, err := mail.ParseAddress(t.email); err != nil || at.Name != "" || at.Address != t.email || strings.ContainsFunc(t.email, unicode.IsControl) {
 		return fault.New(fault.CodeInvalidValue, "The field 'email' must be an e-mail address").On("email")
 	}

@@ -38,12 +38,17 @@ func (d *Dialect) PageTitle(o *engine.Order) string {
 	if err != nil {
 		return ""
 	}
+	return plainText(title, "")
+}
+
+// plainText is a text without what turns text around, or hides in it, but for the control characters named.
+func plainText(text, keep string) string {
 	return strings.TrimSpace(strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) { // Cf turns text around, or hides in it
+		if (unicode.IsControl(r) || unicode.Is(unicode.Cf, r)) && !strings.ContainsRune(keep, r) {
 			return -1
 		}
 		return r
-	}, title))
+	}, text))
 }
 
 // maxTitle is how long a title may be that is shown, in code points.

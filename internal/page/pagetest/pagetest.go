@@ -383,11 +383,17 @@ func run[T any](tab *Tab, what string, a chromedp.Action[T]) T {
 	ctx, cancel := context.WithTimeout(tab.ctx, patience)
 	defer cancel()
 	got, err := chromedp.Run(ctx, a)
-	for err != nil && strings.Contains(err.Error(), "No node with given id") && ctx.Err() == nil {
-		got, err = chromedp.Run(ctx, a) // the page replaced the element between finding and reading it
+	for err != nil && replaced(err) && ctx.Err() == nil {
+		got, err = chromedp.Run(ctx, a)
 	}
 	if err != nil {
 		tab.Fatalf("%s: %v", what, err)
 	}
 	return got
+}
+
+// replaced says that the element, or the whole page, was replaced between finding and reading it.
+func replaced(err error) bool {
+	text := err.Error()
+	return strings.Contains(text, "No node with given id") || strings.Contains(text, "Cannot find context with specified id")
 }
