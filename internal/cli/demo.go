@@ -11,6 +11,8 @@ import (
 )
 
 type demoCommand struct {
+	Story string `arg:"" optional:"" enum:"orders,payin" default:"orders" help:"What to show: ${enum}; ${default} if nothing is said."`
+
 	Exit bool `help:"Stop after the last step. Without it the server stays up for a look around."`
 }
 
@@ -23,9 +25,13 @@ func (c *demoCommand) Run(t *terminal) error {
 		return err
 	}
 	fmt.Fprintf(t.out, "A server at %s and a chain at %s, for this demo only.\n", s.Info.BaseURL, s.Info.Chain.RPCURL)
-	result, err := demo.Run(t, s.Info, t.out)
+	tell := demo.Orders
+	if c.Story == "payin" {
+		tell = demo.PayIn
+	}
+	line, err := tell(t, s.Info, t.out)
 	if err == nil {
-		fmt.Fprintf(t.out, "\n%s\n", result.Line())
+		fmt.Fprintf(t.out, "\n%s\n", line)
 		if !c.Exit {
 			fmt.Fprintf(t.out, "\nThe server goes on. API key: %s. Ctrl-C ends it.\n", s.Info.PayIn.APIKey)
 			<-t.Done()

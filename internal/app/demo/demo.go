@@ -1,6 +1,8 @@
 // Package demo plays a merchant's shop and its payers against a dev server, and checks every step. It is
 // a client: it knows what a dev server tells any client and nothing else. Nothing it prints is scripted;
 // every line shows what an answer, a block or a webhook said.
+//
+// There are two: orders.go has what every order can meet, payin.go what a merchant does with one API.
 package demo
 
 import (
@@ -19,203 +21,47 @@ import (
 	"till/internal/operator/client"
 )
 
-// patience bounds the whole demo.
+// patience bounds a whole demo.
 const patience = 3 * time.Minute
 
-// Result is what the demo verified. It is the last line it prints.
-type Result struct {
-	Orders           int  `json:"orders"`
-	Completed        int  `json:"completed"`
-	Expired          int  `json:"expired"`
-	WebhooksVerified int  `json:"webhooks_verified"` // deliveries whose two signatures were checked
-	LedgerBalanced   bool `json:"ledger_balanced"`   // per token: booked from the chain = held on the chain
-	ReorgSurvived    bool `json:"reorg_survived"`
-}
-
-// Line is the result as one line of JSON.
-func (r Result) Line() string {
-	text, _ := json.Marshal(r) // plain fields only
-	return string(text)
-}
-
-// demo is one run.
+// demo is what every demo has: a shop, a payer, and somebody who can look behind the API.
 type demo struct {
 	out      io.Writer
 	shop     *shop
 	payer    *payer
 	operator *client.Client
 	info     dev.Info
+	merchant string // whose shop it is
 	now      func() time.Time
-	result   Result
+	verified int // webhooks, refused ones included
 }
 
-// Run plays four orders. It returns an error at the first step that is not as it must be.
-func Run(ctx context.Context, info dev.Info, out io.Writer) (Result, error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
+// start begins a demo with the dev server's ready merchant. The caller closes the payer.
+func start(ctx context.Context, info dev.Info, out io.Writer) (*demo, error) {
 	p, err := newPayer(ctx, info.Chain)
 	if err != nil {
-		return Result{}, err
+		return nil, err
 	}
-	defer p.close()
-	d := &demo{
-		out: out, info: info, payer: p, now: time.Now,
+	return &demo{
+		out: out, info: info, payer: p, now: time.Now, merchant: "default",
 		shop:     &shop{info: info, client: http.DefaultClient},
 		operator: client.New(info.Operator.URL, info.Operator.Token, http.DefaultClient),
-	}
-	for _, step := range []func(context.Context) error{d.plain, d.reorganised, d.inParts, d.expires, d.books} {
-		if err := step(ctx); err != nil {
-			return d.result, err
-		}
-	}
-	return d.result, nil
+	}, nil
 }
 
-// plain is one order paid exactly, and a webhook that is refused once and comes again.
-func (d *demo) plain(ctx context.Context) error {
-	d.title("1. An order, paid")
-	if err := d.shop.refuseNext(ctx, 1, http.StatusInternalServerError); err != nil {
-		return err
-	}
-	o, err := d.create(ctx, "DEMO-PLAIN", "100.00", "USDT")
-	if err != nil {
-		return err
-	}
-	if _, err := d.pay(ctx, o, "100.00"); err != nil {
-		return err
-	}
-	if err := d.completes(ctx, o); err != nil {
-		return err
-	}
-	return d.told(ctx, o, "order.completed", 1)
-}
-
-// reorganised is an order whose payment a reorganisation takes out of the chain after a confirmation. It
-// is sent again and completes in another block.
-func (d *demo) reorganised(ctx context.Context) error {
-	d.title("2. A payment that a reorganisation takes away")
-	o, err := d.create(ctx, "DEMO-REORG", "25.50", "USDC")
-	if err != nil {
-		return err
-	}
-	tx, err := d.pay(ctx, o, "25.50")
-	if err != nil {
-		return err
-	}
-	seen, err := d.shop.until(ctx, o.OrderID, d.show, func(o order) bool { return o.Confirmations >= 1 })
-	if err != nil {
-		return err
-	}
-	if seen.Status != "pending" || seen.TxHash != tx.Hash().Hex() {
-		return fmt.Errorf("after one confirmation the order is %s with transaction %q", seen.Status, seen.TxHash)
-	}
-	first, ok, err := d.payer.mined(ctx, tx)
-	if err != nil || !ok {
-		return fmt.Errorf("the payment is in no block: %w", err)
-	}
-
-	if err := d.control(ctx, "/pause", nil); err != nil {
-		return err
-	}
-	head, err := d.payer.node.BlockNumber(ctx)
-	if err != nil {
-		return err
-	}
-	depth := head - seen.BlockNumber + 1
-	if err := d.control(ctx, "/reorg", map[string]any{"depth": depth, "keep": "drop"}); err != nil {
-		return err
-	}
-	d.say("the last %d blocks are replaced; the payment is not in the new ones", depth)
-	if _, ok, err := d.payer.mined(ctx, tx); err != nil || ok {
-		return fmt.Errorf("the payment is still on the chain: %w", err)
-	}
-	gone, err := d.shop.until(ctx, o.OrderID, d.show, func(o order) bool { return o.Confirmations == 0 && o.TxHash == "" })
-	if err != nil {
-		return err
-	}
-	story, err := d.operator.Order(ctx, o.OrderID)
-	if err != nil {
-		return err
-	}
-	if gone.Status != "pending" || len(story.Entries) != 0 {
-		return fmt.Errorf("after the reorganisation the order is %s and %d entries are booked", gone.Status, len(story.Entries))
-	}
-	d.say("the order is pending again, and nothing was booked")
-
-	if err := d.payer.send(ctx, tx); err != nil {
-		return err
-	}
-	d.say("the payer's wallet sends the same transaction again")
-	if err := d.control(ctx, "/resume", nil); err != nil {
-		return err
-	}
-	if err := d.completes(ctx, o); err != nil {
-		return err
-	}
-	second, ok, err := d.payer.mined(ctx, tx)
-	if err != nil || !ok || second == first {
-		return fmt.Errorf("the payment is not in another block: %w", err)
-	}
-	d.say("it was in block %s, it is in block %s", first.Hex()[:10], second.Hex()[:10])
-	d.result.ReorgSurvived = true
-	return d.told(ctx, o, "order.completed", 0)
-}
-
-// inParts is one order paid by two payments.
-func (d *demo) inParts(ctx context.Context) error {
-	d.title("3. An order paid in two parts")
-	o, err := d.create(ctx, "DEMO-PARTS", "0.000000000000000003", "DAI")
-	if err != nil {
-		return err
-	}
-	if _, err := d.pay(ctx, o, "0.000000000000000001"); err != nil {
-		return err
-	}
-	part, err := d.shop.until(ctx, o.OrderID, d.show, func(o order) bool { return o.ConfirmedReceived == "0.000000000000000001" })
-	if err != nil {
-		return err
-	}
-	if part.Status != "pending" {
-		return fmt.Errorf("with a third of the money the order is %s", part.Status)
-	}
-	if _, err := d.pay(ctx, o, "0.000000000000000002"); err != nil {
-		return err
-	}
-	if err := d.completes(ctx, o); err != nil {
-		return err
-	}
-	return d.told(ctx, o, "order.completed", 0)
-}
-
-// expires is an order that nobody pays. The sandbox's clock is moved past its window and grace.
-func (d *demo) expires(ctx context.Context) error {
-	d.title("4. An order that nobody pays")
-	o, err := d.create(ctx, "DEMO-EXPIRES", "5.00", "USDT")
-	if err != nil {
-		return err
-	}
-	if _, err := d.operator.AdvanceClock(ctx, "sandbox", 16*60); err != nil {
-		return err
-	}
-	d.say("the sandbox's clock is moved by 16 minutes: past the window of 10 and the grace of 5")
-	last, err := d.shop.until(ctx, o.OrderID, d.show, func(o order) bool { return o.Status != "pending" })
-	if err != nil {
-		return err
-	}
-	if last.Status != "expired" {
-		return fmt.Errorf("the order is %s", last.Status)
-	}
-	d.result.Expired++
-	return d.told(ctx, o, "order.expired", 0)
+// closing is a result as one line of JSON.
+func closing(result any) string {
+	text, _ := json.Marshal(result) // plain fields only
+	return string(text)
 }
 
 // books holds the ledger against the chain: what was booked from it, per token, is what the pool's
 // addresses hold.
-func (d *demo) books(ctx context.Context) error {
+func (d *demo) books(ctx context.Context, tokens ...string) error {
 	d.title("The books against the chain")
 	var pool []string
 	for after := ""; ; {
-		page, err := d.operator.Instruments(ctx, client.InstrumentQuery{Merchant: "default", Mode: "sandbox", After: after, Limit: 1000})
+		page, err := d.operator.Instruments(ctx, client.InstrumentQuery{Merchant: d.merchant, Mode: "sandbox", After: after, Limit: 1000})
 		if err != nil {
 			return err
 		}
@@ -226,11 +72,11 @@ func (d *demo) books(ctx context.Context) error {
 			break
 		}
 	}
-	balances, err := d.operator.Balances(ctx, "default", "sandbox")
+	balances, err := d.operator.Balances(ctx, d.merchant, "sandbox")
 	if err != nil {
 		return err
 	}
-	for _, token := range []string{"USDT", "USDC", "DAI"} {
+	for _, token := range tokens {
 		booked := new(big.Int)
 		for _, b := range balances {
 			if b.Amount.Currency == token && strings.HasPrefix(b.Role, "outside/payer") {
@@ -250,18 +96,7 @@ func (d *demo) books(ctx context.Context) error {
 			return fmt.Errorf("%s: the books say %s, the chain says %s", token, booked, held)
 		}
 	}
-	d.result.LedgerBalanced = true
 	return nil
-}
-
-func (d *demo) create(ctx context.Context, reference, amount, currency string) (order, error) {
-	o, err := d.shop.create(ctx, reference, amount, currency)
-	if err != nil {
-		return o, err
-	}
-	d.result.Orders++
-	d.say("order %s: %s %s to %s", o.OrderID, o.Amount, o.Currency, o.Address)
-	return o, nil
 }
 
 // pay sends a decimal amount to the order's address.
@@ -286,7 +121,6 @@ func (d *demo) completes(ctx context.Context, o order) error {
 	if last.Status != "completed" {
 		return fmt.Errorf("the order is %s", last.Status)
 	}
-	d.result.Completed++
 	story, err := d.operator.Order(ctx, o.OrderID)
 	if err != nil {
 		return err
@@ -302,17 +136,22 @@ func (d *demo) completes(ctx context.Context, o order) error {
 	return nil
 }
 
-// told waits for the webhook of an order and checks each delivery of it: the refused ones too, which come
-// again with the same id and the same bytes.
+// told waits for the webhook of an order and checks each delivery of it.
 func (d *demo) told(ctx context.Context, o order, kind string, refused int) error {
+	return d.toldOf(ctx, "order "+o.OrderID, kind, refused, func(e event) bool { return e.Data.OrderID == o.OrderID })
+}
+
+// toldOf waits for the webhook that is about something and checks each delivery of it: the refused ones too, which come
+// again with the same id and the same bytes.
+func (d *demo) toldOf(ctx context.Context, what, kind string, refused int, about func(event) bool) error {
 	for {
-		came, events, err := d.shop.deliveries(ctx, o.OrderID)
+		came, events, err := d.shop.deliveries(ctx, about)
 		if err != nil {
 			return err
 		}
 		if len(came) < refused+1 {
 			if err := pause(ctx); err != nil {
-				return fmt.Errorf("order %s: %d of %d webhooks came: %w", o.OrderID, len(came), refused+1, err)
+				return fmt.Errorf("%s: %d of %d webhooks came: %w", what, len(came), refused+1, err)
 			}
 			continue
 		}
@@ -321,9 +160,9 @@ func (d *demo) told(ctx context.Context, o order, kind string, refused int) erro
 				return err
 			}
 			if events[i].Type != kind || c.id() != came[0].id() || c.Body != came[0].Body {
-				return fmt.Errorf("order %s: the webhook %s says %s: %s", o.OrderID, c.id(), events[i].Type, c.Body)
+				return fmt.Errorf("%s: the webhook %s says %s: %s", what, c.id(), events[i].Type, c.Body)
 			}
-			d.result.WebhooksVerified++
+			d.verified++
 			if i < refused {
 				d.say("webhook %s %s: both signatures fit; answered 500", events[i].Type, c.id())
 			} else {

@@ -37,6 +37,9 @@ type order struct {
 	BlockNumber       uint64 `json:"blockNumber"`
 	Confirmations     uint64 `json:"confirmations"`
 	ConfirmedReceived string `json:"confirmedReceived"`
+	ExpiresAt         string `json:"expiresAt"`
+	GracePeriodEndsAt string `json:"gracePeriodEndsAt"`
+	PaymentURL        string `json:"paymentUrl"`
 }
 
 func (s *shop) create(ctx context.Context, reference, amount, currency string) (order, error) {
@@ -98,13 +101,15 @@ type event struct {
 	ID   string `json:"id"`
 	Type string `json:"type"`
 	Data struct {
-		OrderID string `json:"orderId"`
-		Status  string `json:"status"`
+		OrderID          string `json:"orderId"`
+		DepositID        string `json:"depositId"`
+		DepositReference string `json:"depositReference"`
+		DepositAddress   string `json:"depositAddress"`
 	} `json:"data"`
 }
 
-// deliveries returns what came for one order so far.
-func (s *shop) deliveries(ctx context.Context, orderID string) ([]delivery, []event, error) {
+// deliveries returns what came about something so far.
+func (s *shop) deliveries(ctx context.Context, about func(event) bool) ([]delivery, []event, error) {
 	r, err := request(ctx, http.MethodGet, s.info.Sink.LogURL, nil)
 	if err != nil {
 		return nil, nil, err
@@ -120,7 +125,7 @@ func (s *shop) deliveries(ctx context.Context, orderID string) ([]delivery, []ev
 		if err := json.Unmarshal([]byte(d.Body), &e); err != nil {
 			return nil, nil, fmt.Errorf("a webhook is not JSON: %w", err)
 		}
-		if e.Data.OrderID == orderID {
+		if about(e) {
 			came, events = append(came, d), append(events, e)
 		}
 	}
@@ -197,13 +202,21 @@ func do(c *http.Client, r *http.Request, answer any) error {
 		return err
 	}
 	if got.StatusCode/100 != 2 {
-		return fmt.Errorf("%s %s answered %d: %s", r.Method, r.URL.Path, got.StatusCode, text)
+		return &refusal{got.StatusCode, fmt.Sprintf("%s %s answered %d: %s", r.Method, r.URL.Path, got.StatusCode, text)}
 	}
 	if answer == nil {
 		return nil
 	}
 	return json.Unmarshal(text, answer)
 }
+
+// refusal is an answer other than 2xx.
+type refusal struct {
+	status int
+	text   string
+}
+
+func (r *refusal) Error() string { return r.text }
 
 // pause waits a moment before the next look.
 func pause(ctx context.Context) error {
