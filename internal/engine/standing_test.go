@@ -326,6 +326,10 @@ func TestUnboundAddressServesAnOrder(t *testing.T) {
 // Orders and bindings at once: an address is never both's. // invariant I8
 func TestOrdersAndBindingsShareNoAddress(t *testing.T) {
 	k := newKit(t)
+	asked := make([]engine.NewOrder, 16)
+	for i := range asked {
+		asked[i] = k.ask(shop, north)
+	}
 	got := storetest.AtOnce(16, func(i int) string {
 		if i%2 == 0 {
 			b, err := k.engine.Bind(context.Background(), engine.NewStanding{Scope: shop, Reference: strconv.Itoa(i), Family: engine.EVM})
@@ -334,9 +338,7 @@ func TestOrdersAndBindingsShareNoAddress(t *testing.T) {
 			}
 			return b.Binding.Instrument.Value
 		}
-		n := k.ask(shop, north)
-		n.PublicID = fmt.Sprint("at once ", i)
-		made, err := k.engine.Create(context.Background(), n)
+		made, err := k.engine.Create(context.Background(), asked[i])
 		if err != nil {
 			return ""
 		}
