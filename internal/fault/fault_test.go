@@ -41,6 +41,7 @@ var kinds = map[Code]Kind{
 	"route_not_found":        NotFound,
 	"method_not_allowed":     NotFound,
 	"duplicate_reference":    Conflict,
+	"duplicate_standing":     Conflict,
 	"idempotency_conflict":   Conflict,
 	"order_state_conflict":   Conflict,
 	"insufficient_balance":   Conflict,
