@@ -1,6 +1,9 @@
 package engine
 
-import "context"
+import (
+	"context"
+	"fmt"
+)
 
 // ImportInstruments adds addresses to a merchant's pool. Those it has already are left alone; the whole
 // list is taken or, when one belongs to another pool, none of it. The caller has checked and
@@ -9,8 +12,10 @@ import "context"
 // Error: invalid_address (Param: the index).
 func (e *Engine) ImportInstruments(ctx context.Context, p Pool, list []Imported) (added int, err error) {
 	err = e.update(ctx, Keys{}, func(tx Tx) error {
-		added, err = tx.ImportInstruments(p, list)
-		return err
+		if added, err = tx.ImportInstruments(p, list); err != nil || added == 0 {
+			return err
+		}
+		return e.act(tx, p.Mode, "instrument.import", p.Merchant, fmt.Sprintf("%d of %s", added, p.Family))
 	})
 	return added, err
 }

@@ -84,5 +84,14 @@ func (e *Engine) Settings(ctx context.Context, s SettingScope) (map[string]json.
 // SaveSetting changes one setting. It holds for orders created from then on. The caller has checked the
 // value; nil goes back to the default.
 func (e *Engine) SaveSetting(ctx context.Context, s SettingScope, key string, value json.RawMessage) error {
-	return e.update(ctx, Keys{}, func(tx Tx) error { return tx.SaveSetting(s, key, value) })
+	return e.update(ctx, Keys{}, func(tx Tx) error {
+		said := key + " is the default"
+		if value != nil {
+			said = key + " is " + string(value)
+		}
+		if err := e.act(tx, s.Mode, "setting.save", s.Merchant, said); err != nil {
+			return err
+		}
+		return tx.SaveSetting(s, key, value)
+	})
 }

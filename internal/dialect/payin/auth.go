@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"till/internal/auth"
+	"till/internal/engine"
 	"till/internal/fault"
 )
 
@@ -16,6 +17,11 @@ type callerKey struct{}
 func callerOf(ctx context.Context) auth.Principal {
 	who, _ := ctx.Value(callerKey{}).(auth.Principal)
 	return who
+}
+
+// by is the engine that puts on record who administers: where money and webhooks go, and what proves them.
+func (d *Dialect) by(r *http.Request) *engine.Engine {
+	return d.engine.As(callerOf(r.Context()).Who())
 }
 
 // caller says who calls and whose orders the request is about. Merchant and mode of a key come from the key alone;

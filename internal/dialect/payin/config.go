@@ -115,7 +115,7 @@ func (d *Dialect) putConfig(r *http.Request, s engine.Scope) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	if err := d.engine.SaveSetting(r.Context(), settingScope(s), named.stored(), value); err != nil {
+	if err := d.by(r).SaveSetting(r.Context(), settingScope(s), named.stored(), value); err != nil {
 		return answer{}, err
 	}
 	return encodeSetting(r.PathValue("key"), named, with(all, named, value), "Configuration updated"), nil
@@ -134,7 +134,7 @@ func (d *Dialect) deleteConfig(r *http.Request, s engine.Scope) (answer, error) 
 	if err := checkChange(named, all, nil); err != nil {
 		return answer{}, err
 	}
-	if err := d.engine.SaveSetting(r.Context(), settingScope(s), named.stored(), nil); err != nil {
+	if err := d.by(r).SaveSetting(r.Context(), settingScope(s), named.stored(), nil); err != nil {
 		return answer{}, err
 	}
 	return encodeSetting(r.PathValue("key"), named, with(all, named, nil), "Configuration reset to its default"), nil

@@ -34,6 +34,7 @@ type kit struct {
 	engine  *engine.Engine
 	dialect *Dialect
 	people  *auth.People
+	store   *store.Store
 	handler http.Handler
 	clock   *clock
 }
@@ -83,6 +84,7 @@ func newKit(t *testing.T) *kit {
 			t.Error(err)
 		}
 	})
+	k.store = opened
 	k.engine = engine.New(opened, []engine.Network{sepolia, amoy, mainnet, unwatched}, nil).WithRandom(&counter{})
 	for _, merchant := range []string{"shop", "other"} {
 		k.must(k.engine.SaveMerchant(context.Background(), engine.Merchant{ID: merchant, Name: merchant}))

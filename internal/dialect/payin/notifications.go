@@ -81,7 +81,7 @@ func (d *Dialect) addEndpoint(show endpointShape) handler {
 		if ep.Secret, err = d.seal(ep.ID, asked.secret); err != nil {
 			return answer{}, err
 		}
-		made, replay, err := d.engine.AddEndpointOnce(r.Context(), ep, once)
+		made, replay, err := d.by(r).AddEndpointOnce(r.Context(), ep, once)
 		if err != nil {
 			return answer{}, err
 		}
@@ -140,7 +140,7 @@ func (d *Dialect) putEndpoint(show endpointShape) handler {
 				return answer{}, err
 			}
 		}
-		ep, err := d.engine.ChangeEndpointSecret(r.Context(), id, sealed, func(ep *engine.Endpoint) error {
+		ep, err := d.by(r).ChangeEndpointSecret(r.Context(), id, sealed, func(ep *engine.Endpoint) error {
 			if ep.Scope != s {
 				return noEndpoint()
 			}
@@ -155,7 +155,7 @@ func (d *Dialect) putEndpoint(show endpointShape) handler {
 }
 
 func (d *Dialect) deleteEndpoint(r *http.Request, s engine.Scope) (answer, error) {
-	err := d.engine.DeleteEndpoint(r.Context(), r.PathValue("endpointId"), func(ep engine.Endpoint) bool { return ep.Scope == s })
+	err := d.by(r).DeleteEndpoint(r.Context(), r.PathValue("endpointId"), func(ep engine.Endpoint) bool { return ep.Scope == s })
 	return answer{http.StatusOK, successBody{Success: true}}, orNoEndpoint(err)
 }
 
@@ -190,7 +190,7 @@ func (d *Dialect) rotateSecret(show endpointShape) handler {
 		if err != nil {
 			return answer{}, err
 		}
-		ep, err := d.engine.RotateSecret(r.Context(), id, sealed, overlap, func(ep engine.Endpoint) bool { return ep.Scope == s })
+		ep, err := d.by(r).RotateSecret(r.Context(), id, sealed, overlap, func(ep engine.Endpoint) bool { return ep.Scope == s })
 		if err != nil {
 			return answer{}, orNoEndpoint(err)
 		}

@@ -521,3 +521,45 @@ func TestEndpointsAreLimited(t *testing.T) {
 	k.refused("one more", k.post(shopKey, "/api/v1/notifications/endpoints", newEndpoint("x")), 400, "VALIDATION_ERROR", "")
 	k.addEndpoint(liveKey, "x")
 }
+
+// Who points a merchant's webhooks, payers or money elsewhere, or gives himself a secret, stands among the actions, which are
+// sealed.
+func TestWhoAdministersIsOnRecord(t *testing.T) {
+	k := newKit(t)
+	const path = "/api/v1/notifications/endpoints"
+	const secret = "sixteen-characters"
+	made := parse[endpointBody](k, k.post(shopKey, path, `{"endpoint_name":"ERP","config":{"url":"https://erp.example","secret":"`+secret+`"}}`))
+	for _, asked := range []request{
+		{method: "PUT", path: path + "/" + made.ID, body: `{"config":{"url":"https://thief.example"}}`},
+		{method: "POST", path: path + "/" + made.ID + "/rotate-secret", body: `{"secret":"` + secret + `"}`},
+		{method: "DELETE", path: path + "/" + made.ID},
+		{method: "PUT", path: "/api/v1/config/redirect.default_order_success_url", body: `{"value":"https://thief.example"}`},
+		{method: "DELETE", path: "/api/v1/config/redirect.default_order_success_url"},
+		{method: "POST", path: "/api/v1/address-pool/addresses", body: `{"addresses":[{"protocol":"evm","address":"0x00000000000000000000000000000000000000aa","derivationIndex":null}]}`},
+	} {
+		asked.key = shopKey
+		if got := k.do(asked); got.status/100 != 2 {
+			t.Fatalf("%s: %d %s", asked.method, got.status, got.body)
+		}
+	}
+	var found engine.Unsealed
+	k.must(k.store.View(t.Context(), func(rd engine.Reader) (err error) {
+		found, err = rd.Unsealed(100)
+		return err
+	}))
+	var done []string
+	for _, a := range found.Actions {
+		done = append(done, a.Who+" "+a.What+" "+a.Ref)
+		if strings.Contains(a.Detail, secret) {
+			t.Errorf("a secret is on record: %+v", a)
+		}
+	}
+	var want []string
+	for _, what := range []string{"endpoint.add " + made.ID, "endpoint.change " + made.ID, "endpoint.rotate " + made.ID, "endpoint.delete " + made.ID,
+		"setting.save shop", "setting.save shop", "instrument.import shop"} {
+		want = append(want, "key_"+shopKey+" "+what)
+	}
+	if !slices.Equal(done, want) {
+		t.Errorf("on record: %q, want %q", done, want)
+	}
+}

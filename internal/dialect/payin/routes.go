@@ -259,7 +259,7 @@ func (d *Dialect) importAddresses(r *http.Request, s engine.Scope) (answer, erro
 		return answer{}, err
 	}
 	pool := engine.Pool{Merchant: s.Merchant, Mode: s.Mode, Family: engine.EVM}
-	added, err := d.engine.ImportInstruments(r.Context(), pool, asked.addresses)
+	added, err := d.by(r).ImportInstruments(r.Context(), pool, asked.addresses)
 	if err != nil {
 		return answer{}, explainImport(err)
 	}
