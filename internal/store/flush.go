@@ -319,18 +319,19 @@ func (g *group) flushLedger() error {
 	return nil
 }
 
+// flushEvents writes an event as told where nobody is to be told.
 func (g *group) flushEvents() error {
 	for _, e := range g.events.group {
 		facts, err := toJSON(e.Facts)
 		if err != nil {
 			return err
 		}
-		owner, err := g.scope(e.Scope.Owner()) // whose endpoints listen
+		listened, err := g.listened(e.Scope.Owner())
 		if err != nil {
 			return err
 		}
 		err = g.write(fmt.Sprintf("event %d of order %s", e.Seq, e.OrderID), insertEvent, e.ID, e.OrderID, e.scope, e.Seq, e.Type,
-			string(e.State), string(e.Overlay), e.Row, micros(e.At), facts, owner)
+			string(e.State), string(e.Overlay), e.Row, micros(e.At), facts, flag(!listened))
 		if err != nil {
 			return err
 		}

@@ -310,7 +310,11 @@ func (g *group) askUnique(keys []engine.UniqueKey) []question {
 		g.unique.load(engine.UniqueKey{Scope: scopes[scope], Key: key}, o)
 		return nil
 	})
-	return append(list, g.askNumbers(slices.Collect(maps.Keys(scopes)))...)
+	list = append(list, g.askNumbers(slices.Collect(maps.Keys(scopes)))...)
+	for _, s := range scopes {
+		list = append(list, g.askListeners([]engine.Scope{s.Owner()})...) // an order begins with an event
+	}
+	return list
 }
 
 // payment is the zero row when there is none.
@@ -610,6 +614,42 @@ func (g *group) endpoint(id string) (*engine.Endpoint, error) {
 		g.endpoints.load(id, e)
 	}
 	return e, err
+}
+
+// listened says whether a scope has an enabled endpoint, as the group leaves it.
+func (g *group) listened(s engine.Scope) (bool, error) {
+	if err := g.db.ask(g.askListeners([]engine.Scope{s})); err != nil {
+		return false, err
+	}
+	for _, e := range g.endpoints.group {
+		if e != nil && e.Enabled && e.Scope == s {
+			return true, nil
+		}
+	}
+	for id := range g.listeners[s] {
+		if changed, ok := g.endpoints.group[id]; !ok || changed != nil && changed.Enabled {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// askListeners asks for each scope once in a group: the many events of a group are of few scopes.
+func (g *group) askListeners(scopes []engine.Scope) (list []question) {
+	for _, s := range scopes {
+		if _, ok := g.listeners[s]; ok {
+			continue
+		}
+		ids := map[string]bool{}
+		set(&g.listeners, s, ids)
+		list = append(list, question{selectListeners, []any{s.Merchant, string(s.Mode), s.Dialect}, func(rows record) error {
+			var id string
+			err := rows.Scan(&id)
+			ids[id] = true
+			return err
+		}})
+	}
+	return list
 }
 
 // queryEndpoint is nil when there is none.

@@ -115,7 +115,8 @@ type overlay struct {
 	seals     list[engine.Seal]
 	used      list[keyUse]
 
-	balances map[balanceKey]balanceRow // as the database has them
+	balances  map[balanceKey]balanceRow        // as the database has them
+	listeners map[engine.Scope]map[string]bool // the ids of the enabled endpoints, as the database had them
 }
 
 // owner is the order that has a unique key.

@@ -86,11 +86,8 @@ const (
 		FROM events e JOIN scopes s ON s.id = e.scope_id `
 	selectEventsOfOrder = selectEvents + `WHERE e.order_id = $1 AND e.order_id <> '' ORDER BY e.seq`
 	selectEventsUntold  = selectEvents + `WHERE e.told = 0 AND {any} ORDER BY e.id LIMIT ` // and the last placeholder
-	// Where nobody is to be told, an event is told as it is written.
-	insertEvent = `INSERT INTO events (id, order_id, scope_id, seq, type, state, overlay, row_name, at, facts, told)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, CASE WHEN EXISTS (SELECT 1 FROM scopes s
-		JOIN endpoints p ON p.merchant = s.merchant AND p.mode = s.mode AND p.dialect = s.dialect WHERE s.id = $11 AND p.enabled = 1) THEN 0 ELSE 1 END)
-		ON CONFLICT DO NOTHING`
+	insertEvent         = `INSERT INTO events (id, order_id, scope_id, seq, type, state, overlay, row_name, at, facts, told)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING`
 	updateEventTold = `UPDATE events SET told = 1 WHERE id = $1`
 )
 
@@ -174,6 +171,7 @@ const (
 		schedule_only, description, metadata FROM endpoints `
 	selectEndpointsOfScope = selectEndpoints + `WHERE merchant = $1 AND mode = $2 AND dialect = $3 ORDER BY id`
 	selectEndpoint         = selectEndpoints + `WHERE id = $1`
+	selectListeners        = `SELECT id FROM endpoints WHERE merchant = $1 AND mode = $2 AND dialect = $3 AND enabled = 1`
 	upsertEndpoint         = `INSERT INTO endpoints (id, merchant, mode, dialect, name, url, secret, old_secrets, events, enabled, created_at, updated_at,
 		max_retries, timeout, schedule_only, description, metadata)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)

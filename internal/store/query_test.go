@@ -165,6 +165,7 @@ func indexedQueries(match func(query string, columns ...string) string) (list []
 		{selectTries, "PRIMARY KEY"},
 		{forgetTries, "tries_forgotten"},
 		{selectEndpointsOfScope, "endpoints_scope"},
+		{selectListeners, "endpoints_scope"},
 		{selectMessagesOfOrder, "messages_order"},
 		{selectMessagesDue, "messages_due"},
 		{selectNextEndpoint, "COVERING INDEX messages_due"},

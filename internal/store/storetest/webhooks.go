@@ -64,6 +64,27 @@ func nobodyToTell(s *suite) {
 		want(s, "events of the order", len(of), 2)
 		return err
 	})
+
+	// Who is there is what the change itself leaves.
+	together := func(enabled bool, seq int64) {
+		s.update(func(tx engine.Tx) error {
+			e := s.event(tx, a.ID, seq)
+			e.Scope, last = a.Scope, e.ID
+			if err := tx.AddEvents([]engine.Event{e}); err != nil {
+				return err
+			}
+			return tx.SaveEndpoint(engine.Endpoint{ID: "off", Scope: scopeA, URL: "https://shop.example/hook", Secret: "sealed", Enabled: enabled, CreatedAt: tx.Now()})
+		})
+	}
+	before := untold()
+	together(false, 3)
+	if got := untold(); !slices.Equal(got, before) {
+		s.Errorf("with the end of the only endpoint: %v, want %v", got, before)
+	}
+	together(true, 4)
+	if got := untold(); !slices.Equal(got, append(before, last)) {
+		s.Errorf("with the endpoint back: %v, want %v and %s", got, before, last)
+	}
 }
 
 // invariant I12
