@@ -353,7 +353,7 @@ func TestObserveStray(t *testing.T) {
 	want(k, "the merchant's, mined again", k.balance(engine.Sandbox, shopStray, northUSDC), "6")
 }
 
-// Money from before an address was first given out is not its order's. // case 30
+// Money from before an address was first given out is not its order's. // cases 30, 65
 func TestObserveBeforeTheFirstHold(t *testing.T) {
 	k := newKit(t)
 	o := k.order(k.ask(shop, north))

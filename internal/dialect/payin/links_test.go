@@ -205,7 +205,7 @@ func TestTakingIsRefused(t *testing.T) {
 	k.refused("expired", k.get("", "/api/payment-links/"+ended), 410, "PAYMENT_LINK_EXPIRED", "")
 }
 
-// A stranger cannot take all addresses of a merchant by taking up a link again and again.
+// A stranger cannot take all addresses of a merchant by taking up a link again and again. // case 46
 func TestTakingIsBounded(t *testing.T) {
 	k := newKit(t)
 	k.pool(shopKey, 1, 20)
