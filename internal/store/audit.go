@@ -50,6 +50,7 @@ const (
 	auditAddresses = `SELECT value FROM instruments WHERE family = $1 AND mode = $2 AND value > $3 ORDER BY value LIMIT $4`
 	auditHolders   = `SELECT DISTINCT h.order_id FROM holds h JOIN instruments i ON i.number = h.number WHERE {any}`
 	auditArrivals  = `SELECT id FROM orders WHERE standing_id IS NOT NULL AND {any}`
+	auditOffers    = `SELECT id, scope_id, number, COALESCE(slug, ''), state, version, body FROM offers WHERE id > $1 ORDER BY id LIMIT $2`
 	auditStandings = `SELECT id, scope_id, number, reference, reference_lower, bound, version, body FROM standings WHERE id > $1 ORDER BY id LIMIT $2`
 	auditScopes    = `SELECT id, merchant, mode, dialect, last_number FROM scopes`
 )
@@ -478,6 +479,43 @@ func (a *audit) Standings(after string, limit int) ([]verify.Standing, error) {
 			}
 		}
 		found = append(found, st)
+		return nil
+	})
+	return found, err
+}
+
+func (a *audit) Offers(after string, limit int) ([]verify.Offer, error) {
+	scopes, err := a.Scopes()
+	if err != nil {
+		return nil, err
+	}
+	var found []verify.Offer
+	err = scan(a.r, auditOffers, []any{after, limit}, func(rows record) error {
+		var o verify.Offer
+		var slug, state string
+		var scope, number, version int64
+		var body []byte
+		if err := rows.Scan(&o.ID, &scope, &number, &slug, &state, &version, &body); err != nil {
+			return err
+		}
+		record := &engine.Offer{}
+		if err := json.Unmarshal(body, record); err != nil {
+			o.Unreadable = err.Error()
+		} else {
+			o.Record = record
+			for _, c := range []struct {
+				name string
+				same bool
+			}{
+				{"id", record.ID == o.ID}, {"scope_id", record.Scope == scopes[scope].Scope}, {"number", record.Number == number},
+				{"slug", record.Slug == slug}, {"state", string(record.State) == state}, {"version", record.Version == version},
+			} {
+				if !c.same {
+					o.Columns = append(o.Columns, c.name)
+				}
+			}
+		}
+		found = append(found, o)
 		return nil
 	})
 	return found, err

@@ -110,6 +110,7 @@ func indexedQueries(match func(query string, columns ...string) string) (list []
 		{match(auditEventsOfOrder, "e.order_id"), "events_order"},
 		{auditHolds, "PRIMARY KEY"},
 		{auditStandings, "PRIMARY KEY"},
+		{auditOffers, "PRIMARY KEY"},
 		{match(auditArrivals, "standing_id"), "orders_standing"},
 		{match(selectStandings, "id"), "PRIMARY KEY"},
 		{selectStandingByReference, "standings_reference"},

@@ -37,7 +37,7 @@ func TestHoldings(t *testing.T) {
 	s := open(t, path)
 	s.fill()
 	at := map[string]string{}
-	for _, public := range []string{"exact", "parts", "gone"} {
+	for _, public := range []string{"exact", "parts", "gone", "sold"} {
 		o, err := s.engine.Order(t.Context(), sandboxScope, public)
 		s.must(err)
 		at[public] = o.Instrument.Value
@@ -53,7 +53,7 @@ func TestHoldings(t *testing.T) {
 	}
 	s.close()
 	held := func(exact, parts int64) map[string]int64 {
-		return map[string]int64{at["exact"]: exact, at["parts"]: parts, "0xsandbox8": 7, at["arrival0"]: 30, at["arrival2"]: 30}
+		return map[string]int64{at["exact"]: exact, at["parts"]: parts, at["sold"]: 1000, "0xsandbox8": 7, at["arrival0"]: 30, at["arrival2"]: 30}
 	}
 	custodial := chain
 	custodial.Custodial = true
@@ -66,8 +66,8 @@ func TestHoldings(t *testing.T) {
 		note    string
 		err     error
 	}{
-		{"all of it is there", chain, wallet{held: held(1000, 1100)}, "", "12 addresses; USDT: booked 0.002167, held 0.002167", nil},
-		{"more is there", chain, wallet{held: held(1000, 9100)}, "", "booked 0.002167, held 0.010167", nil},
+		{"all of it is there", chain, wallet{held: held(1000, 1100)}, "", "14 addresses; USDT: booked 0.003167, held 0.003167", nil},
+		{"more is there", chain, wallet{held: held(1000, 9100)}, "", "booked 0.003167, held 0.011167", nil},
 		{"less, and nothing was ever sent", chain, wallet{held: held(1000, 1099)}, "chain      address " + at["parts"] + " on test: holds 0.001099 USDT at block 9, and 0.001100 USDT was booked for it", "", nil},
 		{"the merchant moved it", chain, wallet{held: held(0, 1100), sent: map[string]bool{at["exact"]: true}}, "", "1 addresses hold less", nil},
 		{"the house's money moved", custodial, wallet{held: held(0, 1100), sent: map[string]bool{at["exact"]: true}}, "address " + at["exact"], "", nil},

@@ -44,6 +44,7 @@ func (v *run) order(o Order) {
 	v.booked[Counter{Scope: o.Scope, State: o.Record.State, Bucket: v.BucketOf(o.Record.Number)}]++
 	v.sumUp(o)
 	v.arrival(o.Record)
+	v.taking(o.Record)
 	v.history(row, o)
 	v.shares(row, o)
 	if readable {

@@ -18,6 +18,7 @@ type Reader interface {
 	Loose(after string, limit int) ([]Entry, error)                                                 // entries of no order, by id
 	Notices(after string, limit int) ([]Event, error)                                               // events of no order, by id
 	Standings(after string, limit int) ([]Standing, error)                                          // by internal id
+	Offers(after string, limit int) ([]Offer, error)                                                // by id
 	Strays(after order.PaymentKey, limit int) ([]Payment, error)                                    // payments of no order, by rail and external id
 	Actions(after string, limit int) ([]Action, error)                                              // by id
 	Balances(after BalanceKey, limit int) ([]Balance, error)                                        // by mode, account and asset
@@ -50,6 +51,14 @@ type Standing struct {
 	Unreadable string
 	Record     *engine.Standing // nil when it is unreadable
 	Columns    []string         // of its row, that contradict the record
+}
+
+// Offer is a row of an offer.
+type Offer struct {
+	ID         string
+	Unreadable string
+	Record     *engine.Offer // nil when it is unreadable
+	Columns    []string      // of its row, that contradict the record
 }
 
 // Payment is a row of a payment.

@@ -3,7 +3,7 @@
 // the rows themselves. It shares the account names, the record types and the seals' canonical bytes with the
 // engine, and no rule of the state machine.
 //
-// Reader (reader.go) is what it reads through; order.go has the checks of one order, standing.go those of one standing
+// Reader (reader.go) is what it reads through; order.go has the checks of one order, standing.go and offer.go those of one standing
 // instruction, books.go those over all.
 // What it needs of memory follows the number of accounts and standing instructions, not of orders.
 package verify
@@ -51,8 +51,8 @@ const maxProblems = 200
 
 // Counted is how much was looked at.
 type Counted struct {
-	Orders, Standings, Payments, Transfers, Entries, Postings, Balances, Events, Actions, Holds int64
-	Seals, Unsealed, Erased                                                                     int64
+	Orders, Standings, Offers, Payments, Transfers, Entries, Postings, Balances, Events, Actions, Holds int64
+	Seals, Unsealed, Erased                                                                             int64
 }
 
 // Report is the outcome.
@@ -97,8 +97,8 @@ func (r *Report) Write(w io.Writer) error {
 	if !r.OK() {
 		outcome = fmt.Sprintf("%d problems", len(r.Problems)+r.More)
 	}
-	fmt.Fprintf(&b, "%s: %d orders, %d standing instructions, %d payments, %d transfers, %d entries with %d postings, %d balances, %d events, %d actions, %d holds, %d seals (%d rows not sealed yet)\n",
-		outcome, c.Orders, c.Standings, c.Payments, c.Transfers, c.Entries, c.Postings, c.Balances, c.Events, c.Actions, c.Holds, c.Seals, c.Unsealed)
+	fmt.Fprintf(&b, "%s: %d orders, %d standing instructions, %d offers, %d payments, %d transfers, %d entries with %d postings, %d balances, %d events, %d actions, %d holds, %d seals (%d rows not sealed yet)\n",
+		outcome, c.Orders, c.Standings, c.Offers, c.Payments, c.Transfers, c.Entries, c.Postings, c.Balances, c.Events, c.Actions, c.Holds, c.Seals, c.Unsealed)
 	_, err := io.WriteString(w, b.String())
 	return err
 }
@@ -116,7 +116,7 @@ func Run(r Reader, o Options) (*Report, error) {
 		o.Page = 500
 	}
 	v := &run{Reader: r, Options: o, report: &Report{}, sums: sums{}, booked: map[Counter]int64{}, dues: map[SumKey]*dues{}, strays: sums{},
-		arrived: map[string]*arrived{}, bound: map[string][]engine.Instrument{}}
+		arrived: map[string]*arrived{}, taken: map[string]*taken{}, bound: map[string][]engine.Instrument{}}
 	var err error
 	if v.scopes, err = r.Scopes(); err != nil {
 		return nil, err
@@ -124,7 +124,7 @@ func Run(r Reader, o Options) (*Report, error) {
 	for _, s := range v.scopes {
 		v.total += s.Last
 	}
-	steps := []func() error{v.findings, v.orders, v.loose, v.notices, v.strayPayments, v.actions, v.balances, v.counters, v.orderSums, v.holds, v.standings, v.seals}
+	steps := []func() error{v.findings, v.orders, v.loose, v.notices, v.strayPayments, v.actions, v.balances, v.counters, v.orderSums, v.holds, v.standings, v.offers, v.seals}
 	for _, step := range steps {
 		if err := step(); err != nil {
 			return nil, err
@@ -146,6 +146,7 @@ type run struct {
 
 	arrived map[string]*arrived            // completed orders of each standing instruction
 	bound   map[string][]engine.Instrument // what each standing instruction holds by the holds
+	taken   map[string]*taken              // orders of each offer
 	done    int64
 	total   int64
 }

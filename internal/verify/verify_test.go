@@ -50,6 +50,7 @@ type shop struct {
 	now    atomic.Int64 // in microseconds; the store reads it whenever it likes
 	heads  map[string]uint64
 	ids    map[string]string // internal ids of orders by their public ones
+	offer  engine.OfferTaken // that the next orders are made of
 }
 
 func open(t *testing.T, path string) *shop {
@@ -101,6 +102,7 @@ func (s *shop) order(public string, scope engine.Scope, n engine.Network, origin
 	made, err := s.engine.Create(s.t.Context(), engine.NewOrder{
 		Scope: scope, PublicID: public, Reference: "Ref " + public, UniqueKey: public, Network: n, Instrument: origin, Destination: to,
 		Terms: func(engine.Plan) (order.Terms, json.RawMessage, error) { return terms, json.RawMessage(`{}`), nil },
+		Offer: s.offer,
 	})
 	s.must(err)
 	s.ids[public] = made.Order.ID
@@ -142,7 +144,7 @@ func (s *shop) fill() {
 	s.must(err)
 	for _, m := range engine.Modes() {
 		var list []engine.Imported
-		for i := range 12 {
+		for i := range 14 {
 			list = append(list, engine.Imported{Value: fmt.Sprintf("0x%s%d", m, i)})
 		}
 		_, err := s.engine.ImportInstruments(ctx, engine.Pool{Merchant: "m", Mode: m, Family: engine.EVM}, list)
@@ -187,11 +189,22 @@ func (s *shop) fill() {
 	live := s.wallet("live", liveScope, mainnet)
 	s.told(mainnet, s.paid("l1", live.Instrument.Value, money.FromInt(coin, 1000), order.RankConfirmed, 0))
 
+	// An offer that was sold once, let go once, and is waited for once.
+	_, err = s.engine.MakeOffer(ctx, engine.NewOffer{ID: "mug", Scope: sandboxScope})
+	s.must(err)
+	mug, err := s.engine.PublishOffer(ctx, sandboxScope, "mug", "slug")
+	s.must(err)
+	s.offer = engine.OfferTaken{ID: mug.ID, Revision: mug.Revision}
+	sold := s.wallet("sold", sandboxScope, chain)
+	s.wallet("letgo", sandboxScope, chain)
+	s.told(chain, s.paid("m1", sold.Instrument.Value, money.FromInt(coin, 1000), order.RankConfirmed, 0))
+
 	// Time passes: what still waits expires.
 	s.must(errOf(admin.MoveClock(ctx, engine.Sandbox, time.Hour)))
 	s.told(chain)
 	s.must(errOf(s.engine.Tick(ctx, engine.Sandbox, chain.Rail, s.at())))
 	s.wallet("open", sandboxScope, chain)
+	s.offer = engine.OfferTaken{}
 
 	// A standing instruction with arrivals, and one whose address was taken back.
 	for _, reference := range []string{"anna", "bob"} {
@@ -286,7 +299,7 @@ func booksThatAreRight(t *testing.T, path string) {
 			t.Fatalf("page of %d:\n%s", page, text(r))
 		}
 		c := r.Counted
-		if c.Orders != int64(len(ids))-2 || c.Standings != 2 || c.Payments != 13 || c.Transfers != 2 || c.Actions != 7 || c.Unsealed != 0 || c.Erased != 0 ||
+		if c.Orders != int64(len(ids))-2 || c.Standings != 2 || c.Offers != 1 || c.Payments != 14 || c.Transfers != 2 || c.Actions != 7 || c.Unsealed != 0 || c.Erased != 0 ||
 			c.Seals != c.Entries+c.Events+c.Actions || c.Entries < 10 || c.Postings < c.Entries || c.Balances < 10 || c.Holds < 8 {
 			t.Errorf("page of %d: %+v", page, c)
 		}
@@ -394,6 +407,11 @@ func TestDamageIsFound(t *testing.T) { // invariants I1 to I3, I6 to I9, I12, I1
 			[]string{"events order {exact}: event 3 follows event 1", "seals event"}},
 		{"the last event is gone", []string{`DELETE FROM events WHERE order_id = '{open}'`},
 			[]string{"events order {open}: its last event is 0, and it counts 1", "seals event"}},
+		{"what an offer sold", []string{`UPDATE offers SET body = json_set(body, '$.Sold', 2) WHERE id = 'mug'`}, []string{"counters offer mug: says 2 taken and 2 sold, and its orders say 2 and 1"}},
+		{"what of an offer is taken", []string{`UPDATE offers SET body = json_set(body, '$.Taken', 1) WHERE id = 'mug'`}, []string{"counters offer mug: says 1 taken and 1 sold, and its orders say 2 and 1"}},
+		{"an offer's columns", []string{`UPDATE offers SET state = 'draft' WHERE id = 'mug'`}, []string{"record offer mug: its columns contradict its record: state"}},
+		{"an offer's record", []string{`UPDATE offers SET body = '{' WHERE id = 'mug'`}, []string{"record offer mug: cannot be read"}},
+		{"an offer is gone", []string{`DELETE FROM offers WHERE id = 'mug'`}, []string{"missing offer mug: is gone, and has orders"}},
 		{"a standing instruction's total", []string{`UPDATE standings SET body = json_set(body, '$.Totals[0]', '31 USDT/6@test') WHERE id = '{anna}'`},
 			[]string{"counters standing instruction {anna}: says 0.000031 USDT in all"}},
 		{"a standing instruction's total is gone", []string{`UPDATE standings SET body = json_remove(body, '$.Totals') WHERE id = '{anna}'`},
