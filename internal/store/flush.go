@@ -142,14 +142,6 @@ func (g *group) updateOrder(o *engine.Order, was int64) error {
 		amountKey(o), nextDeadline(o), sendRail, sendAt, flag(o.Aside()), micros(o.UpdatedAt), o.Version, body, string(o.Doc), o.ID, was)
 }
 
-// orderBody is the record as JSON. The dialect's document is kept beside it, for its bytes must not change;
-// the rail's head belongs to the moment of reading.
-func orderBody(o *engine.Order) (string, error) {
-	c := *o
-	c.Doc, c.Head = nil, 0
-	return toJSON(&c)
-}
-
 func toJSON(v any) (string, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
