@@ -50,8 +50,9 @@ type Config struct {
 	TrustedProxies []netip.Prefix   // whose X-Forwarded-For is believed
 	Dir            string           // of the config file; what belongs beside it is put here
 	Metrics        Metrics
-	Tracing        string // URL of an OpenTelemetry collector's traces; empty: none
-	Version        string // of the program, for the metrics and traces
+	Tracing        string            // URL of an OpenTelemetry collector's traces; empty: none
+	Version        string            // of the program, for the metrics and traces
+	Hosts          map[string]string // host names at whose root an API is served too, and which
 	PayIn          payin.Limits
 	Heads          string // the folder that heads of the sealed ledger are exported to; empty: they are not
 

@@ -104,11 +104,13 @@ type TracingSection struct {
 	Endpoint string `toml:"endpoint"`
 }
 
-// PayInSection is what the PayIn API asks of the operator: how often one key may call, 0 for no limit.
+// PayInSection is what the PayIn API asks of the operator: host names of its own, and how often one key may call, 0 for
+// no limit.
 type PayInSection struct {
-	PerMinute int `toml:"requests_per_minute"`
-	PerHour   int `toml:"requests_per_hour"`
-	PerDay    int `toml:"requests_per_day"`
+	Hosts     []string `toml:"hosts"`
+	PerMinute int      `toml:"requests_per_minute"`
+	PerHour   int      `toml:"requests_per_hour"`
+	PerDay    int      `toml:"requests_per_day"`
 }
 
 // NetworkSection is one network. Name, ChainID, Mode and Tokens describe one of the operator's own; for one
@@ -161,6 +163,7 @@ func Defaults() File {
 		Secrets:  SecretsSection{MasterKeyFile: "master.key"},
 		Audit:    AuditSection{Heads: "heads"},
 		Log:      LogSection{Level: "info", Format: "text"},
+		PayIn:    PayInSection{Hosts: []string{}},
 		Networks: map[string]NetworkSection{},
 		Pools:    map[string]PoolSection{},
 	}
@@ -376,6 +379,9 @@ func (f File) config(dir string, logTo io.Writer) (cfg Config, err error) {
 	if cfg.PayIn, err = f.PayIn.limits(); err != nil {
 		return cfg, err
 	}
+	if cfg.Hosts, err = f.PayIn.hosts(); err != nil {
+		return cfg, err
+	}
 	if cfg.Database, err = f.Database.path(dir); err != nil {
 		return cfg, err
 	}
@@ -403,6 +409,17 @@ func (s PayInSection) limits() (payin.Limits, error) {
 		}
 	}
 	return payin.Limits{PerMinute: s.PerMinute, PerHour: s.PerHour, PerDay: s.PerDay}, nil
+}
+
+func (s PayInSection) hosts() (map[string]string, error) {
+	hosts := map[string]string{}
+	for _, host := range s.Hosts {
+		if !isHostName(host) {
+			return nil, wrong(toml.Key{"payin", "hosts"}, "%q is no host name in small letters, without scheme, port or path", host)
+		}
+		hosts[host] = payin.Name
+	}
+	return hosts, nil
 }
 
 func (s LogSection) logger(to io.Writer) (*slog.Logger, error) {

@@ -238,6 +238,7 @@ func TestConfigRefuses(t *testing.T) {
 		{"no such level", "[log]\nlevel = \"INFO\"", "line 2", "log.level: want"},
 		{"no such format", "[log]\nformat = \"xml\"", "line 2", "log.format: want"},
 
+		{"a host with a scheme", "[payin]\nhosts = [\"https://payin.example.com\"]", "line 2", "payin.hosts: \"https://payin.example.com\" is no host name"},
 		{"fewer requests than none", "[payin]\nrequests_per_hour = -1", "line 2", "payin.requests_per_hour: is a number"},
 		{"name of a network", "[networks.My_Chain]\nchain_id = 5", "line 1", "networks.My_Chain"},
 		{"an empty name", "[networks.\"\"]\nchain_id = 5", "line 1", "networks.\"\""},

@@ -54,6 +54,7 @@ func newServer(a *App, keys *auth.Auth, cfg Config) *http.Server {
 	if cfg.Metrics.Enabled {
 		h = numbers.measure(h, a.faces())
 	}
+	h = atRoot(h, cfg.Hosts)
 	h = web.AccessLog(h, cfg.Log, cfg.Now)
 	h = forwarded(h, cfg.TrustedProxies, cfg.Log)
 	h = web.RequestID(h, requestID)
