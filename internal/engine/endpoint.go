@@ -172,10 +172,10 @@ func (e *Engine) Attempted(ctx context.Context, messages []Message) error {
 	return e.store.Update(ctx, Keys{}, func(tx Tx) error { return tx.SaveMessages(messages) })
 }
 
-// DisableEndpoint stops telling an endpoint (its receiver answered that it is gone). All else of it stays as
-// it is at that moment. Error: not_found.
-func (e *Engine) DisableEndpoint(ctx context.Context, id string) error {
-	return e.update(ctx, Keys{}, func(tx Tx) error {
+// DisableEndpoint stops telling an endpoint whose receiver at a URL answered that it is gone. All else of it stays as
+// it is at that moment; where it has got another URL meanwhile, so does that, and disabled is false. Error: not_found.
+func (e *Engine) DisableEndpoint(ctx context.Context, id, url string) (disabled bool, err error) {
+	err = e.update(ctx, Keys{}, func(tx Tx) error {
 		ep, err := tx.Endpoint(id)
 		if err != nil {
 			return err
@@ -183,9 +183,13 @@ func (e *Engine) DisableEndpoint(ctx context.Context, id string) error {
 		if ep == nil {
 			return fault.New(fault.CodeNotFound, "no such endpoint")
 		}
+		if disabled = ep.URL == url; !disabled {
+			return nil
+		}
 		ep.Enabled, ep.UpdatedAt = false, tx.Now()
 		return tx.SaveEndpoint(*ep)
 	})
+	return disabled && err == nil, err
 }
 
 func enabled(all []Endpoint) []Endpoint {

@@ -155,7 +155,9 @@ func TestAttempted(t *testing.T) {
 func TestDisableEndpoint(t *testing.T) {
 	k := newKit(t)
 	ep := k.endpoint(shop, "e1", true)
-	k.must(k.engine.DisableEndpoint(context.Background(), "e1"))
+	disabled, err := k.engine.DisableEndpoint(context.Background(), "e1", ep.URL)
+	k.must(err)
+	want(k, "disabled", disabled, true)
 	got, err := k.engine.Endpoint(context.Background(), "e1")
 	k.must(err)
 	want(k, "enabled", got.Enabled, false)
@@ -165,7 +167,8 @@ func TestDisableEndpoint(t *testing.T) {
 	want(k, "messages", k.told(), 0)
 
 	k.unchanged("an endpoint that is not there", func() {
-		k.wantCode(k.engine.DisableEndpoint(context.Background(), "none"), fault.CodeNotFound)
+		_, err := k.engine.DisableEndpoint(context.Background(), "none", ep.URL)
+		k.wantCode(err, fault.CodeNotFound)
 	})
 	none, err := k.engine.Endpoint(context.Background(), "none")
 	k.must(err)
@@ -178,13 +181,25 @@ func TestDisableEndpoint(t *testing.T) {
 func TestDisableEndpointWhileItChanges(t *testing.T) {
 	k := newKit(t)
 	ep := k.endpoint(shop, "e1", true)
-	ep.URL = "https://new.example"
-	e := k.over(between{k.store, func() { k.must(k.engine.SaveEndpoint(context.Background(), ep)) }})
-	k.must(e.DisableEndpoint(context.Background(), "e1"))
-	got, err := k.engine.Endpoint(context.Background(), "e1")
-	k.must(err)
-	want(k, "URL", got.URL, "https://new.example")
-	want(k, "enabled", got.Enabled, false)
+	old := ep.URL
+	for _, c := range []struct {
+		change   func()
+		disabled bool
+	}{
+		{func() { ep.URL = "https://new.example" }, false}, // it was the old one that is gone
+		{func() { ep.URL, ep.Name = old, "new" }, true},
+	} {
+		c.change()
+		e := k.over(between{k.store, func() { k.must(k.engine.SaveEndpoint(context.Background(), ep)) }})
+		disabled, err := e.DisableEndpoint(context.Background(), "e1", old)
+		k.must(err)
+		want(k, "disabled", disabled, c.disabled)
+		got, err := k.engine.Endpoint(context.Background(), "e1")
+		k.must(err)
+		want(k, "URL", got.URL, ep.URL)
+		want(k, "name", got.Name, ep.Name)
+		want(k, "enabled", got.Enabled, !c.disabled)
+	}
 }
 
 // A secret under another master key takes nothing else of the endpoint with it, also not what changes at the

@@ -447,7 +447,10 @@ func TestDeadEndpointOnDisk(t *testing.T) {
 	if got := well.ids(); len(got) != 1 || len(dead.ids()) != 100 {
 		t.Errorf("the other endpoint received %v, the dead one %d", got, len(dead.ids()))
 	}
-	s.must(s.engine.DisableEndpoint(t.Context(), "e"))
+	gone, err := s.engine.Endpoint(t.Context(), "e")
+	s.must(err)
+	_, err = s.engine.DisableEndpoint(t.Context(), "e", gone.URL)
+	s.must(err)
 	for once(t, s.workers.Send.RunOnce) > 0 {
 	}
 	c.move(time.Hour)

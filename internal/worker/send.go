@@ -33,7 +33,7 @@ type sendEngine interface {
 	DueMessages(ctx context.Context, endpoint string, now time.Time, limit int) ([]engine.Message, error)
 	Endpoint(ctx context.Context, id string) (*engine.Endpoint, error)
 	Settings(ctx context.Context, s engine.SettingScope) (map[string]json.RawMessage, error)
-	DisableEndpoint(ctx context.Context, id string) error
+	DisableEndpoint(ctx context.Context, id, url string) (disabled bool, err error)
 	Attempted(ctx context.Context, messages []engine.Message) error
 }
 
@@ -281,8 +281,12 @@ func (s *Send) deliver(ctx context.Context, m engine.Message) (after engine.Mess
 		m.State, m.DoneAt = engine.MessageDelivered, s.now()
 		return m, false, nil
 	case webhook.Disable:
-		if err := s.engine.DisableEndpoint(ctx, ep.ID); err != nil {
+		disabled, err := s.engine.DisableEndpoint(ctx, ep.ID, ep.URL)
+		if err != nil {
 			return m, false, err
+		}
+		if !disabled { // it has another URL by now, which may want the message
+			return s.failed(m, 0, s.retries(ctx, *ep, teller)), true, nil
 		}
 		s.log.Warn("an endpoint answered 410 and is disabled", "endpoint", ep.ID, "url", webhook.Redacted(ep.URL))
 		return s.cancelled(m, "the endpoint answered that it is gone"), false, nil

@@ -281,11 +281,15 @@ func (b *outbox) Settings(_ context.Context, at engine.SettingScope) (map[string
 	return nil, nil
 }
 
-func (b *outbox) DisableEndpoint(ctx context.Context, id string) error {
+func (b *outbox) DisableEndpoint(ctx context.Context, id, url string) (bool, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.endpoints[id].Enabled = false
-	return ctx.Err()
+	ep := b.endpoints[id]
+	if ep.URL != url {
+		return false, ctx.Err()
+	}
+	ep.Enabled = false
+	return true, ctx.Err()
 }
 
 func (b *outbox) Attempted(ctx context.Context, messages []engine.Message) error {
