@@ -3,7 +3,9 @@ package engine
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
+	"fmt"
 	"time"
 
 	"till/internal/fault"
@@ -49,6 +51,12 @@ func (o *Offer) Left() (left int64, limited bool) {
 		return 0, false
 	}
 	return max(0, *o.Stock-o.Taken), true
+}
+
+// said is what an action's record says of the offer as it is then.
+func (o *Offer) said() string {
+	sum := sha256.Sum256(o.Doc)
+	return fmt.Sprintf("%s; revision %d; document %x", o.State, o.Revision, sum[:8])
 }
 
 // Clone is a copy that shares nothing with the offer.
@@ -117,7 +125,10 @@ func (e *Engine) MakeOffer(ctx context.Context, n NewOffer) (Offered, error) {
 				return nil, err
 			}
 		}
-		return o, tx.InsertOffer(o)
+		if err := tx.InsertOffer(o); err != nil {
+			return nil, err
+		}
+		return o, e.act(tx, n.Scope.Mode, "offer.make", o.ID, o.said())
 	})
 	return Offered{Offer: made, Replay: replay}, err
 }
@@ -178,7 +189,10 @@ func (e *Engine) saveOffer(ctx context.Context, s Scope, id string, change func(
 		o.Revision++
 		o.UpdatedAt = now
 		saved = o
-		return tx.SaveOffer(o)
+		if err := tx.SaveOffer(o); err != nil {
+			return err
+		}
+		return e.act(tx, s.Mode, "offer.save", o.ID, o.said())
 	})
 	return saved, err
 }

@@ -28,7 +28,7 @@ func (d *Dialect) createLink(r *http.Request, s engine.Scope) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	made, err := d.engine.MakeOffer(r.Context(), engine.NewOffer{
+	made, err := d.by(r).MakeOffer(r.Context(), engine.NewOffer{
 		ID: "plink_" + d.randomText(linkIDLength), Scope: s, Stock: asked.stock, EndsAt: asked.ends, Doc: encode(asked.linkRecord),
 		Check: asked.checkEnd, Repeatable: again,
 	})
@@ -63,7 +63,7 @@ func (d *Dialect) changeLink(r *http.Request, s engine.Scope) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	return d.ofLink(d.engine.ChangeOffer(r.Context(), s, r.PathValue("linkId"), func(o *engine.Offer, now time.Time) error {
+	return d.ofLink(d.by(r).ChangeOffer(r.Context(), s, r.PathValue("linkId"), func(o *engine.Offer, now time.Time) error {
 		asked, err := d.decodeLink(body, s.Mode, linkOf(o))
 		if err != nil {
 			return err
@@ -82,11 +82,11 @@ func (d *Dialect) changeLink(r *http.Request, s engine.Scope) (answer, error) {
 }
 
 func (d *Dialect) publishLink(r *http.Request, s engine.Scope) (answer, error) {
-	return d.ofLink(d.engine.PublishOffer(r.Context(), s, r.PathValue("linkId"), d.randomText(slugLength)))
+	return d.ofLink(d.by(r).PublishOffer(r.Context(), s, r.PathValue("linkId"), d.randomText(slugLength)))
 }
 
 func (d *Dialect) archiveLink(r *http.Request, s engine.Scope) (answer, error) {
-	return d.ofLink(d.engine.ArchiveOffer(r.Context(), s, r.PathValue("linkId")))
+	return d.ofLink(d.by(r).ArchiveOffer(r.Context(), s, r.PathValue("linkId")))
 }
 
 // linkIDLength gives a link's id 134 random bits.

@@ -66,11 +66,9 @@ func (d *Dialect) encodeLink(o *engine.Offer) linkBody {
 }
 
 func (d *Dialect) encodeLinks(f engine.OfferFilter, page engine.OfferPage) linkList {
-	limit := int64(f.Limit)
-	pages := (page.Total + limit - 1) / limit
 	list := linkList{
 		Data:       make([]linkBody, 0, len(page.Offers)),
-		Pagination: paginationBody{Page: f.Page, Limit: f.Limit, Total: page.Total, TotalPages: pages, HasMore: int64(f.Page) < pages},
+		Pagination: pagination(f.Page, f.Limit, page.Total),
 	}
 	for i := range page.Offers {
 		list.Data = append(list.Data, d.encodeLink(&page.Offers[i]))

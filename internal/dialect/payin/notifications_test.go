@@ -529,7 +529,10 @@ func TestWhoAdministersIsOnRecord(t *testing.T) {
 	const path = "/api/v1/notifications/endpoints"
 	const secret = "sixteen-characters"
 	made := parse[endpointBody](k, k.post(shopKey, path, `{"endpoint_name":"ERP","config":{"url":"https://erp.example","secret":"`+secret+`"}}`))
+	link := k.link()
 	for _, asked := range []request{
+		{method: "PUT", path: linksPath + "/" + link.ID, body: `{"amount":"1"}`},
+		{method: "POST", path: linksPath + "/" + link.ID + "/publish"},
 		{method: "PUT", path: path + "/" + made.ID, body: `{"config":{"url":"https://thief.example"}}`},
 		{method: "POST", path: path + "/" + made.ID + "/rotate-secret", body: `{"secret":"` + secret + `"}`},
 		{method: "DELETE", path: path + "/" + made.ID},
@@ -555,7 +558,7 @@ func TestWhoAdministersIsOnRecord(t *testing.T) {
 		}
 	}
 	var want []string
-	for _, what := range []string{"endpoint.add " + made.ID, "endpoint.change " + made.ID, "endpoint.rotate " + made.ID, "endpoint.delete " + made.ID,
+	for _, what := range []string{"endpoint.add " + made.ID, "offer.make " + link.ID, "offer.save " + link.ID, "offer.save " + link.ID, "endpoint.change " + made.ID, "endpoint.rotate " + made.ID, "endpoint.delete " + made.ID,
 		"setting.save shop", "setting.save shop", "instrument.import shop"} {
 		want = append(want, "key_"+shopKey+" "+what)
 	}

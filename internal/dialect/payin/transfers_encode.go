@@ -9,11 +9,9 @@ import (
 )
 
 func (d *Dialect) encodeTransfers(f engine.PaymentFilter, page engine.PaymentPage) answer {
-	limit := int64(f.Limit)
-	pages := (page.Total + limit - 1) / limit
 	return answer{http.StatusOK, transferList{
 		Success: true, Data: d.transferRows(page.Payments),
-		Pagination: paginationBody{Page: f.Page, Limit: f.Limit, Total: page.Total, TotalPages: pages, HasMore: int64(f.Page) < pages},
+		Pagination: pagination(f.Page, f.Limit, page.Total),
 	}}
 }
 
