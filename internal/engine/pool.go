@@ -14,6 +14,7 @@ import (
 
 // poolTx is the part of Tx about pools.
 type poolTx interface {
+	PoolSize(p Pool) (int64, error) // how many instruments a pool has
 	// Derived is the first index that was never derived from a key. It is never lowered.
 	Derived(key string) (next int64, err error)
 	SaveDerived(key string, next int64) error // an error when next is lower than before

@@ -178,6 +178,8 @@ type Reader interface {
 	Clock(m Mode) (Clock, error)
 	Progress(r rail.Name) (*Progress, error)
 	Instruments(p Pool, after string, limit int) ([]InstrumentRow, error) // by value
+	// InstrumentBefore is the last value of the first skip instruments by value; "" when there are not so many.
+	InstrumentBefore(p Pool, skip int) (value string, err error)
 	InstrumentCounts(p Pool) (InstrumentCounts, error)
 	poolReader                                                 // pool.go: how instruments are kept
 	offerReader                                                // offer.go
@@ -249,6 +251,8 @@ type InstrumentRow struct {
 	OrderID    string // public id of the order that holds it
 	Reference  string // of the standing instruction that holds it
 	CreatedAt  time.Time
+	HeldSince  time.Time // on the clock of the holder's rail; zero: nobody holds it
+	RestSince  time.Time // when its last hold that is over ended; zero: there is none
 	RestUntil  time.Time
 	Index      *int64    // of an address that belongs to a public key; nil: not known
 	Balances   []Balance // what it held at the end of its last rest

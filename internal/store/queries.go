@@ -139,11 +139,13 @@ const (
 		AND NOT EXISTS (SELECT 1 FROM holds h WHERE h.number = instruments.number AND h.to_at = 0)`
 
 	selectInstrumentRows = `SELECT i.value, i.archived, i.quarantined, i.counted, i.derived, i.rest_since, i.rest_until, i.created_at,
-		i.derivation_index, i.rest_balance, h.order_id, o.public_id, t.reference
+		i.derivation_index, i.rest_balance, h.order_id, h.from_at, o.public_id, t.reference
 		FROM instruments i LEFT JOIN holds h ON h.number = i.number AND h.to_at = 0 LEFT JOIN orders o ON o.id = h.order_id
 		LEFT JOIN standings t ON t.id = h.order_id
 		WHERE i.merchant = $1 AND i.mode = $2 AND i.family = $3 AND i.value > $4 ORDER BY i.value LIMIT $5`
-	countInstruments = `SELECT COUNT(*), COALESCE(SUM(CASE WHEN h.to_at IS NOT NULL THEN 1 ELSE 0 END), 0),
+	selectInstrumentAt = `SELECT value FROM instruments WHERE merchant = $1 AND mode = $2 AND family = $3 ORDER BY value LIMIT 1 OFFSET $4`
+	countPool          = `SELECT COUNT(*) FROM instruments WHERE merchant = $1 AND mode = $2 AND family = $3`
+	countInstruments   = `SELECT COUNT(*), COALESCE(SUM(CASE WHEN h.to_at IS NOT NULL THEN 1 ELSE 0 END), 0),
 		COALESCE(SUM(CASE WHEN h.to_at IS NOT NULL AND substr(h.order_id, 1, 4) = '` + engine.StandingPrefix + `' THEN 1 ELSE 0 END), 0),
 		COALESCE(SUM(CASE WHEN h.to_at IS NULL AND i.quarantined = 1 THEN 1 ELSE 0 END), 0),
 		COALESCE(SUM(CASE WHEN h.to_at IS NULL AND i.quarantined = 0 AND i.archived > 0 THEN 1 ELSE 0 END), 0),

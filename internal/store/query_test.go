@@ -143,6 +143,8 @@ func indexedQueries(match func(query string, columns ...string) string) (list []
 		{quarantineInstrument, "sqlite_autoindex_instruments_1"},
 		{releaseInstrument, "sqlite_autoindex_instruments_1"},
 		{countInstruments, "instruments_pool"},
+		{selectInstrumentAt, "COVERING INDEX instruments_pool"},
+		{countPool, "COVERING INDEX instruments_pool"},
 		{selectHoldsBefore, "PRIMARY KEY"},
 		{selectHoldOpen, "holds_open"},
 		{endHold, "PRIMARY KEY"},

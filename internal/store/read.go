@@ -235,14 +235,16 @@ func (r *reader) Instruments(p engine.Pool, after string, limit int) ([]engine.I
 		var index sql.NullInt64
 		var balances string
 		var holder, public, reference sql.NullString
+		var held sql.NullInt64
 		err := rows.Scan(&row.Instrument.Value, &k.archived, &k.quarantined, &k.counted, &k.derived, &k.restSince, &k.restUntil, &created,
-			&index, &balances, &holder, &public, &reference)
+			&index, &balances, &holder, &held, &public, &reference)
 		if err != nil {
 			return err
 		}
 		k.holder = holder.String
 		row.Reference = reference.String
-		row.State, row.OrderID, row.CreatedAt, row.RestUntil = k.state(now), public.String, timeOf(created), timeOf(k.restUntil)
+		row.State, row.OrderID, row.CreatedAt = k.state(now), public.String, timeOf(created)
+		row.HeldSince, row.RestSince, row.RestUntil = timeOf(held.Int64), timeOf(k.restSince), timeOf(k.restUntil)
 		if index.Valid {
 			row.Index = &index.Int64
 		}
@@ -253,6 +255,14 @@ func (r *reader) Instruments(p engine.Pool, after string, limit int) ([]engine.I
 		return nil
 	})
 	return found, err
+}
+
+func (r *reader) InstrumentBefore(p engine.Pool, skip int) (string, error) {
+	found, err := texts(r, selectInstrumentAt, p.Merchant, string(p.Mode), string(p.Family), skip-1)
+	if err != nil || len(found) == 0 {
+		return "", err
+	}
+	return found[0], nil
 }
 
 func (r *reader) InstrumentCounts(p engine.Pool) (engine.InstrumentCounts, error) {

@@ -345,6 +345,21 @@ func (t *tx) InstrumentPool(in engine.Instrument) (*engine.Pool, error) {
 	return &row.pool, nil
 }
 
+// PoolSize counts what the database has, and what this group imported: it is not there yet.
+func (t *tx) PoolSize(p engine.Pool) (int64, error) {
+	g := t.use()
+	var size int64
+	err := scan(g.db, countPool, []any{p.Merchant, string(p.Mode), string(p.Family)}, func(rows record) error { return rows.Scan(&size) })
+	for _, added := range []map[engine.Instrument]instrumentRow{g.instruments.group, g.instruments.mine} {
+		for _, row := range added {
+			if row.number > 0 && row.pool == p {
+				size++
+			}
+		}
+	}
+	return size, err
+}
+
 func (t *tx) ImportInstruments(p engine.Pool, list []engine.Imported) (added int, err error) {
 	g := t.use()
 	all := make([]engine.Instrument, len(list))

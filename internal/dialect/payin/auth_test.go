@@ -1,6 +1,7 @@
 package payin
 
 import (
+	"fmt"
 	"net/http"
 	"regexp"
 	"slices"
@@ -79,7 +80,7 @@ func TestEveryRouteAsksForItsPermission(t *testing.T) {
 	endpoint := k.addEndpoint(shopKey, "shop")
 	k.post(shopKey, "/api/v1/notifications/endpoints/"+endpoint.ID+"/test", "")
 	k.deliver(&receiver{status: 500})
-	values := map[string]string{"orderId": o.OrderID, "orderReference...": "R-1", "depositReference...": "user_1", "keyId": made, "linkId": k.link().ID, "key": "payment_window_minutes",
+	values := map[string]string{"orderId": o.OrderID, "orderReference...": "R-1", "depositReference...": "user_1", "keyId": made, "linkId": k.link().ID, "address": fmt.Sprintf("0x%040x", 3), "key": "payment_window_minutes",
 		"endpointId": endpoint.ID, "logId": k.logs(shopKey, "").Logs[0].ID}
 	tokens := map[auth.Role]string{}
 	for role := range roles {

@@ -3,7 +3,6 @@ package payin
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"io"
 	"net/http"
 	"strconv"
@@ -122,13 +121,6 @@ func encodePage(f engine.Filter, page engine.Page) listBody {
 		body.Data = append(body.Data, item)
 	}
 	return body
-}
-
-func encodeImported(asked imported, added int) answer {
-	return answer{http.StatusCreated, importBody{
-		Success: true, Message: fmt.Sprintf("Imported %d of %d addresses", added, len(asked.addresses)),
-		Imported: added, Skipped: len(asked.addresses) - added, Warnings: asked.warnings,
-	}}
 }
 
 // recordOf reads what the order remembers. Should it be unreadable, the order is still shown, from its terms.

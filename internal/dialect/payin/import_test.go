@@ -72,6 +72,7 @@ func TestImportRefusals(t *testing.T) {
 		{"a negative index", bad(`:0}`, ":-1}"), "addresses[1].derivationIndex"},
 		{"a hardened index", bad(`:0}`, ":2147483648}"), "addresses[1].derivationIndex"},
 		{"an index as a text", bad(`:0}`, `:"0"}`), "addresses[1].derivationIndex"},
+		{"a private key", bad(`:0}`, `:0,"masterPublicKey":"xprv9s21ZrQH143K"}`), "addresses[1].masterPublicKey"},
 		{"a key as a number", bad(`:0}`, `:0,"masterPublicKey":7}`), "addresses[1].masterPublicKey"},
 	} {
 		k.refused(test.name, k.post(shopKey, "/api/v1/address-pool/addresses", test.body), 400, "VALIDATION_ERROR", test.field)

@@ -118,7 +118,6 @@ func (d *Dialect) routes() []route {
 		{http.MethodGet, "/api/v1/orders/stats", "orders:read", d.orderStats},
 		{http.MethodGet, "/api/v1/orders/{orderId}", "orders:read", d.getOrder},
 		{http.MethodGet, "/api/v1/orders/by-reference/{orderReference...}", "orders:read", d.getOrderByReference},
-		{http.MethodPost, "/api/v1/address-pool/addresses", "address-pool:write", d.importAddresses},
 		{http.MethodPost, "/api/v1/api-keys", "api-keys:write", d.createKey},
 		{http.MethodGet, "/api/v1/api-keys", "api-keys:read", d.listKeys},
 		{http.MethodGet, "/api/v1/api-keys/{keyId}", "api-keys:read", d.getKey},
@@ -144,7 +143,7 @@ func (d *Dialect) routes() []route {
 		{http.MethodGet, "/api/v1/config/runtime", "config:read", d.configRuntime},
 		{http.MethodGet, "/api/v1/config/metadata", "config:read", d.listConfigMetadata},
 		{http.MethodGet, "/api/v1/config/metadata/{key}", "config:read", d.getConfigMetadata},
-	}, append(d.notificationRoutes(), d.depositRoutes()...)...)
+	}, slices.Concat(d.notificationRoutes(), d.depositRoutes(), d.addressRoutes())...)
 }
 
 // publicRoutes need no key and are called with the zero scope.
@@ -251,19 +250,6 @@ func (d *Dialect) listOrders(r *http.Request, s engine.Scope) (answer, error) {
 		return answer{}, err
 	}
 	return answer{http.StatusOK, encodePage(filter, page)}, nil
-}
-
-func (d *Dialect) importAddresses(r *http.Request, s engine.Scope) (answer, error) {
-	asked, err := d.decodeImport(r)
-	if err != nil {
-		return answer{}, err
-	}
-	pool := engine.Pool{Merchant: s.Merchant, Mode: s.Mode, Family: engine.EVM}
-	added, err := d.by(r).ImportInstruments(r.Context(), pool, asked.addresses)
-	if err != nil {
-		return answer{}, explainImport(err)
-	}
-	return encodeImported(asked, added), nil
 }
 
 //go:embed openapi.yaml

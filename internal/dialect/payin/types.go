@@ -55,19 +55,6 @@ type paginationBody struct {
 	HasMore    bool  `json:"hasMore"`
 }
 
-type importBody struct {
-	Success  bool            `json:"success"`
-	Message  string          `json:"message"`
-	Imported int             `json:"imported"`
-	Skipped  int             `json:"skipped"`
-	Warnings []importWarning `json:"warnings,omitempty"`
-}
-
-type importWarning struct {
-	Field   string `json:"field"`
-	Message string `json:"message"`
-}
-
 type configBody struct {
 	Success bool        `json:"success"`
 	Data    settingBody `json:"data"`

@@ -347,7 +347,8 @@ func instrumentRows(s *suite) {
 			return engine.InstrumentRow{Instrument: engine.Instrument{Family: engine.EVM, Value: value}, State: state, CreatedAt: now}
 		}
 		wanted := []engine.InstrumentRow{row("0x01", engine.InstrumentHeld), row("0x02", engine.InstrumentResting), row("0x03", engine.InstrumentFree)}
-		wanted[0].OrderID, wanted[1].RestUntil = o.PublicID, now.Add(time.Hour)
+		wanted[0].OrderID, wanted[0].HeldSince = o.PublicID, now
+		wanted[1].RestSince, wanted[1].RestUntil = now, now.Add(time.Hour)
 		for _, limit := range []int{1, 2, 10} {
 			var got []engine.InstrumentRow
 			for after := ""; ; {
@@ -363,6 +364,15 @@ func instrumentRows(s *suite) {
 			}
 			if !reflect.DeepEqual(got, wanted) {
 				s.Fatalf("limit %d: got %+v, want %+v", limit, got, wanted)
+			}
+		}
+		for skip, value := range []string{1: "0x01", 2: "0x02", 3: "0x03", 4: ""} {
+			if skip > 0 {
+				before, err := rd.InstrumentBefore(poolA, skip)
+				want(s, "the last that is skipped", before, value)
+				if err != nil {
+					return err
+				}
 			}
 		}
 		c, err := rd.InstrumentCounts(poolA)
@@ -403,5 +413,35 @@ func knownInstruments(s *suite) {
 			s.Errorf("none must be an empty list: %v", none)
 		}
 		return err
+	})
+}
+
+// A pool's size is what is on record, what callers of the same group added and what the caller added himself.
+func poolSize(s *suite) {
+	size := func(tx engine.Tx, p engine.Pool) int64 {
+		n, err := tx.PoolSize(p)
+		if err != nil {
+			s.Fatal(err)
+		}
+		return n
+	}
+	s.importValues(poolA, "0x01", "0x02")
+	s.importValues(poolB, "0x03")
+	s.update(func(tx engine.Tx) error {
+		_, err := tx.ImportInstruments(poolA, imported("0x02", "0x04"))
+		want(s, "with his own", size(tx, poolA), 3)
+		want(s, "of another pool", size(tx, poolB), 1)
+		return err
+	})
+	refused := errors.New("refused")
+	if err := s.try(func(tx engine.Tx) error {
+		_, err := tx.ImportInstruments(poolA, imported("0x05"))
+		return errors.Join(err, refused)
+	}); !errors.Is(err, refused) {
+		s.Fatal(err)
+	}
+	s.update(func(tx engine.Tx) error {
+		want(s, "after a refused import", size(tx, poolA), 3)
+		return nil
 	})
 }

@@ -89,6 +89,7 @@ func Run(t *testing.T, open Opener) {
 		{"who held an instrument when", holdAt},
 		{"who held an instrument on which rail", holdOfRail},
 		{"instruments as operators see them", instrumentRows},
+		{"the size of a pool", poolSize},
 		{"watchers' look-ups", knownInstruments},
 		{"imported instruments go before derived ones", importedFirst},
 		{"a derived instrument serves once", derivedOnce},
