@@ -42,6 +42,8 @@ func below(public, name string) string {
 	return public + "/" + name
 }
 
+var _ worker.PoolTeller = (*payin.Dialect)(nil) // what the workers look for in an API and need not find
+
 // tellers is the dialects as the webhook workers see them.
 func tellers(list []dialect.Dialect) map[string]worker.Teller {
 	out := map[string]worker.Teller{}

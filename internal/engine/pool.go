@@ -27,6 +27,7 @@ type poolTx interface {
 	// ArchiveInstrument keeps an instrument from being handed out, from its next free moment on, until it is
 	// taken back. Without effect on one made for one order.
 	ArchiveInstrument(in Instrument, archived bool) error
+	lowTx // low.go
 }
 
 // poolReader is the part of Reader about pools.
@@ -39,6 +40,7 @@ type poolReader interface {
 	// rest ended first first.
 	RestOver(f Family, m Mode, limit int) ([]Rested, error)
 	AnyQuarantined(f Family, m Mode) (bool, error)
+	lowReader // low.go
 }
 
 // Balance is what an instrument held on one network at one block.

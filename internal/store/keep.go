@@ -20,6 +20,14 @@ const (
 		ORDER BY i.number DESC LIMIT $4`
 	selectRestOver = `SELECT value, rest_since FROM instruments WHERE mode = $1 AND family = $2 AND rest_until <= $3
 		AND archived = 0 AND quarantined = 0 AND rest_since > 0 AND counted = 0 AND derived = 0 ORDER BY rest_until LIMIT $4`
+	// Imported addresses, then those derived: each through the index of those that can serve.
+	selectFreeImported = `SELECT i.number FROM instruments i
+		WHERE i.merchant = $1 AND i.mode = $2 AND i.family = $3 AND i.archived = 0 AND i.quarantined = 0 AND i.derived = 0
+		AND (i.rest_since = 0 OR i.rest_until <= $4 AND i.counted = 1)
+		AND NOT EXISTS (SELECT 1 FROM holds h WHERE h.number = i.number AND h.to_at = 0) ORDER BY i.number LIMIT $5`
+	selectFreeDerived = `SELECT i.number FROM instruments i
+		WHERE i.merchant = $1 AND i.mode = $2 AND i.family = $3 AND i.archived = 0 AND i.quarantined = 0 AND i.rest_since = 0 AND i.derived = 1
+		AND NOT EXISTS (SELECT 1 FROM holds h WHERE h.number = i.number AND h.to_at = 0) ORDER BY i.number DESC LIMIT $4`
 	selectQuarantined = `SELECT value FROM instruments WHERE mode = $1 AND family = $2 AND quarantined = 1 LIMIT 1`
 
 	endRest = `UPDATE instruments SET counted = 1, rest_balance = $1
@@ -206,4 +214,49 @@ func byTurn(list []pooled) {
 		}
 		return cmp.Compare(a.number, b.number)
 	})
+}
+
+// Whether a scope's pool of a family is low is a mark: its guard makes one of several processes tell it.
+func markLow(s engine.Scope, f engine.Family) string {
+	return "low/" + string(s.Mode) + "/" + s.Dialect + "/" + string(f) + "/" + s.Merchant
+}
+
+func (t *tx) PoolIsLow(s engine.Scope, f engine.Family) (bool, error) {
+	v, err := t.use().mark(markLow(s, f))
+	return v == 1, err
+}
+
+func (t *tx) SavePoolIsLow(s engine.Scope, f engine.Family, low bool) error {
+	if _, err := t.use().mark(markLow(s, f)); err != nil {
+		return err
+	}
+	var v int64
+	if low {
+		v = 1
+	}
+	t.g.marks.put(markLow(s, f), v)
+	return nil
+}
+
+func (r *reader) PoolIsLow(s engine.Scope, f engine.Family) (bool, error) {
+	v, err := queryMark(r, markLow(s, f))
+	return v == 1, err
+}
+
+func (r *reader) FreeInstruments(p engine.Pool, max int64) (n int64, err error) {
+	now, err := r.modeTime(p.Mode)
+	if err != nil {
+		return 0, err
+	}
+	count := func(query string, args ...any) error {
+		return scan(r, query, append([]any{p.Merchant, string(p.Mode), string(p.Family)}, args...), func(record) error {
+			n++
+			return nil
+		})
+	}
+	if err := count(selectFreeImported, now, max); err != nil || n >= max {
+		return n, err
+	}
+	err = count(selectFreeDerived, max-n)
+	return n, err
 }

@@ -138,6 +138,8 @@ func indexedQueries(match func(query string, columns ...string) string) (list []
 		{selectInstrumentRows, "instruments_pool"},
 		{selectDerivedFree, "instruments_unheld"},
 		{selectRestOver, "instruments_uncounted"},
+		{selectFreeImported, "instruments_imported"},
+		{selectFreeDerived, "instruments_unheld"},
 		{selectQuarantined, "instruments_quarantined"},
 		{endRest, "sqlite_autoindex_instruments_1"},
 		{quarantineInstrument, "sqlite_autoindex_instruments_1"},

@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -50,6 +51,7 @@ type loop struct {
 	now  func() time.Time
 	bell *Bell // nil: nobody wakes it
 
+	every  time.Duration // the longest it sleeps with nothing wrong; 0: look
 	gather time.Duration // after a round that found work: so long no bell is heard, and the next round finds more at once
 
 	mu     sync.Mutex
@@ -92,7 +94,7 @@ type ended struct {
 func (e ended) Unwrap() error { return e.error }
 
 // run repeats once until ctx ends. once does all that is due, so there is a wait after each: until the
-// bell, or a second at most. A failure is logged, shown in the status and tried again after 1 s doubling
+// bell, or a second at most unless the loop has a time of its own. A failure is logged, shown in the status and tried again after 1 s doubling
 // to 1 min, bell or not.
 func (l *loop) run(ctx context.Context, once func(context.Context) (int, error)) {
 	pause := firstPause
@@ -106,9 +108,9 @@ func (l *loop) run(ctx context.Context, once func(context.Context) (int, error))
 			pause = firstPause
 			if n > 0 {
 				sleep(ctx, l.gather)
-				l.wait(ctx, look-l.gather)
+				l.wait(ctx, cmp.Or(l.every, look)-l.gather)
 			} else {
-				l.wait(ctx, look)
+				l.wait(ctx, cmp.Or(l.every, look))
 			}
 			continue
 		}

@@ -6,6 +6,7 @@
 //   - tell.go turns events into messages, one for each endpoint that wants them
 //   - deliver.go sends money that leaves the house, and finds out what became of it
 //   - rest.go looks into addresses before they serve again, stock.go derives new ones ahead of the demand
+//   - low.go tells merchants that few addresses are left
 //   - send.go delivers messages; lane.go is the queue that each endpoint has for itself
 //   - forget.go deletes remembered answers that are given no more
 //   - seal.go puts what is committed under seal, and exports the heads of the chains
@@ -44,6 +45,12 @@ type Teller interface {
 	Wants(subscribed []string, kind string) bool
 	// Retries is when a failed delivery to the endpoint is tried again. settings are its merchant's.
 	Retries(ep engine.Endpoint, settings map[string]json.RawMessage) webhook.Retries
+}
+
+// PoolTeller is a Teller whose API tells merchants that their pool runs low.
+type PoolTeller interface {
+	// LowPool is how many free addresses are enough, by the merchant's settings; 0: he is not told.
+	LowPool(settings map[string]json.RawMessage) int64
 }
 
 // Poster sends one attempt; *webhook.Client is one.
@@ -87,6 +94,7 @@ type Workers struct {
 	Deliver []*Deliver
 	Rests   []*Rest
 	Stocks  []*Stock
+	Low     *Low
 	Tell    *Tell
 	Send    *Send
 	Seal    *Seal
@@ -114,7 +122,7 @@ func New(c Config) *Workers {
 	for _, s := range c.Senders {
 		w.Deliver = append(w.Deliver, &Deliver{loop: newLoop("deliver "+string(s.Name()), nil, c), engine: c.Engine, sender: s})
 	}
-	w.Rests, w.Stocks = rests(c), stocks(c)
+	w.Rests, w.Stocks, w.Low = rests(c), stocks(c), newLow(c)
 	due := NewBell()
 	w.Tell = &Tell{loop: newLoop("tell", c.Events, c), engine: c.Engine, tellers: c.Tellers, due: due}
 	w.Send = &Send{
@@ -157,6 +165,7 @@ func (w *Workers) Start(ctx context.Context) {
 	for _, stock := range w.Stocks {
 		w.running.Go(func() { stock.Run(ctx) })
 	}
+	w.running.Go(func() { w.Low.Run(ctx) })
 	w.running.Go(func() { w.Tell.Run(ctx) })
 	w.running.Go(func() { w.Send.Run(ctx) })
 	w.running.Go(func() { w.Seal.Run(ctx) })
@@ -193,7 +202,7 @@ func (w *Workers) Health() []Status {
 	for _, stock := range w.Stocks {
 		all = append(all, stock.Status())
 	}
-	all = append(all, w.Tell.Status(), w.Send.Status(), w.Seal.Status(), w.Forget.Status())
+	all = append(all, w.Low.Status(), w.Tell.Status(), w.Send.Status(), w.Seal.Status(), w.Forget.Status())
 	if w.Heads != nil {
 		all = append(all, w.Heads.Status())
 	}

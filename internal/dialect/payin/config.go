@@ -48,6 +48,8 @@ var (
 		about: "Whether an order waits past its grace period for the confirmation of money that was sent in time."}
 	cooldownSetting = setting{names: both("address_pool", "cooldown_minutes"), kind: ofNumber, low: 0, high: maxMinutes, preset: 30,
 		about: "How many minutes an address rests after its order ended and no payment can be meant for it any more."}
+	lowSetting = setting{names: both("address_pool", "low_threshold"), kind: ofNumber, low: 0, high: maxThreshold, preset: 100,
+		about: "Below how many free addresses alert.address_pool_low is told. 0: never."}
 	ordersSetting = setting{names: both("services", "orders_enabled"), kind: ofSwitch,
 		about: "Whether orders can be created."}
 	depositsSetting = setting{names: both("services", "deposits_enabled"), kind: ofSwitch,
@@ -64,9 +66,12 @@ var (
 	scheduleSetting = setting{names: both("webhooks", "vendor_schedule_only"), kind: ofSwitch, off: true,
 		about: "Whether webhooks are tried again only as PayIn documents it: five times in 31 seconds, and never after a 4xx."}
 
-	settings = []setting{windowSetting, graceSetting, maxSetting, waitSetting, cooldownSetting, ordersSetting, depositsSetting,
+	settings = []setting{windowSetting, graceSetting, maxSetting, waitSetting, cooldownSetting, lowSetting, ordersSetting, depositsSetting,
 		intervalSetting, successSetting, cancelSetting, depositURLSetting, scheduleSetting}
 )
+
+// maxThreshold is as many addresses as a pool has in PayIn's own server.
+const maxThreshold = 10_000
 
 // both is a setting's full name and its short one.
 func both(category, name string) []string { return []string{category + "." + name, name} }

@@ -84,6 +84,9 @@ func TestConfigRefusals(t *testing.T) {
 		{"grace_period_minutes", `{"value":31}`, "VALIDATION_ERROR", "value"},
 		{"cooldown_minutes", `{"value":-1}`, "VALIDATION_ERROR", "value"},
 		{"address_pool.cooldown_minutes", `{"value":1441}`, "VALIDATION_ERROR", "value"},
+		{"low_threshold", `{"value":-1}`, "VALIDATION_ERROR", "value"},
+		{"address_pool.low_threshold", `{"value":10001}`, "VALIDATION_ERROR", "value"},
+		{"low_threshold", `{"value":1.5}`, "VALIDATION_ERROR", "value"},
 		{"orders_enabled", `{"value":"yes"}`, "VALIDATION_ERROR", "value"},
 		{"services.deposits_enabled", `{"value":1}`, "VALIDATION_ERROR", "value"},
 		{"deposit_success_url", `{"value":"ftp://yoursite.com"}`, "VALIDATION_ERROR", "value"},
@@ -99,7 +102,7 @@ func TestConfigRefusals(t *testing.T) {
 	} {
 		k.refused(test.key+" "+test.body, k.put(shopKey, "/api/v1/config/"+test.key, test.body), 400, test.code, test.field)
 	}
-	for _, key := range []string{"nothing", "payment_window", "orders", "address_pool.low_threshold", "Payment_Window_Minutes", "%00"} {
+	for _, key := range []string{"nothing", "payment_window", "orders", "address_pool.size", "Payment_Window_Minutes", "%00"} {
 		k.refused(key, k.put(shopKey, "/api/v1/config/"+key, `{"value":1}`), 404, "RESOURCE_NOT_FOUND", "")
 		k.refused(key, k.get(shopKey, "/api/v1/config/"+key), 404, "RESOURCE_NOT_FOUND", "")
 		k.refused(key, k.get(shopKey, "/api/v1/config/metadata/"+key), 404, "RESOURCE_NOT_FOUND", "")
@@ -145,7 +148,7 @@ func TestConfigLists(t *testing.T) {
 	if got := keys("?category=orders"); got != orders {
 		t.Error(got)
 	}
-	if got := keys("?category=address_pool"); got != "address_pool.cooldown_minutes=30/true" {
+	if got := keys("?category=address_pool"); got != "address_pool.cooldown_minutes=30/true address_pool.low_threshold=100/true" {
 		t.Error(got)
 	}
 	if got := keys("?category="); got != keys("") || len(strings.Fields(got)) != len(settings) || !strings.HasPrefix(got, orders) {

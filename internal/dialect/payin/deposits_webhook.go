@@ -12,6 +12,7 @@ var depositEvents = map[string]string{
 	"order.completed":      "deposit.completed",
 	engine.StandingBound:   "deposit.address_bound",
 	engine.StandingUnbound: "deposit.address_unbound",
+	engine.PoolLow:         poolLow,
 	endpointTried:          "test.event",
 }
 

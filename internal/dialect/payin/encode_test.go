@@ -170,7 +170,7 @@ func TestOpenAPINamesEverything(t *testing.T) {
 		oneMetadata{}, metadataList{}, chainList{}, chainBody{}, tokenList{}, tokenBody{}, healthBody{}, errorBody{}, eventBody{}, eventData{}, transferData{}, testData{},
 		statsBody{}, statsData{}, transferList{}, transfersOfOne{}, transferBody{}, endpointBody{}, endpointInField{}, endpointList{}, testedBody{}, retriedBody{}, logBody{}, attemptBody{}, logList{}, statisticsBody{}, queueBody{},
 		referenceCreated{}, referenceBody{}, referenceAddress{}, referenceList{}, referenceItem{}, depositList{}, depositBody{}, bindingAnswer{}, bindingList{}, bindingBody{},
-		monitoringTarget{}, poolImportBody{}, poolImportSummary{}, derivationRange{}, wrongLine{}, lineWarning{}, wrongLinesBody{}, poolCounts{}, poolSummaryBody{}, addressesBody{}, addressBody{}, unboundBody{}, depositStatsBody{}, depositTold{}, boundTold{}, unboundTold{}} {
+		monitoringTarget{}, poolImportBody{}, poolImportSummary{}, derivationRange{}, wrongLine{}, lineWarning{}, wrongLinesBody{}, poolCounts{}, poolSummaryBody{}, addressesBody{}, addressBody{}, unboundBody{}, depositStatsBody{}, depositTold{}, boundTold{}, unboundTold{}, lowData{}} {
 		for _, field := range reflect.VisibleFields(reflect.TypeOf(body)) {
 			wire, _, _ := strings.Cut(field.Tag.Get("json"), ",")
 			if !strings.Contains(document, " "+wire+":") {

@@ -329,6 +329,12 @@ func TestGoldenWebhooks(t *testing.T) {
 	g.told(sepolia, 1234600, g.payment(deposit.Address, "0xd1", 1234590, order.RankConfirmed, sepoliaUSDT100))
 	g.do(request{method: "DELETE", path: "/api/v1/deposits/references/user_12345", key: shopKey})
 
+	g.pool(shopKey, 12, 2)
+	for range 2 { // the second time there is nothing new
+		_, err = g.engine.CheckPool(context.Background(), scope, engine.EVM, g.dialect.LowPool(nil))
+		g.must(err)
+	}
+
 	untold, err := g.engine.Untold(context.Background(), []string{Name}, 100)
 	g.must(err)
 	for _, u := range untold {

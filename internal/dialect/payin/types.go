@@ -231,6 +231,15 @@ type eventBody struct {
 	Data      any    `json:"data"`
 }
 
+// lowData is in alert.address_pool_low.
+type lowData struct {
+	Protocol   string `json:"protocol"`
+	Available  int64  `json:"available"`
+	Total      int64  `json:"total"`
+	Percentage int64  `json:"percentage"` // whole, rounded down
+	Threshold  int64  `json:"threshold"`
+}
+
 // testData is in test.event.
 type testData struct {
 	Message    string `json:"message"`

@@ -27,11 +27,14 @@ var events = map[string]string{
 	"payment.confirmed": "transfer.confirmed",
 }
 
+// poolLow is PayIn's name of the engine's event of a pool that runs low.
+const poolLow = "alert.address_pool_low"
+
 // What an endpoint can subscribe to. One without a subscription is told what PayIn documents; the others are told to
 // those who ask for them.
 var (
 	documented = []string{
-		"order.completed", "order.expired", "deposit.completed", "deposit.address_bound", "deposit.address_unbound", "alert.address_pool_low",
+		"order.completed", "order.expired", "deposit.completed", "deposit.address_bound", "deposit.address_unbound", poolLow,
 	}
 	optional = []string{"order.created", "transfer.detected", "transfer.confirmed"}
 )
@@ -79,6 +82,8 @@ func (d *Dialect) Tell(ev engine.Event, o *engine.Order) (id, kind string, body 
 	case "test.event":
 		id = testID(ev)
 		data = testData{Message: "This is a test of your webhook endpoint", EndpointID: ev.Facts.Endpoint}
+	case poolLow:
+		about, data = ev.ID, tellLow(ev)
 	case "transfer.detected", "transfer.confirmed":
 		about, data = o.PublicID+"_"+transferID(ev), d.tellTransfer(kind, ev, o)
 	case "deposit.completed", "deposit.address_bound", "deposit.address_unbound":
@@ -93,6 +98,24 @@ func (d *Dialect) Tell(ev engine.Event, o *engine.Order) (id, kind string, body 
 }
 
 func testID(ev engine.Event) string { return "test_" + strconv.FormatInt(ev.At.UnixMilli(), 10) }
+
+// LowPool is how many free addresses are enough, by the merchant's settings; 0: he is not told.
+func (d *Dialect) LowPool(settings map[string]json.RawMessage) int64 {
+	return lowSetting.number(settings)
+}
+
+func tellLow(ev engine.Event) lowData {
+	said := ev.Facts.Details
+	number := func(name string) int64 {
+		n, _ := strconv.ParseInt(said[name], 10, 64) // the engine wrote it
+		return n
+	}
+	data := lowData{Protocol: said["family"], Available: number("available"), Total: number("total"), Threshold: number("threshold")}
+	if data.Total > 0 {
+		data.Percentage = data.Available * 100 / data.Total
+	}
+	return data
+}
 
 func tellOrder(kind string, ev engine.Event, o *engine.Order) eventData {
 	kept := recordOf(o)

@@ -274,3 +274,100 @@ func archived(s *suite) {
 	want(s, "made for one order", s.stateOf(poolA, "made"), engine.InstrumentArchived)
 	want(s, "made for one order", s.take(poolA), string(fault.CodeNoAddress))
 }
+
+// What is free is what the counts call free, whoever has claimed it, and counted no further than asked.
+func freeCounts(s *suite) {
+	free := func(p engine.Pool, max int64) (n int64) {
+		s.Helper()
+		s.view(func(rd engine.Reader) (err error) { n, err = rd.FreeInstruments(p, max); return err })
+		return n
+	}
+	check := func(what string, n int64) {
+		s.Helper()
+		want(s, what, free(poolA, 100), n)
+		want(s, what+", counts", s.counts(poolA).Free, n)
+		for max := int64(1); max <= n; max++ {
+			want(s, what+", up to a limit", free(poolA, max), max)
+		}
+	}
+	check("none at all", 0)
+	s.importValues(poolA, "0x01", "0x02", "0x03", "0x04")
+	s.importValues(poolB, "0x0b")
+	s.mustDerive(poolA, 0, "0xd0", "0xd1")
+	check("nobody took any", 6)
+	for range 5 {
+		s.take(poolA)
+	}
+	check("five are held, one is claimed", 1)
+	s.update(func(tx engine.Tx) error {
+		for _, value := range []string{"0x01", "0x02", "0xd0"} {
+			hold, err := tx.HoldAt(evmAddress(value), testRail, tx.Now().Add(time.Hour))
+			if err != nil {
+				return err
+			}
+			if err := tx.FreeInstrument(evmAddress(value), hold.OrderID, tx.Now(), tx.Now().Add(time.Minute)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	freed := s.clock.now()
+	check("three rest", 1)
+	s.clock.advance(time.Hour)
+	check("nobody looked into them", 1)
+	s.update(func(tx engine.Tx) error {
+		if err := tx.EndRest(evmAddress("0x01"), freed, nil); err != nil {
+			return err
+		}
+		return tx.EndRest(evmAddress("0x02"), freed, nil)
+	})
+	check("what was derived never serves again", 3)
+	s.update(func(tx engine.Tx) error { return tx.QuarantineInstrument(evmAddress("0x01"), true) })
+	check("one is in quarantine", 2)
+	s.update(func(tx engine.Tx) error { return tx.ArchiveInstrument(evmAddress("0xd1"), true) })
+	check("one is archived", 1)
+	s.update(func(tx engine.Tx) error { _, err := tx.MakeInstrument(poolA, testRail, "made", "o"); return err })
+	s.update(func(tx engine.Tx) error { return tx.FreeInstrument(evmAddress("made"), "o", tx.Now(), tx.Now()) })
+	s.reopen()
+	check("made for one order", 1)
+	want(s, "another merchant's", free(poolB, 100), 1)
+}
+
+func lowPools(s *suite) {
+	isLow := func(scope engine.Scope, f engine.Family) (low bool) {
+		s.Helper()
+		s.view(func(rd engine.Reader) (err error) { low, err = rd.PoolIsLow(scope, f); return err })
+		s.update(func(tx engine.Tx) error {
+			again, err := tx.PoolIsLow(scope, f)
+			if err == nil && again != low {
+				s.Errorf("a transaction reads %t, a view %t", again, low)
+			}
+			return err
+		})
+		return low
+	}
+	set := func(low bool) {
+		s.update(func(tx engine.Tx) error { return tx.SavePoolIsLow(scopeA, engine.EVM, low) })
+	}
+	want(s, "at first", isLow(scopeA, engine.EVM), false)
+	set(false)
+	want(s, "still", isLow(scopeA, engine.EVM), false)
+	set(true)
+	s.reopen()
+	want(s, "after a restart", isLow(scopeA, engine.EVM), true)
+	for _, other := range []engine.Scope{scopeB, scopeC, scopeD} {
+		want(s, "another scope's", isLow(other, engine.EVM), false)
+	}
+	want(s, "another family's", isLow(scopeA, "other"), false)
+	err := s.try(func(tx engine.Tx) error {
+		if err := tx.SavePoolIsLow(scopeA, engine.EVM, false); err != nil {
+			return err
+		}
+		return errRefused
+	})
+	if err == nil || !isLow(scopeA, engine.EVM) {
+		s.Errorf("after a refusal: %v", err)
+	}
+	set(false)
+	want(s, "again", isLow(scopeA, engine.EVM), false)
+}

@@ -97,6 +97,8 @@ func Run(t *testing.T, open Opener) {
 		{"an instrument rests until its balance is on record", restEnds},
 		{"quarantine", quarantine},
 		{"archived instruments", archived},
+		{"free instruments are counted", freeCounts},
+		{"a pool is on record as low", lowPools},
 
 		{"standing instructions", standings},
 		{"standing instructions are changed", saveStandings},
