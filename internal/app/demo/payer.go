@@ -25,6 +25,7 @@ type payer struct {
 	key    *ecdsa.PrivateKey
 	chain  *big.Int
 	tokens map[string]dev.Token
+	next   uint64 // the nonce behind the last one used: the node counts what it was sent a moment later
 }
 
 func newPayer(ctx context.Context, c dev.Chain) (*payer, error) {
@@ -55,6 +56,7 @@ func (p *payer) pay(ctx context.Context, token, to string, units *big.Int) (*typ
 	if err != nil {
 		return nil, err
 	}
+	nonce = max(nonce, p.next)
 	price, err := p.node.SuggestGasPrice(ctx)
 	if err != nil {
 		return nil, err
@@ -66,7 +68,11 @@ func (p *payer) pay(ctx context.Context, token, to string, units *big.Int) (*typ
 	if err != nil {
 		return nil, err
 	}
-	return tx, p.send(ctx, tx)
+	if err := p.send(ctx, tx); err != nil {
+		return nil, err
+	}
+	p.next = nonce + 1
+	return tx, nil
 }
 
 // send broadcasts a transaction, once more if it was dropped before.
