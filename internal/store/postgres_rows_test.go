@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -23,9 +24,9 @@ func TestManyRowsAreWrittenAsOne(t *testing.T) {
 	contents := map[string]map[string][]string{}
 	var merged []string
 	onEach(t, func(t *testing.T, db database) {
-		now := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
-		s := db.open(t, Options{Now: func() time.Time { return now }, Random: rand.NewChaCha8([32]byte{})})
-		writeManyRows(t, s, func() { now = now.Add(time.Second) })
+		start, passed := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC), atomic.Int64{} // the writer asks too
+		s := db.open(t, Options{Now: func() time.Time { return start.Add(time.Duration(passed.Load())) }, Random: rand.NewChaCha8([32]byte{})})
+		writeManyRows(t, s, func() { passed.Add(int64(time.Second)) })
 		if s.postgres != nil {
 			for query := range s.writer.batch.texts {
 				merged = append(merged, query)

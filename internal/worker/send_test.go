@@ -369,8 +369,9 @@ func TestSendManyDeadEndpoints(t *testing.T) {
 		s.inAll = 20
 		stop := running(t, s.Run)
 		defer stop()
-		// Each dead endpoint needs one attempt to be known as dead.
-		time.Sleep(4 * timeout)
+		// Each dead endpoint needs one attempt to be known as dead. Until then it may have several at a time, so that
+		// another waits for its turn.
+		time.Sleep(12 * timeout)
 		for i := range 10 {
 			b.queue("well", fmt.Sprint("w", i))
 		}
