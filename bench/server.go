@@ -36,7 +36,7 @@ const (
 	tokenScale = 6
 	blockTime  = 3 * time.Second
 	ordersPath = "/payin/api/v1/orders"
-	importPath = "/payin/api/v1/address-pool/addresses"
+	importPath = "/operator/v1/instruments" // a merchant's own imports end at 10,000
 )
 
 // bench is what all measurements share.
@@ -116,7 +116,8 @@ func (b *bench) databases() []database {
 // server is a till with its merchant's key.
 type server struct {
 	*process
-	key string
+	key      string
+	operator string
 }
 
 // folder makes a new folder with the config of a server in it.
@@ -148,7 +149,7 @@ func (b *bench) serve(ctx context.Context, dir string, on database) (*server, er
 		return nil, err
 	}
 	s := &server{process: p}
-	if s.key, err = firstKey(dir); err == nil {
+	if s.key, s.operator, err = firstKeys(dir); err == nil {
 		err = s.ready(ctx)
 	}
 	if err != nil {
@@ -157,21 +158,22 @@ func (b *bench) serve(ctx context.Context, dir string, on database) (*server, er
 	return s, nil
 }
 
-// firstKey reads the test key that the first start made.
-func firstKey(dir string) (string, error) {
+// firstKeys reads the test key and the operator's token that the first start made.
+func firstKeys(dir string) (key, operator string, err error) {
 	text, err := os.ReadFile(filepath.Join(dir, app.FirstKeysFile))
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
 	var keys struct {
-		APIKeys map[string]struct {
+		Operator string `json:"operator_token"`
+		APIKeys  map[string]struct {
 			Test string `json:"test"`
 		} `json:"api_keys"`
 	}
 	if err := json.Unmarshal(text, &keys); err != nil {
-		return "", err
+		return "", "", err
 	}
-	return keys.APIKeys["payin"].Test, nil
+	return keys.APIKeys["payin"].Test, keys.Operator, nil
 }
 
 // ready waits until the server's watcher has told of the chain.
@@ -204,7 +206,11 @@ func (s *server) call(ctx context.Context, method, path string, body io.Reader, 
 	if err != nil {
 		return err
 	}
-	r.Header.Set("X-API-Key", s.key)
+	if strings.HasPrefix(path, "/operator/") {
+		r.Header.Set("Authorization", "Bearer "+s.operator)
+	} else {
+		r.Header.Set("X-API-Key", s.key)
+	}
 	r.Header.Set("Content-Type", "application/json")
 	answer, err := http.DefaultClient.Do(r)
 	if err != nil {
@@ -226,15 +232,15 @@ func (b *bench) stock(ctx context.Context, s *server, n int) error {
 	for n > 0 {
 		var rows []string
 		for range min(n, 1000) {
-			rows = append(rows, fmt.Sprintf(`{"address":%q,"protocol":"evm","derivationIndex":null}`, b.address()))
+			rows = append(rows, strconv.Quote(b.address()))
 		}
 		n -= len(rows)
-		var said struct{ Imported int }
-		if err := s.call(ctx, http.MethodPost, importPath, strings.NewReader(`{"addresses":[`+strings.Join(rows, ",")+`]}`), &said); err != nil {
+		var said struct{ Added int }
+		if err := s.call(ctx, http.MethodPost, importPath, strings.NewReader(`{"merchant":"default","mode":"sandbox","addresses":[`+strings.Join(rows, ",")+`]}`), &said); err != nil {
 			return err
 		}
-		if said.Imported != len(rows) {
-			return fmt.Errorf("%d of %d addresses were imported", said.Imported, len(rows))
+		if said.Added != len(rows) {
+			return fmt.Errorf("%d of %d addresses were imported", said.Added, len(rows))
 		}
 	}
 	return nil
