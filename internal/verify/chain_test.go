@@ -31,7 +31,7 @@ func (w wallet) Holdings(_ context.Context, addresses []string) ([]rail.Holding,
 	return found, w.err
 }
 
-// invariant I4, case 20
+// invariant I4, cases 20, 21
 func TestHoldings(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "till.db")
 	s := open(t, path)

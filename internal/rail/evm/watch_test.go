@@ -578,7 +578,7 @@ func TestTransfersOfOneTransaction(t *testing.T) {
 	}
 }
 
-// cases 18 and 22: which logs are transfers that bring somebody money.
+// cases 18, 21 and 22: which logs are transfers that bring somebody money, and how much.
 func TestTransferOf(t *testing.T) {
 	token := common.HexToAddress("0x7e57c01A00000000000000000000000000000dA1")
 	r := &Rail{tokens: map[common.Address]money.Asset{token: usdt}}
@@ -592,6 +592,15 @@ func TestTransferOf(t *testing.T) {
 	}
 	if got, ok := r.transferOf(good()); !ok || got.asset != usdt || got.from != from || got.to != to || got.amount.Int64() != 77 {
 		t.Errorf("got %+v, %v", got, ok)
+	}
+	// A token that keeps 3 of 100 says so in two events: what reached the address is 97.
+	collector := common.HexToAddress(stranger)
+	for recipient, units := range map[common.Address]int64{to: 97, collector: 3} {
+		l := good()
+		l.Topics[2], l.Data = common.BytesToHash(recipient[:]), common.BigToHash(big.NewInt(units)).Bytes()
+		if got, ok := r.transferOf(l); !ok || got.to != recipient || got.amount.Int64() != units {
+			t.Errorf("of a token with a fee: got %+v, %v, want %d", got, ok, units)
+		}
 	}
 	for name, change := range map[string]func(*types.Log){
 		"another contract":        func(l *types.Log) { l.Address[0]++ },
