@@ -447,6 +447,22 @@ func (a *audit) Notices(after string, limit int) ([]verify.Event, error) {
 	return found, err
 }
 
+// column is a column of a row, and whether it says what the record says.
+type column struct {
+	name string
+	same bool
+}
+
+// differing names the columns that contradict the record.
+func differing(columns []column) (names []string) {
+	for _, c := range columns {
+		if !c.same {
+			names = append(names, c.name)
+		}
+	}
+	return names
+}
+
 func (a *audit) Standings(after string, limit int) ([]verify.Standing, error) {
 	scopes, err := a.Scopes()
 	if err != nil {
@@ -466,17 +482,10 @@ func (a *audit) Standings(after string, limit int) ([]verify.Standing, error) {
 			st.Unreadable = err.Error()
 		} else {
 			st.Record = record
-			for _, c := range []struct {
-				name string
-				same bool
-			}{
+			st.Columns = differing([]column{
 				{"id", record.ID == st.ID}, {"scope_id", record.Scope == scopes[scope].Scope}, {"number", record.Number == number}, {"reference", record.Reference == reference},
 				{"reference_lower", strings.ToLower(record.Reference) == lower}, {"bound", int64(len(record.Bindings)) == bound}, {"version", record.Version == version},
-			} {
-				if !c.same {
-					st.Columns = append(st.Columns, c.name)
-				}
-			}
+			})
 		}
 		found = append(found, st)
 		return nil
@@ -503,17 +512,10 @@ func (a *audit) Offers(after string, limit int) ([]verify.Offer, error) {
 			o.Unreadable = err.Error()
 		} else {
 			o.Record = record
-			for _, c := range []struct {
-				name string
-				same bool
-			}{
+			o.Columns = differing([]column{
 				{"id", record.ID == o.ID}, {"scope_id", record.Scope == scopes[scope].Scope}, {"number", record.Number == number},
 				{"slug", record.Slug == slug}, {"state", string(record.State) == state}, {"version", record.Version == version},
-			} {
-				if !c.same {
-					o.Columns = append(o.Columns, c.name)
-				}
-			}
+			})
 		}
 		found = append(found, o)
 		return nil

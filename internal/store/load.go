@@ -428,6 +428,16 @@ func (g *group) mark(name string) (int64, error) {
 	return v, err
 }
 
+// next is the number behind the last one under a mark, which it becomes.
+func (g *group) next(name string) (int64, error) {
+	last, err := g.mark(name)
+	if err != nil {
+		return 0, err
+	}
+	g.marks.put(name, last+1)
+	return last + 1, nil
+}
+
 func queryMark(q queryer, name string) (v int64, err error) {
 	err = scan(q, selectMark, []any{name}, func(rows record) error { return rows.Scan(&v) })
 	return v, err

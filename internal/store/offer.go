@@ -53,12 +53,10 @@ func (t *tx) InsertOffer(o *engine.Offer) error {
 	if err != nil {
 		return err
 	}
-	last, err := g.mark(markOffers(scope))
-	if err != nil {
+	if o.Number, err = g.next(markOffers(scope)); err != nil {
 		return err
 	}
-	g.marks.put(markOffers(scope), last+1)
-	o.Number, o.Version = last+1, 1
+	o.Version = 1
 	g.offers.put(o.ID, o.Clone())
 	return nil
 }

@@ -64,12 +64,10 @@ func (t *tx) InsertStanding(st *engine.Standing) error {
 	if err != nil {
 		return err
 	}
-	last, err := g.mark(markStandings(scope))
-	if err != nil {
+	if st.Number, err = g.next(markStandings(scope)); err != nil {
 		return err
 	}
-	g.marks.put(markStandings(scope), last+1)
-	st.Number, st.Version = last+1, 1
+	st.Version = 1
 	g.standingKeys.put(k, st.ID)
 	g.standings.put(st.ID, cloneStanding(st))
 	return nil
