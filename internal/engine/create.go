@@ -23,6 +23,12 @@ type NewOrder struct {
 	PublicID  string
 	Reference string
 	UniqueKey string
+	Kind      string // what the API calls such an order, opaque
+
+	// Whose policy is asked, and who makes the order: a key or a person, who cannot approve what the policy puts on
+	// hold. Organisation is the merchant's, as the caller has checked; empty: no policy is asked.
+	Organisation string
+	Maker        string
 
 	Network     Network     // where it is collected; the zero Network when it is collected from the merchant's balance
 	Instrument  Origin      // where the instrument comes from that the payer pays to
@@ -121,7 +127,7 @@ func (e *Engine) create(tx Tx, n NewOrder) (*Order, error) {
 	o := &Order{
 		Order: order.Order{Terms: terms},
 		ID:    tx.NewID(), PublicID: n.PublicID, Scope: n.Scope, Reference: n.Reference, UniqueKey: n.UniqueKey,
-		Offer: n.Offer.ID, Destination: n.Destination, Doc: doc, Rest: Rest, CreatedAt: now, UpdatedAt: now,
+		Offer: n.Offer.ID, Kind: n.Kind, Destination: n.Destination, Doc: doc, Rest: Rest, CreatedAt: now, UpdatedAt: now,
 	}
 	if n.Rest != nil {
 		o.Rest = n.Rest(settings)

@@ -29,6 +29,7 @@ const (
 	CodeWrongPassword    Code = "wrong_password"
 	CodeForbidden        Code = "forbidden"
 	CodeServiceDisabled  Code = "service_disabled"
+	CodePolicyDenied     Code = "policy_denied"
 	CodeNotFound         Code = "not_found"
 	CodeRouteNotFound    Code = "route_not_found"
 	CodeMethodNotAllowed Code = "method_not_allowed"
@@ -85,6 +86,7 @@ var table = map[Code]fact{
 	CodeWrongPassword:    {kind: Unauthorized}, // nobody has this name and password; which of them is wrong is never said
 	CodeForbidden:        {kind: Forbidden},    // the caller is known and lacks the permission or scope
 	CodeServiceDisabled:  {kind: Forbidden},    // the merchant has switched this service off
+	CodePolicyDenied:     {kind: Forbidden},    // the organisation's policy does not allow such an order, or has no rule for it and allows nothing else
 	CodeNotFound:         {kind: NotFound},     // no such object, or it belongs to another merchant or mode
 	CodeRouteNotFound:    {kind: NotFound},     // no such path
 	CodeMethodNotAllowed: {kind: NotFound},     // the path exists, but not with this method

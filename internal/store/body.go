@@ -37,6 +37,7 @@ func orderBody(o *engine.Order) (string, error) {
 	w.string("Reference", o.Reference)
 	w.word("UniqueKey", o.UniqueKey)
 	w.word("Offer", o.Offer)
+	w.word("Kind", o.Kind)
 	w.string("Network", o.Network)
 	w.string("Rail", string(o.Rail))
 	w.name("Instrument")

@@ -50,6 +50,7 @@ var refusals = map[fault.Code]refusal{
 	fault.CodeWrongPassword:    {http.StatusUnauthorized, "INVALID_CREDENTIALS", "Authentication failed"},
 	fault.CodeForbidden:        {http.StatusForbidden, "INSUFFICIENT_PERMISSIONS", "Forbidden"},
 	fault.CodeServiceDisabled:  {http.StatusForbidden, "ORDER_SERVICE_DISABLED", "Service disabled"}, // PayIn's open source server
+	fault.CodePolicyDenied:     {http.StatusForbidden, "POLICY_DENIED", "Forbidden"},
 	fault.CodeNotFound:         {http.StatusNotFound, "RESOURCE_NOT_FOUND", "Not Found"},
 	fault.CodeRouteNotFound:    {http.StatusNotFound, "RESOURCE_NOT_FOUND", "Not Found"},
 	fault.CodeMethodNotAllowed: {http.StatusMethodNotAllowed, "METHOD_NOT_ALLOWED", "Method Not Allowed"},
