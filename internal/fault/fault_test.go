@@ -37,6 +37,7 @@ var kinds = map[Code]Kind{
 	"wrong_password":         Unauthorized,
 	"forbidden":              Forbidden,
 	"service_disabled":       Forbidden,
+	"policy_denied":          Forbidden,
 	"not_found":              NotFound,
 	"route_not_found":        NotFound,
 	"method_not_allowed":     NotFound,
