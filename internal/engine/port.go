@@ -40,6 +40,8 @@ type Keys struct {
 	Settings []SettingScope
 	Clocks   []Mode
 	Progress []RailName
+
+	Documents []DocumentKey
 }
 
 // UniqueKey names an order by what is unique in its scope.
@@ -96,8 +98,9 @@ type Tx interface {
 	// ImportInstruments adds instruments to a pool; those the pool has already are left alone; one that
 	// another pool has is a fault invalid_address (Param: index). Returns how many are new.
 	ImportInstruments(p Pool, list []Imported) (added int, err error)
-	poolTx  // pool.go: how instruments are kept
-	offerTx // offer.go
+	poolTx     // pool.go: how instruments are kept
+	offerTx    // offer.go
+	documentTx // document.go
 
 	Standing(id string) (*Standing, error)                            // not_found
 	StandingByReference(s Scope, reference string) (*Standing, error) // nil when there is none
@@ -183,6 +186,7 @@ type Reader interface {
 	InstrumentCounts(p Pool) (InstrumentCounts, error)
 	poolReader                                                 // pool.go: how instruments are kept
 	offerReader                                                // offer.go
+	documentReader                                             // document.go
 	Balances(merchant string, m Mode) ([]order.Balance, error) // of every account of the merchant's books
 	Endpoints(s Scope) ([]Endpoint, error)
 	Endpoint(id string) (*Endpoint, error) // nil when there is none

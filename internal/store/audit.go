@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"till/internal/engine"
@@ -54,6 +55,9 @@ const (
 	auditStandings = `SELECT id, scope_id, number, reference, reference_lower, bound, version, body FROM standings WHERE id > $1 ORDER BY id LIMIT $2`
 	auditScopes    = `SELECT id, merchant, mode, dialect, last_number FROM scopes`
 )
+
+// bucketSize is how many numbers a bucket has, for queries.
+var bucketSize = strconv.Itoa(1 << bucketBits)
 
 // auditFindings are queries that find rows by themselves: each gives the row's name and what is wrong.
 var auditFindings = []struct {
@@ -109,6 +113,16 @@ var auditFindings = []struct {
 	{verify.Counters, `SELECT 'scope ' || s.merchant || ' ' || s.mode || ' ' || s.dialect, 'it counts ' || COALESCE(m.value, 0) || ' standing instructions, and there are ' || COUNT(t.id)
 		FROM scopes s LEFT JOIN marks m ON m.name = 'standings/' || s.id LEFT JOIN standings t ON t.scope_id = s.id
 		GROUP BY s.id, s.merchant, s.mode, s.dialect, m.value HAVING COUNT(t.id) <> COALESCE(m.value, 0)`},
+	{verify.Counters, `SELECT 'documents of kind ' || kind || ', scope ' || scope_id || ', state ' || state || ', bucket ' || bucket, 'the counter is off by ' || SUM(n)
+		FROM (SELECT scope_id, kind, state, bucket, n FROM document_counts UNION ALL SELECT scope_id, kind, state, number / ` + bucketSize + `, -1 FROM documents) AS counted
+		GROUP BY scope_id, kind, state, bucket HAVING SUM(n) <> 0`},
+	{verify.Counters, `SELECT 'documents of kind ' || d.kind || ', scope ' || d.scope_id, 'the last number is ' || COALESCE(MAX(m.value), 0) || ', and there are ' || COUNT(*)
+		FROM documents d LEFT JOIN marks m ON m.name = 'documents/' || d.scope_id || '/' || d.kind GROUP BY d.scope_id, d.kind HAVING COUNT(*) <> COALESCE(MAX(m.value), 0)`},
+	{verify.Missing, `SELECT d.kind || ' ' || d.id, 'its scope is gone' FROM documents d WHERE NOT EXISTS (SELECT 1 FROM scopes s WHERE s.id = d.scope_id AND s.mode = d.mode)`},
+	{verify.Unique, `SELECT 'key ' || k.name || ' of ' || k.kind || ' ' || k.id, 'the record does not have it' FROM document_keys k
+		WHERE NOT EXISTS (SELECT 1 FROM documents d WHERE d.kind = k.kind AND d.id = k.id AND d.scope_id = k.scope_id AND replace(d.keys, '` + "\n" + `' || k.name || '` + "\n" + `', '') <> d.keys)`},
+	{verify.Unique, `SELECT d.kind || ' ' || d.id, 'it has a key that is not kept for it' FROM documents d LEFT JOIN (SELECT kind, id, COUNT(*) AS n FROM document_keys GROUP BY kind, id) k
+		ON k.kind = d.kind AND k.id = d.id WHERE d.keys <> '' AND length(d.keys) - length(replace(d.keys, '` + "\n" + `', '')) <> COALESCE(k.n, 0) + 1`},
 	{verify.Unique, `SELECT 'message ' || m.event_id, 'two messages tell this event to endpoint ' || m.endpoint_id FROM messages m GROUP BY m.event_id, m.endpoint_id HAVING COUNT(*) > 1`},
 }
 

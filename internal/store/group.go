@@ -306,6 +306,7 @@ func wanted(calls []*call) (want engine.Keys) {
 		want.Settings = append(want.Settings, c.want.Settings...)
 		want.Clocks = append(want.Clocks, c.want.Clocks...)
 		want.Progress = append(want.Progress, c.want.Progress...)
+		want.Documents = append(want.Documents, c.want.Documents...)
 	}
 	return want
 }
@@ -313,7 +314,7 @@ func wanted(calls []*call) (want engine.Keys) {
 // ask asks for what is wanted, each noun with as few queries as it takes.
 func (g *group) ask(want engine.Keys) []question {
 	return slices.Concat(g.askUnique(want.Unique), g.askPayments(want.Payments), g.askOrders(want.Orders), g.askAnswers(want.Answers),
-		g.askSettings(want.Settings), g.askClocks(want.Clocks), g.askProgress(want.Progress))
+		g.askSettings(want.Settings), g.askClocks(want.Clocks), g.askProgress(want.Progress), g.askDocuments(want.Documents))
 }
 
 // loadFound loads the orders whose keys or payments were found.

@@ -100,6 +100,9 @@ type overlay struct {
 	tries       shelf[string, auth.Tries]
 	standings   shelf[string, *engine.Standing]
 	offers      shelf[string, *engine.Offer]
+	documents   shelf[engine.DocumentKey, *engine.Document]
+
+	documentKeys shelf[documentName, string] // whose it is: the document's id
 
 	standingKeys shelf[standingKey, string] // whose it is: the standing instruction's id
 
@@ -176,12 +179,13 @@ type layer interface {
 	empty() bool
 }
 
-func (o *overlay) layers() [36]layer {
-	return [36]layer{
+func (o *overlay) layers() [38]layer {
+	return [38]layer{
 		&o.orders, &o.unique, &o.numbers, &o.payments, &o.deltas, &o.answers, &o.settings, &o.clocks, &o.progress, &o.marks,
 		&o.instruments, &o.holds, &o.rests, &o.transfers, &o.memory, &o.entries, &o.events, &o.told, &o.merchants, &o.keys, &o.endpoints, &o.messages,
 		&o.lastSeals, &o.leases, &o.standings, &o.standingKeys, &o.actions, &o.seals, &o.keepings, &o.rested,
 		&o.people, &o.personIDs, &o.sessions, &o.tries, &o.used, &o.offers,
+		&o.documents, &o.documentKeys,
 	}
 }
 

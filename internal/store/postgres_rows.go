@@ -20,6 +20,7 @@ import (
 var manyRows = []string{
 	insertOrder, updateOrder, insertPayment, updatePayment, insertEvent, updateEventTold, insertEntry, insertPosting, insertBalance, updateBalance,
 	insertAnswer, deleteAnswer, insertInstrument, restInstrument, insertHold, endHold, updateMessage, insertMessage, insertSeal, sealEntry, sealEvent,
+	insertDocument, updateDocument, insertDocumentKey, moveDocumentKey, deleteDocumentKey,
 }
 
 // fewRows is up to where statements go one by one.

@@ -34,7 +34,7 @@ func TestManyRowsAreWrittenAsOne(t *testing.T) {
 		}
 		tables := map[string][]string{}
 		raw := db.raw(t)
-		for _, table := range []string{"orders", "order_counts", "scopes", "payments", "events", "entries", "postings", "balances", "answers", "holds", "messages", "message_counts", "seals"} {
+		for _, table := range []string{"orders", "order_counts", "scopes", "payments", "events", "entries", "postings", "balances", "answers", "holds", "messages", "message_counts", "seals", "documents", "document_keys", "document_counts"} {
 			tables[table] = dump(t, raw, "SELECT * FROM "+table)
 		}
 		tables["instruments"] = dump(t, raw, `SELECT number, family, value, merchant, mode, derivation_index, rest_since, rest_until, created_at, derived, counted FROM instruments`)
@@ -204,6 +204,35 @@ func writeManyRows(t *testing.T, s *Store, tick func()) {
 			list = append(list, last)
 		}
 		return tx.AddSeals(list)
+	})
+	document := func(i int, keys ...string) *engine.Document {
+		return &engine.Document{Kind: "letter", ID: strconv.Itoa(i), Scope: testScope, Keys: keys, State: []string{"", "open"}[i%2], DueAt: []time.Time{{}, time.UnixMicro(7)}[i%2], Doc: []byte(`{"é": "\\n"}`)}
+	}
+	update(func(tx engine.Tx) error {
+		for i := range 2 * n {
+			if err := tx.InsertDocument(document(i, "kept:"+strconv.Itoa(i), "moved:"+strconv.Itoa(i), "gone:"+strconv.Itoa(i))); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	update(func(tx engine.Tx) error {
+		for _, add := range []int{-1, 1} { // first they give up, then each takes its neighbour's
+			for i := range n {
+				d, err := tx.Document("letter", strconv.Itoa(i))
+				if err != nil {
+					return err
+				}
+				d.Keys = []string{"kept:" + strconv.Itoa(i)}
+				if add > 0 {
+					d.Keys, d.State = append(d.Keys, "moved:"+strconv.Itoa((i+1)%n)), "closed"
+				}
+				if err := tx.SaveDocument(d); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
 	})
 	var left []string
 	for _, id := range ids {

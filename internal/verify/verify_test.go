@@ -222,6 +222,12 @@ func (s *shop) fill() {
 		s.ids[fmt.Sprintf("arrival%d", i)] = o.ID
 	}
 
+	for _, id := range []string{"a", "b"} {
+		s.must(s.store.Update(ctx, engine.Keys{}, func(tx engine.Tx) error {
+			return tx.InsertDocument(&engine.Document{Kind: "letter", ID: id, Scope: sandboxScope, State: "open", Keys: []string{"to:" + id, "from:" + id}})
+		}))
+	}
+
 	untold, err := s.engine.Untold(ctx, []string{"one"}, 3)
 	s.must(err)
 	var ids []string
@@ -412,6 +418,13 @@ func TestDamageIsFound(t *testing.T) { // invariants I1 to I3, I6 to I9, I12, I1
 		{"an offer's columns", []string{`UPDATE offers SET state = 'draft' WHERE id = 'mug'`}, []string{"record offer mug: its columns contradict its record: state"}},
 		{"an offer's record", []string{`UPDATE offers SET body = '{' WHERE id = 'mug'`}, []string{"record offer mug: cannot be read"}},
 		{"an offer is gone", []string{`DELETE FROM offers WHERE id = 'mug'`}, []string{"missing offer mug: is gone, and has orders"}},
+		{"a counter of documents", []string{`UPDATE document_counts SET n = 3`}, []string{"counters documents of kind letter, scope", "the counter is off by 1"}},
+		{"a document is gone", []string{`DELETE FROM documents WHERE id = 'b'`},
+			[]string{"counters documents of kind letter", "the last number is 2, and there are 1", "unique key to:b of letter b: the record does not have it"}},
+		{"a document's key is another's", []string{`UPDATE document_keys SET id = 'a' WHERE name = 'to:b'`},
+			[]string{"unique key to:b of letter a: the record does not have it", "unique letter b: it has a key that is not kept for it"}},
+		{"a document's key is gone", []string{`DELETE FROM document_keys WHERE name = 'to:b'`}, []string{"unique letter b: it has a key that is not kept for it"}},
+		{"a document's mode", []string{`UPDATE documents SET mode = 'live' WHERE id = 'a'`}, []string{"missing letter a: its scope is gone"}},
 		{"a standing instruction's total", []string{`UPDATE standings SET body = json_set(body, '$.Totals[0]', '31 USDT/6@test') WHERE id = '{anna}'`},
 			[]string{"counters standing instruction {anna}: says 0.000031 USDT in all"}},
 		{"a standing instruction's total is gone", []string{`UPDATE standings SET body = json_remove(body, '$.Totals') WHERE id = '{anna}'`},

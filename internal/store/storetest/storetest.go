@@ -133,6 +133,13 @@ func Run(t *testing.T, open Opener) {
 		{"offers in pages", offerLists},
 		{"an offer is not sold more often than it can be", offerRace},
 
+		{"documents", documents},
+		{"keys of documents", documentKeys},
+		{"a key of documents has one owner", documentKeyRace},
+		{"documents in pages", documentLists},
+		{"documents of many buckets", documentBuckets},
+		{"documents that are due", dueDocuments},
+
 		{"people and their roles", people},
 		{"sessions", sessions},
 		{"counters of failed logins", tries},
