@@ -42,6 +42,8 @@ type NewOrder struct {
 	// called in the transaction and holds for this order alone.
 	Rest func(settings map[string]json.RawMessage) time.Duration
 
+	Notify Notify // whom the order tells, and how; the caller has checked that the customer is the scope's
+
 	Offer OfferTaken // what it is made of; zero: the merchant asked for it
 
 	// Once, when set, makes a repeat of the same request give the first answer again. Answer renders what
@@ -131,6 +133,9 @@ func (e *Engine) create(tx Tx, n NewOrder) (*Order, error) {
 	}
 	if n.Rest != nil {
 		o.Rest = n.Rest(settings)
+	}
+	if o.Notify, err = n.Notify.settle(settings, terms, now); err != nil {
+		return nil, err
 	}
 	asked := order.Change{Kind: order.Create, Actor: order.ByMerchant}
 	if terms.FromBalance {

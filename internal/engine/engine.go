@@ -83,6 +83,9 @@ func (e *Engine) apply(tx Tx, o *Order, c order.Change, fresh bool) (order.Outco
 	}
 	o.schedule(tx.Now())
 	events := e.events(tx, o, out.Events, now, head)
+	if err := e.notify(tx, o, events, fresh, o.State.Terminal() && !was.Terminal()); err != nil {
+		return out, err
+	}
 
 	if fresh {
 		err = tx.InsertOrder(o)

@@ -101,6 +101,7 @@ type Tx interface {
 	poolTx     // pool.go: how instruments are kept
 	offerTx    // offer.go
 	documentTx // document.go
+	notifyTx   // notify.go
 
 	Standing(id string) (*Standing, error)                            // not_found
 	StandingByReference(s Scope, reference string) (*Standing, error) // nil when there is none
@@ -187,12 +188,14 @@ type Reader interface {
 	poolReader                                                 // pool.go: how instruments are kept
 	offerReader                                                // offer.go
 	documentReader                                             // document.go
+	notifyReader                                               // notify.go
 	Balances(merchant string, m Mode) ([]order.Balance, error) // of every account of the merchant's books
 	Endpoints(s Scope) ([]Endpoint, error)
 	Endpoint(id string) (*Endpoint, error) // nil when there is none
 	Merchants() ([]Merchant, error)
-	KeyByHash(hash string) (*Key, error) // nil when there is none
-	KeyByID(id string) (*Key, error)     // nil when there is none
+	Merchant(id string) (*Merchant, error) // nil when there is none
+	KeyByHash(hash string) (*Key, error)   // nil when there is none
+	KeyByID(id string) (*Key, error)       // nil when there is none
 
 	Searches      // search.go: what operators look for
 	messageReader // outbox.go: what merchants see of their messages

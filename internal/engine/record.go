@@ -46,6 +46,8 @@ type Order struct {
 	Rest       time.Duration // how long the instrument rests after the order
 	Skew       time.Duration `json:",omitzero"` // how far the rail's clock was ahead of ours at creation; taken off value times
 
+	Notify Notify `json:",omitzero"` // whom it tells, and how
+
 	Destination Destination        `json:",omitzero"`  // where it is delivered to, when delivery leaves the house
 	SendAt      time.Time          `json:",omitzero"`  // true time from which a worker may send it; zero: nothing waits to be sent
 	Sendings    map[string]Sending `json:",omitempty"` // what surrounds its transfers, by their ids

@@ -144,6 +144,8 @@ type Backlog struct {
 	OldestPending time.Time // when the oldest of them was made; zero: none is pending
 	ToSend        int       // orders whose delivery waits to be sent
 	InFlight      int       // transfers that are neither here nor there
+	Unnotified    int       // notifications that are not sent yet
+	Unnotifiable  int       // notifications that failed for good and are on record
 }
 
 // MaxBacklog is where counting a backlog ends.

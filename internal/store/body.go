@@ -50,6 +50,9 @@ func orderBody(o *engine.Order) (string, error) {
 	if o.Skew != 0 {
 		w.number("Skew", int64(o.Skew))
 	}
+	if !o.Notify.IsZero() {
+		w.rare("Notify", o.Notify, 1)
+	}
 	if o.Destination != (engine.Destination{}) {
 		w.name("Destination")
 		w.begin()

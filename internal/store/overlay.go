@@ -103,6 +103,9 @@ type overlay struct {
 	documents   shelf[engine.DocumentKey, *engine.Document]
 
 	documentKeys shelf[documentName, string] // whose it is: the document's id
+	reminders    shelf[string, reminder]     // by order
+
+	notifications shelf[string, *engine.Notification]
 
 	standingKeys shelf[standingKey, string] // whose it is: the standing instruction's id
 
@@ -117,6 +120,7 @@ type overlay struct {
 	rested    list[restEnd]
 	seals     list[engine.Seal]
 	used      list[keyUse]
+	forgotten list[string] // notifications
 
 	balances  map[balanceKey]balanceRow        // as the database has them
 	listeners map[engine.Scope]map[string]bool // the ids of the enabled endpoints, as the database had them
@@ -179,13 +183,13 @@ type layer interface {
 	empty() bool
 }
 
-func (o *overlay) layers() [38]layer {
-	return [38]layer{
+func (o *overlay) layers() [41]layer {
+	return [41]layer{
 		&o.orders, &o.unique, &o.numbers, &o.payments, &o.deltas, &o.answers, &o.settings, &o.clocks, &o.progress, &o.marks,
 		&o.instruments, &o.holds, &o.rests, &o.transfers, &o.memory, &o.entries, &o.events, &o.told, &o.merchants, &o.keys, &o.endpoints, &o.messages,
 		&o.lastSeals, &o.leases, &o.standings, &o.standingKeys, &o.actions, &o.seals, &o.keepings, &o.rested,
 		&o.people, &o.personIDs, &o.sessions, &o.tries, &o.used, &o.offers,
-		&o.documents, &o.documentKeys,
+		&o.documents, &o.documentKeys, &o.notifications, &o.reminders, &o.forgotten,
 	}
 }
 

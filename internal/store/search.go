@@ -438,7 +438,8 @@ func (r *reader) Backlog() (engine.Backlog, error) {
 	for _, count := range []struct {
 		query string
 		into  *int
-	}{{countUntold, &b.Untold}, {countPending, &b.Pending}, {countToSend, &b.ToSend}, {countInFlight, &b.InFlight}} {
+	}{{countUntold, &b.Untold}, {countPending, &b.Pending}, {countToSend, &b.ToSend}, {countInFlight, &b.InFlight},
+		{countUnnotified, &b.Unnotified}, {countUnnotifiable, &b.Unnotifiable}} {
 		err := scan(r, count.query, []any{engine.MaxBacklog}, func(rows record) error { return rows.Scan(count.into) })
 		if err != nil {
 			return b, err
@@ -460,8 +461,14 @@ func (t *tx) Merchant(id string) (*engine.Merchant, error) {
 	if m := newest(&g.merchants, func(m engine.Merchant) bool { return m.ID == id }); m != nil {
 		return m, nil
 	}
+	return queryMerchant(g.db, id)
+}
+
+func (r *reader) Merchant(id string) (*engine.Merchant, error) { return queryMerchant(r, id) }
+
+func queryMerchant(q queryer, id string) (*engine.Merchant, error) {
 	var found *engine.Merchant
-	err := scan(g.db, selectMerchant, []any{id}, func(rows record) error {
+	err := scan(q, selectMerchant, []any{id}, func(rows record) error {
 		found = &engine.Merchant{}
 		var created int64
 		err := rows.Scan(&found.ID, &found.Organisation, &found.Name, &created)

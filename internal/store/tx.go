@@ -541,6 +541,7 @@ func cloneOrder(o *engine.Order) *engine.Order {
 	}
 	c.Balances = slices.Clone(o.Balances)
 	c.Payments = slices.Clone(o.Payments)
+	c.Notify.Times = slices.Clone(o.Notify.Times)
 	c.Doc = bytes.Clone(o.Doc)
 	return &c
 }

@@ -139,6 +139,11 @@ func Run(t *testing.T, open Opener) {
 		{"documents in pages", documentLists},
 		{"documents of many buckets", documentBuckets},
 		{"documents that are due", dueDocuments},
+		{"notifications", notifications},
+		{"notifications in turn", notificationsInTurn},
+		{"a notification is claimed once", notificationClaims},
+		{"lists of notifications", notificationLists},
+		{"reminders", reminders},
 
 		{"people and their roles", people},
 		{"sessions", sessions},
