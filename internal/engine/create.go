@@ -30,8 +30,16 @@ type NewOrder struct {
 	Organisation string
 	Maker        string
 
-	Network     Network     // where it is collected; the zero Network when it is collected from the merchant's balance
-	Instrument  Origin      // where the instrument comes from that the payer pays to
+	Network    Network // where it is collected; the zero Network when it is collected from the merchant's balance
+	Instrument Origin  // where the instrument comes from that the payer pays to
+
+	// An order whose payer chooses how he pays has Methods in place of a network: the codes he may choose from, or
+	// AnyMethod alone. Method is chosen at once, with what is known of the payer; nil: he chooses later.
+	Methods  []string
+	Method   *Method
+	Given    map[string]string // by the Field constants
+	Enforced Enforced          // who must pay it; zero: anybody
+
 	Destination Destination // where it is delivered to; the zero Destination when delivery is a posting
 
 	// Terms is called in the transaction, with what only the transaction knows. doc is what the dialect
@@ -83,11 +91,15 @@ type Created struct {
 // without a destination), invalid_network (of another mode), no_address, of an offer not_found, not_published, offer_ended, sold_out and
 // version_conflict (it has changed since its price was found), and what Terms returns.
 func (e *Engine) Create(ctx context.Context, n NewOrder) (Created, error) {
+	rails := []RailName{n.Network.Rail}
+	if n.Method != nil {
+		rails[0] = e.networks[n.Method.Network].Rail
+	}
 	want := Keys{
 		Unique:   []UniqueKey{{Scope: n.Scope, Key: n.UniqueKey}},
 		Settings: []SettingScope{{Merchant: n.Scope.Merchant, Mode: n.Scope.Mode}},
 		Clocks:   []Mode{n.Scope.Mode},
-		Progress: []RailName{n.Network.Rail},
+		Progress: rails,
 	}
 	o, replay, err := once(ctx, e, want, Repeatable[*Order]{Once: n.Once, Answer: n.Answer}, func(tx Tx) (*Order, error) { return e.create(tx, n) })
 	return Created{Order: o, Replay: replay}, err
@@ -129,7 +141,8 @@ func (e *Engine) create(tx Tx, n NewOrder) (*Order, error) {
 	o := &Order{
 		Order: order.Order{Terms: terms},
 		ID:    tx.NewID(), PublicID: n.PublicID, Scope: n.Scope, Reference: n.Reference, UniqueKey: n.UniqueKey,
-		Offer: n.Offer.ID, Kind: n.Kind, Destination: n.Destination, Doc: doc, Rest: Rest, CreatedAt: now, UpdatedAt: now,
+		Offer: n.Offer.ID, Kind: n.Kind, Destination: n.Destination, Methods: n.Methods, Enforced: n.Enforced, Doc: doc,
+		Rest: Rest, CreatedAt: now, UpdatedAt: now,
 	}
 	if n.Rest != nil {
 		o.Rest = n.Rest(settings)
@@ -138,10 +151,12 @@ func (e *Engine) create(tx Tx, n NewOrder) (*Order, error) {
 		return nil, err
 	}
 	asked := order.Change{Kind: order.Create, Actor: order.ByMerchant}
-	if terms.FromBalance {
+	switch {
+	case terms.FromBalance:
 		asked.Payment.External = o.ID
 		asked.Available, err = tx.Balance(terms.Book.Account(ledger.Merchant), terms.Due.Asset(), n.Scope.Mode)
-	} else {
+	case len(n.Methods) > 0: // the order gets a rail with its payer's choice
+	default:
 		err = e.collectOn(tx, o, n)
 	}
 	if err != nil {
@@ -149,6 +164,11 @@ func (e *Engine) create(tx Tx, n NewOrder) (*Order, error) {
 	}
 	if _, err := e.apply(tx, o, asked, true); err != nil {
 		return nil, err
+	}
+	if n.Method != nil && !terms.FromBalance {
+		if err := e.open(tx, o, *n.Method, n.Given); err != nil {
+			return nil, err
+		}
 	}
 	return o, nil
 }
@@ -171,30 +191,55 @@ func (e *Engine) collectOn(tx Tx, o *Order, n NewOrder) error {
 	if n.Network.Mode != n.Scope.Mode || n.Network.Simulated && n.Scope.Mode == Live {
 		return fault.New(fault.CodeInvalidNetwork, "the network '"+n.Network.ID+"' is not supported")
 	}
-	told, err := tx.Progress(n.Network.Rail)
+	told, err := e.watched(tx, n.Network, n.Instrument)
 	if err != nil {
 		return err
 	}
+	o.Network, o.Rail, o.Head, o.Skew = n.Network.ID, n.Network.Rail, told.Cursor.Head, aheadBy(told, tx.Now())
+	o.Instrument, err = takeFor(tx, o, n.Network, n.Instrument, told)
+	return err
+}
+
+// watched is how far the network's rail has told everything. Error: not_configured, when it never told anything.
+func (e *Engine) watched(tx Tx, n Network, from Origin) (*Progress, error) {
+	told, err := tx.Progress(n.Rail)
+	if err != nil {
+		return nil, err
+	}
 	// Who holds a pooled instrument is a matter of the rail's own time.
-	if told == nil || n.Instrument == Pooled && told.Cursor.Horizon.IsZero() {
-		return fault.New(fault.CodeNotConfigured, "the network '"+n.Network.ID+"' is not being watched yet")
+	if told == nil || from == Pooled && told.Cursor.Horizon.IsZero() {
+		return nil, fault.New(fault.CodeNotConfigured, "the network '"+n.ID+"' is not being watched yet")
 	}
-	o.Network, o.Rail, o.Head = n.Network.ID, n.Network.Rail, told.Cursor.Head
-	if ahead := told.Cursor.Horizon.Sub(tx.Now()); ahead > 0 {
-		o.Skew = ahead
+	return told, nil
+}
+
+// aheadBy is how far a rail's clock is ahead of ours.
+func aheadBy(told *Progress, now time.Time) time.Duration {
+	return max(0, told.Cursor.Horizon.Sub(now))
+}
+
+// originOn is where the instruments of a network come from.
+func originOn(n Network) Origin {
+	if n.Prefix != "" {
+		return Made
 	}
-	pool := Pool{Merchant: n.Scope.Merchant, Mode: n.Scope.Mode, Family: n.Network.Family}
-	switch n.Instrument {
+	return Pooled
+}
+
+// takeFor gives an order an instrument to be paid on the network.
+func takeFor(tx Tx, o *Order, n Network, from Origin, told *Progress) (Instrument, error) {
+	pool := Pool{Merchant: o.Scope.Merchant, Mode: o.Scope.Mode, Family: n.Family}
+	switch from {
 	case Pooled:
 		take := tx.TakeInstrument
 		if tx.Now().Sub(told.Cursor.Horizon) > stale {
 			take = tx.TakeNewInstrument
 		}
-		o.Instrument, err = take(pool, o.Rail, o.ID, told.Cursor.Horizon)
+		return take(pool, n.Rail, o.ID, told.Cursor.Horizon)
 	case Made:
-		o.Instrument, err = tx.MakeInstrument(pool, o.Rail, n.Network.Prefix+strings.ToUpper(tx.NewID()), o.ID)
+		return tx.MakeInstrument(pool, n.Rail, n.Prefix+strings.ToUpper(tx.NewID()), o.ID)
 	}
-	return err
+	return Instrument{}, nil
 }
 
 // Duplicate is the refusal of a reference that another order has.

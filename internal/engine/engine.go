@@ -25,6 +25,7 @@ const Rest = 30 * time.Minute
 type Engine struct {
 	store    Store
 	networks map[string]Network
+	methods  []Method  // by country and code
 	random   io.Reader // for public ids of arrivals
 	wake     func()    // called after each commit of a use case; must not block
 	who      string    // the operator this engine is for; empty: the program itself
@@ -67,7 +68,7 @@ func (e *Engine) apply(tx Tx, o *Order, c order.Change, fresh bool) (order.Outco
 	if err != nil || !out.Changed {
 		return out, err
 	}
-	cursor, err := cursorOf(tx, o)
+	cursor, err := cursorOn(tx, o.Rail)
 	if err != nil {
 		return out, err
 	}
@@ -82,6 +83,9 @@ func (e *Engine) apply(tx Tx, o *Order, c order.Change, fresh bool) (order.Outco
 		o.EndedAt = now
 	}
 	o.schedule(tx.Now())
+	if err := unask(tx, o); err != nil {
+		return out, err
+	}
 	events := e.events(tx, o, out.Events, now, head)
 	if err := e.notify(tx, o, events, fresh, o.State.Terminal() && !was.Terminal()); err != nil {
 		return out, err
@@ -103,12 +107,8 @@ func (e *Engine) apply(tx Tx, o *Order, c order.Change, fresh bool) (order.Outco
 			return out, err
 		}
 	}
-	if o.State.Terminal() && !was.Terminal() && o.Instrument.Value != "" && o.Standing == "" {
-		until := cursor.Horizon // on the clock of the order's rail
-		if until.IsZero() {
-			until = tx.Now()
-		}
-		if err := tx.FreeInstrument(o.Instrument, o.ID, until, e.restUntil(o, now)); err != nil {
+	if o.State.Terminal() && !was.Terminal() && o.Standing == "" {
+		if err := e.letGo(tx, o, now); err != nil {
 			return out, err
 		}
 	}
@@ -123,6 +123,27 @@ func (e *Engine) apply(tx Tx, o *Order, c order.Change, fresh bool) (order.Outco
 		}
 	}
 	return out, tx.AddEvents(events)
+}
+
+// letGo ends an order's hold on each of its instruments, on the clock of the instrument's rail.
+func (e *Engine) letGo(tx Tx, o *Order, now time.Time) error {
+	for _, p := range o.Paths() {
+		if p.Instrument.Value == "" {
+			continue
+		}
+		cursor, err := cursorOn(tx, p.Rail)
+		if err != nil {
+			return err
+		}
+		until := cursor.Horizon
+		if until.IsZero() {
+			until = tx.Now()
+		}
+		if err := tx.FreeInstrument(p.Instrument, o.ID, until, e.restUntil(o, now)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // restUntil is when an order's instrument may serve again: after every moment at which money could still
@@ -176,12 +197,12 @@ func (e *Engine) events(tx Tx, o *Order, list []order.Event, now time.Time, head
 	return rows
 }
 
-// cursorOf is how far the order's rail has told everything; the zero Cursor where it has none, or told nothing.
-func cursorOf(tx Tx, o *Order) (rail.Cursor, error) {
-	if o.Rail == "" {
+// cursorOn is how far a rail has told everything; the zero Cursor where there is no rail, or it told nothing.
+func cursorOn(tx Tx, r rail.Name) (rail.Cursor, error) {
+	if r == "" {
 		return rail.Cursor{}, nil
 	}
-	p, err := tx.Progress(o.Rail)
+	p, err := tx.Progress(r)
 	if err != nil || p == nil {
 		return rail.Cursor{}, err
 	}

@@ -45,6 +45,7 @@ var (
 	south   = engine.Network{ID: "south", Family: engine.EVM, Mode: engine.Sandbox, Rail: "evm:south", Confirmations: 3, Tokens: []engine.Token{{Asset: southUSDT}}}
 	mainnet = engine.Network{ID: "main", Family: engine.EVM, Mode: engine.Live, Rail: "evm:main", Confirmations: 3, Tokens: []engine.Token{{Asset: mainUSDT}}}
 	silent  = engine.Network{ID: "silent", Family: engine.EVM, Mode: engine.Sandbox, Rail: "evm:silent", Tokens: []engine.Token{{Asset: money.MustAsset("USDT", "silent", 6)}}}
+	card    = engine.Network{ID: "card", Family: "card", Mode: engine.Sandbox, Rail: "card", Prefix: "CRD-", Custodial: true, Simulated: true, Tokens: []engine.Token{{Asset: eur}}}
 	bank    = engine.Network{ID: "bank", Family: "bank", Mode: engine.Sandbox, Rail: "bank", Prefix: "REF-", Custodial: true, Tokens: []engine.Token{{Asset: eur}}}
 
 	shop     = engine.Scope{Merchant: "shop", Mode: engine.Sandbox, Dialect: "one"}
@@ -105,7 +106,9 @@ func newKit(t *testing.T) *kit {
 		k.heads[n.Rail] = 99
 		k.block(n, start)
 	}
-	k.must(k.engine.Observe(context.Background(), bank, engine.Report{Progress: engine.Progress{Rail: bank.Rail, Fence: 1}}))
+	for _, n := range []engine.Network{bank, card} {
+		k.must(k.engine.Observe(context.Background(), n, engine.Report{Progress: engine.Progress{Rail: n.Rail, Fence: 1}}))
+	}
 	k.pool(pool(shop), "a", 8)
 	k.pool(pool(other), "b", 8)
 	k.pool(pool(shopLive), "c", 8)
@@ -121,7 +124,7 @@ func (k *kit) open() {
 }
 
 func (k *kit) over(s engine.Store) *engine.Engine {
-	return engine.New(s, []engine.Network{north, south, mainnet, silent, bank}, func() { k.woken.Add(1) })
+	return engine.New(s, []engine.Network{north, south, mainnet, silent, bank, card}, func() { k.woken.Add(1) }).WithMethods(methods)
 }
 
 // reopen is a restart of the program.
@@ -264,7 +267,7 @@ func (k *kit) confirmed(o *engine.Order, id string, n int64, at time.Time) rail.
 }
 
 func networkOf(o *engine.Order) engine.Network {
-	for _, n := range []engine.Network{north, south, mainnet, bank} {
+	for _, n := range []engine.Network{north, south, mainnet, bank, card} {
 		if n.ID == o.Network {
 			return n
 		}

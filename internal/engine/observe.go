@@ -109,15 +109,23 @@ func (e *Engine) tellPayment(tx Tx, n Network, o *Order, s rail.Observation) err
 	if err != nil {
 		return err
 	}
-	skew := o.Skew
-	if o.Rail != n.Rail {
-		skew = 0
+	skew := time.Duration(0)
+	if o.Rail == n.Rail {
+		skew = o.Skew
+	}
+	stranger := o.stranger(s.Evidence.Document)
+	attempt, chosen := o.paidBy(n.Rail, s.Instrument)
+	if attempt != "" {
+		skew = chosen.Skew
+	}
+	if stranger {
+		attempt = "" // it is no success of his who chose
 	}
 	s.Evidence.At = s.Value
 	c := order.Change{Kind: told(s.Rank), Actor: order.ByEngine, Payment: order.Payment{
 		PaymentKey: order.PaymentKey{Rail: string(n.Rail), External: s.External}, Epoch: s.Epoch, Amount: s.Amount,
 		Value:  clock.Shift(s.Value.Add(-skew)),
-		Source: payer(o.Terms.Book, n.Rail), Evidence: s.Evidence, Final: s.Final,
+		Source: payer(o.Terms.Book, n.Rail), Evidence: s.Evidence, Attempt: attempt, Stranger: stranger, Final: s.Final,
 	}}
 	_, err = e.apply(tx, o, c, false)
 	return err
@@ -199,7 +207,8 @@ const tickPage = 100
 // the others are ticked all the same.
 //
 // through is the smaller of now and the rail's horizon, on the mode's clock: an order never expires
-// before every payment up to its deadline could have been told.
+// before every payment up to its deadline could have been told. One whose payer chose methods of several rails waits
+// for each of them; the orders of no rail (""), whose payers have chosen nothing, expire by the clock.
 func (e *Engine) Tick(ctx context.Context, m Mode, r rail.Name, now time.Time) (n int, err error) {
 	var failures []error
 	for after := (Due{}); ; {
@@ -221,6 +230,10 @@ func (e *Engine) due(ctx context.Context, m Mode, r rail.Name, now time.Time, af
 	err := e.store.View(ctx, func(rd Reader) error {
 		clock, err := rd.Clock(m)
 		if err != nil {
+			return err
+		}
+		if r == "" {
+			page, err = rd.Due(m, r, clock.Shift(now), after, tickPage)
 			return err
 		}
 		p, err := rd.Progress(r)
@@ -270,13 +283,17 @@ func (e *Engine) tick(tx Tx, id string) error {
 	if err != nil {
 		return err
 	}
-	p, err := tx.Progress(o.Rail)
-	if err != nil || p == nil {
-		return err
+	passed := clock.Shift(tx.Now()) // of an order without a rail
+	for _, path := range o.Paths() {
+		p, err := tx.Progress(path.Rail)
+		if err != nil || p == nil {
+			return err
+		}
+		if on := through(clock, tx.Now(), p.Cursor.Horizon.Add(-path.Skew)); on.Before(passed) {
+			passed = on
+		}
 	}
-	_, err = e.apply(tx, o, order.Change{
-		Kind: order.Tick, Actor: order.ByEngine, Through: through(clock, tx.Now(), p.Cursor.Horizon.Add(-o.Skew)),
-	}, false)
+	_, err = e.apply(tx, o, order.Change{Kind: order.Tick, Actor: order.ByEngine, Through: passed}, false)
 	return err
 }
 

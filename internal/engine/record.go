@@ -39,12 +39,15 @@ type Order struct {
 	Offer     string `json:",omitempty"` // the offer it is made of; empty: none
 	Kind      string `json:",omitempty"` // what the API calls such an order, opaque: policies, lists and reports tell orders apart by it; empty: the API has one kind
 
-	Network    string        // the network or rail the order collects on, as the merchant names it ("ethereum-sepolia"); "" for none
-	Rail       rail.Name     // the rail it collects on
-	Instrument Instrument    // the address, reference or account it is paid to; zero: none
-	Standing   string        `json:",omitempty"` // the standing instruction whose arrival it is, which holds the instrument; empty: it was asked for
-	Rest       time.Duration // how long the instrument rests after the order
-	Skew       time.Duration `json:",omitzero"` // how far the rail's clock was ahead of ours at creation; taken off value times
+	Network    string            // the network or rail the order collects on, as the merchant names it ("ethereum-sepolia"); "" for none
+	Rail       rail.Name         // the rail it collects on
+	Instrument Instrument        // the address, reference or account it is paid to; zero: none
+	Methods    []string          `json:",omitempty"` // codes of the methods that its payer may choose, or AnyMethod alone; none: there is nothing to choose
+	Chosen     map[string]Chosen `json:",omitempty"` // what surrounds its attempts, by their ids; network, rail and instrument above are the last one's
+	Enforced   Enforced          `json:",omitzero"`  // who must pay it
+	Standing   string            `json:",omitempty"` // the standing instruction whose arrival it is, which holds the instrument; empty: it was asked for
+	Rest       time.Duration     // how long the instrument rests after the order
+	Skew       time.Duration     `json:",omitzero"` // how far the rail's clock was ahead of ours at creation; taken off value times
 
 	Notify Notify `json:",omitzero"` // whom it tells, and how
 

@@ -98,7 +98,7 @@ var roles = []RoleFact{
 	{Short, "What is missing under money already passed on, by a tolerance, a reversal, or a transfer that was called failed and was paid.", NeverPositive},
 	{Extra, "Money that counted and that its order did not need: a surplus, a second payment, or money of an order that ended without it.", NeverNegative},
 	{Late, "Money whose value time is after the order's deadline.", NeverNegative},
-	{Wrong, "Money of another asset than the order asks for, or of a foreign payer of an order that is paid from a balance.", NeverNegative},
+	{Wrong, "Money of another asset than the order asks for, of somebody else than who must pay it, or of a foreign payer of an order that is paid from a balance.", NeverNegative},
 	{Unfit, "A payment that does not fit an order which wants its amount in one piece.", NeverNegative},
 	{Refused, "Withheld money whose compliance review was refused.", NeverNegative},
 	{Returned, "Delivered money that its destination sent back.", NeverNegative},

@@ -37,6 +37,7 @@ type heard struct {
 	amount   money.Amount
 	value    time.Time
 	final    bool
+	stranger bool
 	attempt  string
 	source   ledger.Account
 	role     ledger.Role // where it belongs, decided at confirmation
@@ -236,7 +237,7 @@ func (k *checker) entities(was Order, c Change, out Outcome) (problems []string)
 			booked = ledger.Account(string(o.Terms.Book) + "/" + string(h.role))
 		}
 		if p.Epoch != h.epoch || p.Rank != h.rank || !p.Amount.Equal(h.amount) || !p.Value.Equal(h.value) || p.Booked != booked ||
-			p.Source != h.source || p.Attempt != h.attempt || p.Final != h.final {
+			p.Source != h.source || p.Attempt != h.attempt || p.Final != h.final || p.Stranger != h.stranger {
 			wrong("payment %v is %+v, told was %+v", p.PaymentKey, p, *h)
 		}
 	}
@@ -364,7 +365,7 @@ func (k *checker) hear(was Order, kind ChangeKind, p Payment, t Terms) bool {
 	}
 	wasConfirmed := h.rank == RankConfirmed
 	h.epoch, h.rank = p.Epoch, rank
-	h.final = rank == RankReversed && p.Final
+	h.final, h.stranger = rank == RankReversed && p.Final, p.Stranger
 	if !p.Amount.IsZero() {
 		h.amount = p.Amount
 	}
@@ -387,7 +388,7 @@ func (k *checker) hear(was Order, kind ChangeKind, p Payment, t Terms) bool {
 
 // belongs is the role a payment is booked under.
 func (k *checker) belongs(t Terms, h *heard) ledger.Role {
-	if h.amount.Asset() != k.due.Asset() || t.FromBalance && strings.Contains(string(h.source), "/outside/") {
+	if h.amount.Asset() != k.due.Asset() || h.stranger || t.FromBalance && strings.Contains(string(h.source), "/outside/") {
 		return "suspense/wrong"
 	}
 	if !k.deadline.IsZero() && h.value.After(k.deadline) {

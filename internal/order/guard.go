@@ -236,12 +236,12 @@ func (o *Order) deliveries() int {
 	return n
 }
 
-// counts is where the money of a payment belongs: order/in where it counts, else the suspense account
+// Counts is where the money of a payment belongs: order/in where it counts, else the suspense account
 // that says why it does not. It depends on the payment and the terms alone, never on the order's state,
 // so that it does not matter in which order things are told.
-func (t Terms) counts(p Payment) ledger.Role {
+func (t Terms) Counts(p Payment) ledger.Role {
 	switch {
-	case p.Amount.Asset() != t.Due.Asset():
+	case p.Amount.Asset() != t.Due.Asset(), p.Stranger:
 		return ledger.Wrong
 	case t.FromBalance && p.Source != t.Book.Account(ledger.Merchant):
 		return ledger.Wrong
@@ -273,7 +273,7 @@ func (o *Order) counted() money.Amount {
 func (o *Order) seen() money.Amount {
 	sum := money.Zero(o.Terms.Due.Asset())
 	for _, p := range o.Payments {
-		if p.Rank == RankSeen && o.Terms.counts(p) == ledger.In {
+		if p.Rank == RankSeen && o.Terms.Counts(p) == ledger.In {
 			sum = sum.Add(p.Amount)
 		}
 	}
@@ -284,7 +284,7 @@ func (o *Order) seen() money.Amount {
 func (o *Order) takenBack() money.Amount {
 	sum := money.Zero(o.Terms.Due.Asset())
 	for _, p := range o.Payments {
-		if p.Rank == RankReversed && !p.Final && o.Terms.counts(p) == ledger.In {
+		if p.Rank == RankReversed && !p.Final && o.Terms.Counts(p) == ledger.In {
 			sum = sum.Add(p.Amount)
 		}
 	}

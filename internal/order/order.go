@@ -168,6 +168,8 @@ type Payment struct {
 	Source   ledger.Account `json:"source"`            // where its money comes from
 	Evidence Evidence       `json:"evidence,omitzero"` // what the rail can show for it
 	Attempt  string         `json:"attempt,omitempty"` // the attempt it belongs to, where there are attempts
+	// Stranger says that somebody else sent it than who must pay the order: it does not count.
+	Stranger bool `json:"stranger,omitempty"`
 	// Final says that a reversed payment cannot come again (card, bank, gateway; never a chain).
 	Final bool `json:"final,omitempty"`
 }

@@ -159,6 +159,8 @@ func parseChange(o Order, text string) Change {
 				c.Payment.Attempt = rest[1]
 			case w == "final":
 				c.Payment.Final = true
+			case w == "stranger":
+				c.Payment.Stranger = true
 			case w == "lies":
 				c.Payment.Booked = ledger.Account(rest[1])
 			}

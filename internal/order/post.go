@@ -224,7 +224,7 @@ func (s *step) belongs(p Payment) ledger.Account {
 	if s.stray {
 		return s.account(ledger.Stray)
 	}
-	return s.account(s.order.Terms.counts(p))
+	return s.account(s.order.Terms.Counts(p))
 }
 
 func (s *step) isSuspense(a ledger.Account) bool {

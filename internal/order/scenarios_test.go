@@ -498,6 +498,15 @@ var scenarios = []scenario{
 		confirmed a 1000 by t1     | P1 A5 B4      | failed     | payment.confirmed attempt.succeeded
 		= suspense/extra 1000, outside/payer:rail -1000`},
 
+	{name: "the only attempt is paid by somebody else, then by its payer", kind: "one method to balance", script: `
+		create                     | O1            | waiting    | order.created
+		choose t1                  | A1            | waiting    | attempt.open
+		seen a 1000 stranger       | P2            | waiting    | payment.seen
+		confirmed a 1000 stranger  | P1            | waiting    | payment.confirmed payment.aside
+		= suspense/wrong 1000, outside/payer:rail -1000
+		confirmed b 1000 by t1     | P1 A5 O11 O24 | completed  | payment.confirmed attempt.succeeded order.paid order.completed
+		= merchant 950, fee 50, suspense/wrong 1000, outside/payer:rail -2000`},
+
 	{name: "the only attempt is left", kind: "one method to balance", script: `
 		create                     | O1            | waiting    | order.created
 		choose t1                  | A1            | waiting    | attempt.open

@@ -236,12 +236,13 @@ func (a *audit) Orders(after string, limit int) ([]verify.Order, error) {
 	return list, nil
 }
 
-// held counts the holds that an order has open of its instrument.
+// held counts the holds that an order has open of its instruments.
 func (a *audit) held(o *engine.Order) (n int, err error) {
-	if o.Instrument.Value == "" {
-		return 0, nil
+	var keys [][]any
+	for _, in := range o.Instruments() {
+		keys = append(keys, []any{string(in.Family), in.Value})
 	}
-	err = matchAny(a.r, auditHeld, []string{"i.family", "i.value"}, [][]any{{string(o.Instrument.Family), o.Instrument.Value}}, func(rows record) error {
+	err = matchAny(a.r, auditHeld, []string{"i.family", "i.value"}, keys, func(rows record) error {
 		var family, value, owner string
 		err := rows.Scan(&family, &value, &owner)
 		if owner == o.ID {

@@ -45,6 +45,12 @@ func orderBody(o *engine.Order) (string, error) {
 	w.string("Family", string(o.Instrument.Family))
 	w.string("Value", o.Instrument.Value)
 	w.end()
+	w.rare("Methods", o.Methods, len(o.Methods))
+	w.rare("Chosen", o.Chosen, len(o.Chosen))
+	if o.Enforced != (engine.Enforced{}) {
+		w.name("Enforced")
+		w.other(o.Enforced)
+	}
 	w.word("Standing", o.Standing)
 	w.number("Rest", int64(o.Rest))
 	if o.Skew != 0 {

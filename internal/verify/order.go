@@ -260,13 +260,18 @@ func (v *run) transfers(row string, o Order) {
 	}
 }
 
-// instrument holds an open order to the hold of its instrument.
+// instrument holds an open order to the hold of its instrument, or of each that its payer was given.
 func (v *run) instrument(row string, o Order) {
 	want := 0
-	if o.Record.Instrument.Value != "" && o.Record.Standing == "" && !o.Record.State.Terminal() {
-		want = 1
+	if o.Record.Standing == "" && !o.Record.State.Terminal() {
+		want = len(o.Record.Instruments())
 	}
 	if o.Held != want {
-		v.report.Add(Holds, row, "it is %s and holds its instrument %d times", o.Record.State, o.Held)
+		v.report.Add(Holds, row, "it is %s and has %d holds of its %d instruments", o.Record.State, o.Held, len(o.Record.Instruments()))
+	}
+	for _, a := range o.Record.Attempts {
+		if _, known := o.Record.Chosen[a.ID]; len(o.Record.Methods) > 0 && !known {
+			v.report.Add(Orders, row, "nobody knows what the payer was given for the attempt %s", a.ID)
+		}
 	}
 }

@@ -42,7 +42,7 @@ type Order struct {
 	Entries    []Entry
 	Events     []Event
 	Transfers  []Transfer
-	Held       int // holds of its instrument that it has open
+	Held       int // holds of its instruments that it has open
 }
 
 // Standing is a row of a standing instruction.

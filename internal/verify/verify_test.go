@@ -496,7 +496,7 @@ func TestDamageIsFound(t *testing.T) { // invariants I1 to I3, I6 to I9, I12, I1
 		{"a hold into another's time", []string{
 			`INSERT INTO holds (number, from_at, order_id, to_at, rail) SELECT number, to_at - 1, '{open}', to_at + 5, rail FROM holds WHERE order_id = '{exact}'`},
 			[]string{"holds hold of 0xsandbox", "two owners"}},
-		{"an open order's hold is gone", []string{`DELETE FROM holds WHERE order_id = '{open}'`}, []string{"holds order {open}: it is waiting and holds its instrument 0 times"}},
+		{"an open order's hold is gone", []string{`DELETE FROM holds WHERE order_id = '{open}'`}, []string{"holds order {open}: it is waiting and has 0 holds of its 1 instruments"}},
 		{"a transfer's state", []string{`UPDATE transfers SET state = 'confirmed' WHERE order_id = '{out}'`}, []string{"transfers order {out}: transfer"}},
 		{"a transfer is gone", []string{`DELETE FROM transfers WHERE order_id = '{out}'`}, []string{"transfers order {out}: transfer"}},
 		{"a transfer in flight in its order", []string{`UPDATE orders SET body = json_set(body, '$.transfers[0].state', 'confirmed') WHERE id = '{out}'`},

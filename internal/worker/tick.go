@@ -13,7 +13,7 @@ type tickEngine interface {
 	Tick(ctx context.Context, m engine.Mode, r rail.Name, now time.Time) (int, error)
 }
 
-// Tick lets time pass for the orders of one rail: after each report of its watcher, because then time
+// Tick lets time pass for the orders of one rail, or of none in one mode: after each report of its watcher, because then time
 // has passed on the rail's clock, and every second, because then it has passed on ours.
 type Tick struct {
 	*loop

@@ -119,6 +119,9 @@ func New(c Config) *Workers {
 			})
 		}
 	}
+	for _, m := range []engine.Mode{engine.Live, engine.Sandbox} { // orders whose payers have not chosen how to pay
+		w.Ticks = append(w.Ticks, &Tick{loop: newLoop("tick unchosen "+string(m), nil, c), engine: c.Engine, network: engine.Network{Mode: m}})
+	}
 	for _, s := range c.Senders {
 		w.Deliver = append(w.Deliver, &Deliver{loop: newLoop("deliver "+string(s.Name()), nil, c), engine: c.Engine, sender: s})
 	}
