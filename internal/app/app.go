@@ -138,6 +138,7 @@ func (a *App) start(cfg Config) error {
 	}
 	told, commits := worker.NewBell(), worker.NewBell()
 	a.Engine = engine.New(a.tracing.store(a.store), networks(cfg.Networks), func() { told.Ring(); commits.Ring() })
+	a.Engine.SetPayees(payees{a.Engine})
 	reach, err := rails(cfg, a.Engine)
 	if err != nil {
 		return err

@@ -29,6 +29,7 @@ type Engine struct {
 	random   io.Reader // for public ids of arrivals
 	wake     func()    // called after each commit of a use case; must not block
 	who      string    // the operator this engine is for; empty: the program itself
+	payees   Payees    // nil: no account can be paid to
 }
 
 // New makes an engine over a store and the networks it collects on. wake is called after each commit

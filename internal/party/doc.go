@@ -14,7 +14,7 @@
 // guess. Names, required fields and duplicates are each API's own business. An
 // address on a chain is checked by the rail of its network.
 //
-// It does no IO: lists of banks are handed in.
+// It does no IO: lists of banks are handed in; banks.go has the public ones.
 //
 // Where to go next: account.go and document.go are the tables by country; a
 // country's rules are in the file with its name.

@@ -1,0 +1,225 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"strings"
+	"time"
+
+	"till/internal/fault"
+	"till/internal/party"
+)
+
+// KindCustomer is the kind of a customer's document. It has an e-mail address and a telephone number at most once in a
+// scope, whatever their capital letters.
+const KindCustomer DocumentKind = "customer"
+
+// The events of a scope about its customers. Ref is the customer's id; who the customer is stands nowhere in them,
+// because events are never erased.
+const (
+	CustomerAdded   = "customer.added"
+	CustomerChanged = "customer.changed"
+)
+
+// Customer is a customer on record. What is logged of one is masked.
+type Customer struct {
+	party.Customer // its times are on the mode's clock
+
+	Scope   Scope           `json:"-"`
+	Number  int64           `json:"-"`          // counts the scope's from 1
+	Version int64           `json:"-"`          // grows with each change
+	Doc     json.RawMessage `json:",omitempty"` // what the dialect must remember and show; the engine never reads it
+}
+
+// AddCustomer keeps a customer. The id is the caller's; country, e-mail address, telephone number and document are
+// checked and kept in their canonical spellings.
+//
+// Errors: those of party.CheckCustomer; duplicate_reference (Param: email or phone; Details existing: the customer's
+// id) when another customer of the scope has it.
+func (e *Engine) AddCustomer(ctx context.Context, c Customer) (*Customer, error) {
+	checked, err := party.CheckCustomer(c.Customer)
+	if err != nil {
+		return nil, err
+	}
+	c.Customer = checked
+	var added *Customer
+	err = e.update(ctx, Keys{Documents: []DocumentKey{{KindCustomer, c.ID}}, Clocks: []Mode{c.Scope.Mode}}, func(tx Tx) error {
+		now, err := modeTime(tx, c.Scope.Mode)
+		if err != nil {
+			return err
+		}
+		made := c
+		made.CreatedAt, made.UpdatedAt = now, now
+		d, err := made.document()
+		if err != nil {
+			return err
+		}
+		if err := tx.InsertDocument(d); err != nil {
+			return err
+		}
+		made.Number, made.Version = d.Number, d.Version
+		if err := e.act(tx, c.Scope.Mode, "customer.add", made.ID, strings.Join(made.changed(&Customer{}), ", ")); err != nil {
+			return err
+		}
+		_, err = announce(tx, c.Scope, Notice{Type: CustomerAdded, Ref: made.ID, Details: map[string]string{"country": made.Country}})
+		added = &made
+		return err
+	})
+	return added, err
+}
+
+// ChangeCustomer changes a customer; change may run more than once. The record of who did it names the fields that
+// changed and not what they say. What changes nothing is not told.
+//
+// Errors: not_found, those of change, those of AddCustomer.
+func (e *Engine) ChangeCustomer(ctx context.Context, s Scope, id string, change func(c *Customer) error) (*Customer, error) {
+	var changed *Customer
+	err := e.update(ctx, Keys{Documents: []DocumentKey{{KindCustomer, id}}, Clocks: []Mode{s.Mode}}, func(tx Tx) error {
+		d, err := tx.Document(KindCustomer, id)
+		if err != nil {
+			return err
+		}
+		was, err := customerOf(d, s)
+		if err != nil {
+			return err
+		}
+		c := *was
+		if err := change(&c); err != nil {
+			return err
+		}
+		if c.Customer, err = party.CheckCustomer(c.Customer); err != nil {
+			return err
+		}
+		c.ID, c.CreatedAt, c.Scope, c.Number, c.Version = was.ID, was.CreatedAt, was.Scope, was.Number, was.Version
+		changed = was
+		fields := c.changed(was)
+		if len(fields) == 0 {
+			return nil
+		}
+		if c.UpdatedAt, err = modeTime(tx, s.Mode); err != nil {
+			return err
+		}
+		if d, err = c.document(); err != nil {
+			return err
+		}
+		if err := tx.SaveDocument(d); err != nil {
+			return err
+		}
+		c.Version = d.Version
+		changed = &c
+		if err := e.act(tx, s.Mode, "customer.change", c.ID, strings.Join(fields, ", ")); err != nil {
+			return err
+		}
+		_, err = announce(tx, s, Notice{Type: CustomerChanged, Ref: c.ID, Details: map[string]string{"country": c.Country}})
+		return err
+	})
+	return changed, err
+}
+
+// Customer finds a customer of the scope. Error: not_found, also for another scope's.
+func (e *Engine) Customer(ctx context.Context, s Scope, id string) (c *Customer, err error) {
+	err = e.store.View(ctx, func(rd Reader) error {
+		d, err := rd.Document(KindCustomer, id)
+		if err != nil {
+			return err
+		}
+		c, err = customerOf(d, s)
+		return err
+	})
+	return c, err
+}
+
+// CustomerFilter pages a scope's customers, the newest first. Pages count from 1.
+type CustomerFilter struct {
+	Scope       Scope
+	Page, Limit int
+}
+
+// CustomerPage is one page of a list and the exact total.
+type CustomerPage struct {
+	Customers []Customer
+	Total     int64
+}
+
+// Customers lists a scope's customers. Error: invalid_page.
+func (e *Engine) Customers(ctx context.Context, f CustomerFilter) (page CustomerPage, err error) {
+	err = e.store.View(ctx, func(rd Reader) error {
+		page = CustomerPage{}
+		found, err := rd.Documents(DocumentFilter{Kind: KindCustomer, Scope: f.Scope, Page: f.Page, Limit: f.Limit, Descending: true})
+		if err != nil {
+			return err
+		}
+		page.Total = found.Total
+		for i := range found.List {
+			c, err := customerOf(&found.List[i], f.Scope)
+			if err != nil {
+				return err
+			}
+			page.Customers = append(page.Customers, *c)
+		}
+		return nil
+	})
+	return page, err
+}
+
+// document is how the customer is kept.
+func (c *Customer) document() (*Document, error) {
+	body, err := json.Marshal(c)
+	if err != nil {
+		return nil, err
+	}
+	d := &Document{
+		Kind: KindCustomer, ID: c.ID, Scope: c.Scope, Number: c.Number, CreatedAt: c.CreatedAt, UpdatedAt: c.UpdatedAt, Version: c.Version, Doc: body,
+	}
+	if c.Email != "" {
+		d.Keys = append(d.Keys, "email:"+strings.ToLower(c.Email))
+	}
+	if c.Phone != "" {
+		d.Keys = append(d.Keys, "phone:"+c.Phone)
+	}
+	return d, nil
+}
+
+func customerOf(d *Document, s Scope) (*Customer, error) {
+	if d == nil || d.Scope != s {
+		return nil, fault.New(fault.CodeNotFound, "there is no such customer")
+	}
+	c := &Customer{}
+	if err := json.Unmarshal(d.Doc, c); err != nil {
+		return nil, err
+	}
+	c.Scope, c.Number, c.Version = d.Scope, d.Number, d.Version
+	return c, nil
+}
+
+// changed names the fields that differ from what they were.
+func (c *Customer) changed(was *Customer) (fields []string) {
+	for _, f := range []struct {
+		name string
+		same bool
+	}{
+		{"kind", c.Kind == was.Kind},
+		{"name", c.FirstName == was.FirstName && c.LastName == was.LastName},
+		{"email", c.Email == was.Email},
+		{"phone", c.Phone == was.Phone},
+		{"country", c.Country == was.Country},
+		{"document", c.Document == was.Document},
+		{"address", c.Address == was.Address},
+		{"more", slices.Equal(c.Doc, was.Doc)},
+	} {
+		if !f.same {
+			fields = append(fields, f.name)
+		}
+	}
+	return fields
+}
+
+// modeTime is the transaction's time on a mode's clock.
+func modeTime(tx Tx, m Mode) (time.Time, error) {
+	clock, err := tx.Clock(m)
+	if err != nil {
+		return time.Time{}, err
+	}
+	return clock.Shift(tx.Now()), nil
+}
