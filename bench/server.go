@@ -166,14 +166,16 @@ func firstKeys(dir string) (key, operator string, err error) {
 	}
 	var keys struct {
 		Operator string `json:"operator_token"`
-		APIKeys  map[string]struct {
-			Test string `json:"test"`
+		APIKeys  struct {
+			PayIn struct {
+				Test string `json:"test"`
+			} `json:"payin"`
 		} `json:"api_keys"`
 	}
 	if err := json.Unmarshal(text, &keys); err != nil {
 		return "", "", err
 	}
-	return keys.APIKeys["payin"].Test, keys.Operator, nil
+	return keys.APIKeys.PayIn.Test, keys.Operator, nil
 }
 
 // ready waits until the server's watcher has told of the chain.

@@ -149,7 +149,9 @@ func (a *App) start(cfg Config) error {
 	if a.listener, err = net.Listen("tcp", cfg.Addr); err != nil {
 		return err
 	}
-	a.dialects = dialects(a, keys, cfg)
+	if a.dialects, err = dialects(a, keys, cfg); err != nil {
+		return errors.Join(err, a.listener.Close())
+	}
 	if err = a.startPages(cfg); err != nil {
 		return errors.Join(err, a.listener.Close())
 	}
@@ -250,8 +252,25 @@ func (k keys) KeyByHash(ctx context.Context, hash string) (*auth.Key, error) {
 	if err != nil || found == nil {
 		return nil, err
 	}
+	return authKey(found), nil
+}
+
+func (k keys) KeyByID(ctx context.Context, id string) (*auth.Key, error) {
+	var found *engine.Key
+	err := k.store.View(ctx, func(rd engine.Reader) error {
+		var err error
+		found, err = rd.KeyByID(id)
+		return err
+	})
+	if err != nil || found == nil {
+		return nil, err
+	}
+	return authKey(found), nil
+}
+
+func authKey(k *engine.Key) *auth.Key {
 	return &auth.Key{
-		ID: found.ID, Hash: found.Hash, Merchant: found.Scope.Merchant, Mode: string(found.Scope.Mode),
-		Dialect: found.Scope.Dialect, Scopes: found.Scopes, Active: found.Active, ExpiresAt: found.ExpiresAt,
-	}, nil
+		ID: k.ID, Hash: k.Hash, Merchant: k.Scope.Merchant, Mode: string(k.Scope.Mode),
+		Dialect: k.Scope.Dialect, Scopes: k.Scopes, Active: k.Active, ExpiresAt: k.ExpiresAt,
+	}
 }

@@ -3,6 +3,7 @@ package app
 import (
 	"till/internal/auth"
 	"till/internal/dialect"
+	"till/internal/dialect/koywe"
 	"till/internal/dialect/payin"
 	"till/internal/engine"
 	"till/internal/rail/evm"
@@ -10,20 +11,29 @@ import (
 )
 
 // dialects lists the APIs that are served. A new one gets its line here.
-func dialects(a *App, keys *auth.Auth, cfg Config) []dialect.Dialect {
+func dialects(a *App, keyring *auth.Auth, cfg Config) ([]dialect.Dialect, error) {
 	public := a.publicURL(cfg)
 	checkURL := func(url string) error {
 		_, err := cfg.Guard.CheckURL(url)
 		return err
 	}
 	sending := func(endpointIDs []string) (now, most int) { return a.workers.Send.Attempts(endpointIDs) }
+	sign, err := cfg.Box.Derive("tokens/" + koywe.Name)
+	if err != nil {
+		return nil, err
+	}
+	tokens := auth.NewTokens(auth.TokensConfig{Auth: keyring, Keys: keys{a.store}, Store: a.store, Sign: sign, API: koywe.Name, Now: cfg.Now})
 	return []dialect.Dialect{
 		payin.New(payin.Config{
-			Engine: a.Engine, Auth: keys, People: a.people, Limits: cfg.PayIn, NewKey: a.newKeyOf(payin.Name), ParseAddress: evm.ParseAddress,
+			Engine: a.Engine, Auth: keyring, People: a.people, Limits: cfg.PayIn, NewKey: a.newKeyOf(payin.Name), ParseAddress: evm.ParseAddress,
 			CheckURL: checkURL, Seal: a.Seal, Sending: sending,
 			Now: cfg.Now, Version: cfg.Version, PublicURL: below(public, payin.Name), Random: cfg.Random, Log: cfg.Log,
 		}),
-	}
+		koywe.New(koywe.Config{
+			Engine: a.Engine, Tokens: tokens, CheckURL: checkURL, Seal: a.Seal,
+			PublicURL: below(public, koywe.Name), Now: cfg.Now, Random: cfg.Random, Log: cfg.Log,
+		}),
+	}, nil
 }
 
 // newKeyOf makes keys of one API.

@@ -9,7 +9,10 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"strings"
 
+	"till/internal/auth"
+	"till/internal/dialect/koywe"
 	"till/internal/dialect/payin"
 	"till/internal/engine"
 	"till/internal/secrets"
@@ -21,9 +24,10 @@ const FirstKeysFile = "first-keys.json"
 // firstMerchant is the merchant that every server has from its first start on.
 const firstMerchant = "default"
 
-// keyForms is how the keys of each API begin. A new dialect gets its line here.
-var keyForms = map[string]struct{ live, test string }{
+// keyForms is how the keys of each API look. A new dialect gets its line here.
+var keyForms = map[string]keyForm{
 	payin.Name: {live: "pk_live_", test: "pk_test_"},
+	koywe.Name: {live: "api_", test: "api_", pair: true},
 }
 
 // FirstKeys is what the first start made.
@@ -33,10 +37,42 @@ type FirstKeys struct {
 	APIKeys       map[string]FirstPair `json:"api_keys"` // by dialect
 }
 
-// FirstPair is the merchant's keys for one API.
+// FirstPair is the keys for one API. One of two parts is its auth.PairText here, and an object of apiKey and secret
+// in the file; it is a key of the merchant's whole organisation, whose webhooks and policy only such a key reaches.
 type FirstPair struct {
-	Live secrets.Text `json:"live"`
-	Test secrets.Text `json:"test"`
+	Live secrets.Text
+	Test secrets.Text
+}
+
+// UnmarshalJSON reads what FirstKeys.write wrote.
+func (p *FirstPair) UnmarshalJSON(text []byte) error {
+	var written struct{ Live, Test json.RawMessage }
+	if err := json.Unmarshal(text, &written); err != nil {
+		return err
+	}
+	return errors.Join(readFirstKey(written.Live, &p.Live), readFirstKey(written.Test, &p.Test))
+}
+
+// twoParts is a key of two parts as people see it.
+type twoParts struct {
+	APIKey string `json:"apiKey"`
+	Secret string `json:"secret"`
+}
+
+func readFirstKey(text json.RawMessage, key *secrets.Text) error {
+	var parts twoParts
+	if json.Unmarshal(text, &parts) == nil {
+		*key = secrets.Text(auth.PairText(parts.APIKey, parts.Secret))
+		return nil
+	}
+	return json.Unmarshal(text, (*string)(key))
+}
+
+// Shown is the keys for one API in clear, for the person who starts the server: a key, or an API key and its secret.
+func (f *FirstKeys) Shown(dialect string) (live, test string) {
+	pair := f.APIKeys[dialect]
+	separate := func(key secrets.Text) string { return strings.Replace(key.Reveal(), ":", "  secret ", 1) }
+	return separate(pair.Live), separate(pair.Test)
 }
 
 // FirstStart makes the merchant, its keys and an operator's token in a database that has no merchant yet;
@@ -99,14 +135,17 @@ func (f *FirstKeys) records() []engine.Key {
 	for name, pair := range f.APIKeys {
 		form := keyForms[name]
 		scope := engine.Scope{Merchant: f.Merchant, Mode: engine.Live, Dialect: name}
-		list = append(list, engine.Key{Name: "first live", Scope: scope, Hash: secrets.Hash(pair.Live.Reveal()), Prefix: shown(pair.Live, len(form.live)), Active: true})
+		if form.pair {
+			scope = engine.OfOrganisation(f.Merchant, engine.Live, name)
+		}
+		list = append(list, engine.Key{Name: "first live", Scope: scope, Hash: secrets.Hash(pair.Live.Reveal()), Prefix: form.shown(pair.Live, engine.Live), Active: true})
 		scope.Mode = engine.Sandbox
-		list = append(list, engine.Key{Name: "first test", Scope: scope, Hash: secrets.Hash(pair.Test.Reveal()), Prefix: shown(pair.Test, len(form.test)), Active: true})
+		list = append(list, engine.Key{Name: "first test", Scope: scope, Hash: secrets.Hash(pair.Test.Reveal()), Prefix: form.shown(pair.Test, engine.Sandbox), Active: true})
 	}
 	return list
 }
 
-// shown is the part of a key by which people recognise it: how its kind begins, and 4 digits.
+// shown is the part of an operator's token, or of a key of one part, by which people recognise it: how its kind begins, and 4 digits.
 func shown(key secrets.Text, form int) string { return key.Reveal()[:form+4] }
 
 // firstKeys reads the keys of a first start that was interrupted, or makes new ones and their file.
@@ -149,7 +188,7 @@ func (f *FirstKeys) complete() bool {
 	}
 	for name, form := range keyForms {
 		pair := f.APIKeys[name]
-		if !isKey(pair.Live, form.live, keyBytes) || !isKey(pair.Test, form.test, keyBytes) {
+		if !form.fits(pair.Live, engine.Live) || !form.fits(pair.Test, engine.Sandbox) {
 			return false
 		}
 	}
@@ -168,18 +207,24 @@ func isKey(key secrets.Text, form string, size int) bool {
 }
 
 func newFirstKeys(random io.Reader) (*FirstKeys, error) {
-	raw := make([]byte, operatorBytes+2*keyBytes*len(keyForms))
+	size := operatorBytes
+	for _, form := range keyForms {
+		size += 2 * form.size()
+	}
+	raw := make([]byte, size)
 	if _, err := io.ReadFull(random, raw); err != nil {
 		return nil, fmt.Errorf("no randomness for the first keys: %w", err)
 	}
-	next := func(form string, size int) secrets.Text {
-		key := form + hex.EncodeToString(raw[:size])
+	next := func(size int) []byte {
+		part := raw[:size]
 		raw = raw[size:]
-		return secrets.Text(key)
+		return part
 	}
-	keys := &FirstKeys{Merchant: firstMerchant, OperatorToken: next("op_", operatorBytes), APIKeys: map[string]FirstPair{}}
+	keys := &FirstKeys{
+		Merchant: firstMerchant, OperatorToken: secrets.Text("op_" + hex.EncodeToString(next(operatorBytes))), APIKeys: map[string]FirstPair{},
+	}
 	for name, form := range keyForms {
-		keys.APIKeys[name] = FirstPair{Live: next(form.live, keyBytes), Test: next(form.test, keyBytes)}
+		keys.APIKeys[name] = FirstPair{Live: form.key(engine.Live, next(form.size())), Test: form.key(engine.Sandbox, next(form.size()))}
 	}
 	return keys, nil
 }
@@ -188,9 +233,9 @@ func newFirstKeys(random io.Reader) (*FirstKeys, error) {
 // that exists is fs.ErrExist and stays as it is.
 func (f *FirstKeys) write(path string) error {
 	plain := map[string]any{"merchant": f.Merchant, "operator_token": f.OperatorToken.Reveal()}
-	pairs := map[string]map[string]string{}
+	pairs := map[string]map[string]any{}
 	for name, pair := range f.APIKeys {
-		pairs[name] = map[string]string{"live": pair.Live.Reveal(), "test": pair.Test.Reveal()}
+		pairs[name] = map[string]any{"live": keyForms[name].plain(pair.Live), "test": keyForms[name].plain(pair.Test)}
 	}
 	plain["api_keys"] = pairs
 	text, err := json.MarshalIndent(plain, "", "  ")

@@ -4,12 +4,16 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"io"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -42,7 +46,11 @@ func TestFirstStart(t *testing.T) {
 		}
 		live, _ := authOf(a).Check(t.Context(), pair.Live.Reveal(), d.Name())
 		test, _ := authOf(a).Check(t.Context(), pair.Test.Reveal(), d.Name())
-		if live.Mode != "live" || test.Mode != "sandbox" || live.Merchant != "default" || test.Merchant != "default" {
+		of := "default"
+		if keyForms[d.Name()].pair {
+			of = engine.OfOrganisation("default", "", "").Merchant
+		}
+		if live.Mode != "live" || test.Mode != "sandbox" || live.Merchant != of || test.Merchant != of {
 			t.Errorf("%+v, %+v", live, test)
 		}
 	}
@@ -212,6 +220,52 @@ func TestFirstStartWithoutAFolder(t *testing.T) {
 	}
 }
 
+// A key of two parts is an object in the file, opens its organisation, and its id alone opens nothing.
+func TestFirstKeysOfTwoParts(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, FirstKeysFile)
+	a := startIn(t, dir, "", io.Discard)
+	if _, err := a.FirstStart(t.Context(), path); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var written struct {
+		APIKeys struct {
+			Koywe struct {
+				Live, Test struct{ APIKey, Secret string }
+			}
+		} `json:"api_keys"`
+	}
+	if err := json.Unmarshal(text, &written); err != nil {
+		t.Fatal(err)
+	}
+	key := written.APIKeys.Koywe.Test
+	if !regexp.MustCompile(`^api_[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`).MatchString(key.APIKey) || len(key.Secret) != 64 {
+		t.Fatalf("%+v", key)
+	}
+	signIn := func(secret string) (int, string) {
+		answer, err := http.Post(a.URL()+"/koywe/api/v1/auth/sign-in", "application/json", strings.NewReader(`{"apiKey":"`+key.APIKey+`","secret":"`+secret+`"}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer answer.Body.Close()
+		body, err := io.ReadAll(answer.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return answer.StatusCode, string(body)
+	}
+	if code, body := signIn(key.Secret); code != http.StatusOK {
+		t.Errorf("%d %s", code, body)
+	}
+	if code, body := signIn(written.APIKeys.Koywe.Live.Secret); code != http.StatusUnauthorized {
+		t.Errorf("another key's secret: %d %s", code, body)
+	}
+}
+
 // startIn starts a server with a config file of that folder.
 func startIn(t *testing.T, dir, text string, logTo io.Writer) *App {
 	t.Helper()
@@ -254,8 +308,11 @@ func stop(t *testing.T, a *App) {
 
 func all(keys *FirstKeys) []string {
 	list := []string{keys.OperatorToken.Reveal()}
-	for _, pair := range keys.APIKeys {
-		list = append(list, pair.Live.Reveal(), pair.Test.Reveal())
+	for _, name := range slices.Sorted(maps.Keys(keys.APIKeys)) {
+		pair := keys.APIKeys[name]
+		for _, key := range []secrets.Text{pair.Live, pair.Test} {
+			list = append(list, key.Reveal()[strings.Index(key.Reveal(), ":")+1:]) // of two parts: the secret
+		}
 	}
 	return list
 }

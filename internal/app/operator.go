@@ -22,12 +22,15 @@ import (
 
 // operatorAPI is the operator API with what it takes from the rest of the program.
 func operatorAPI(a *App, keys *auth.Auth, cfg Config) http.Handler {
-	var names []string
+	var names, organisations []string
 	for _, d := range a.dialects {
 		names = append(names, d.Name())
+		if keyForms[d.Name()].pair {
+			organisations = append(organisations, d.Name())
+		}
 	}
 	return operator.Handler(operator.Config{
-		Engine: a.Engine, Auth: keys, People: a.people, Now: cfg.Now, Log: cfg.Log, Dialects: names,
+		Engine: a.Engine, Auth: keys, People: a.people, Now: cfg.Now, Log: cfg.Log, Dialects: names, Organisations: organisations,
 		NewKey:      a.newKey,
 		NewEndpoint: a.newEndpoint,
 		NewSecret:   a.newSecret,
@@ -45,23 +48,28 @@ func operatorAPI(a *App, keys *auth.Auth, cfg Config) http.Handler {
 
 // newKey makes a key of an API, or an operator's token for "".
 func (a *App) newKey(dialect string, m engine.Mode) (operator.NewKey, error) {
-	form, size := "op_", operatorBytes
-	if dialect != "" {
-		forms, known := keyForms[dialect]
-		if !known {
-			return operator.NewKey{}, fault.New(fault.CodeInvalidValue, "this API has no keys").On("dialect")
+	if dialect == "" {
+		raw, err := a.draw(operatorBytes)
+		if err != nil {
+			return operator.NewKey{}, err
 		}
-		form, size = forms.test, keyBytes
-		if m == engine.Live {
-			form = forms.live
-		}
+		key := secrets.Text("op_" + hex.EncodeToString(raw))
+		return operator.NewKey{Key: key.Reveal(), Hash: secrets.Hash(key.Reveal()), Shown: shown(key, len("op_"))}, nil
 	}
-	raw, err := a.draw(size)
+	form, known := keyForms[dialect]
+	if !known {
+		return operator.NewKey{}, fault.New(fault.CodeInvalidValue, "this API has no keys").On("dialect")
+	}
+	raw, err := a.draw(form.size())
 	if err != nil {
 		return operator.NewKey{}, err
 	}
-	key := secrets.Text(form + hex.EncodeToString(raw))
-	return operator.NewKey{Key: key.Reveal(), Hash: secrets.Hash(key.Reveal()), Shown: shown(key, len(form))}, nil
+	key := form.key(m, raw)
+	made := operator.NewKey{Key: key.Reveal(), Hash: secrets.Hash(key.Reveal()), Shown: form.shown(key, m)}
+	if form.pair {
+		made.Key, made.Secret = parts(key)
+	}
+	return made, nil
 }
 
 // The random bytes of an endpoint's id and of its secret. The secret's form is that of Standard Webhooks.

@@ -45,7 +45,10 @@ func (c *keyList) Run(t *terminal) error {
 		row(w, "KEY", "BEGINS", "ACTIVE", "MERCHANT", "MODE", "API", "SCOPES", "EXPIRES", "NAME")
 		for _, k := range list {
 			merchant, api, scopes := k.Merchant, k.Dialect, "everything"
-			if merchant == "" {
+			switch {
+			case k.Organisation != "":
+				merchant = "(all of " + k.Organisation + ")"
+			case merchant == "":
 				merchant, api = "(operator)", "operator"
 			}
 			if len(k.Scopes) > 0 {
@@ -57,23 +60,31 @@ func (c *keyList) Run(t *terminal) error {
 }
 
 type keyAdd struct {
-	remote   `embed:""`
-	Operator bool          `help:"An operator's token instead of a merchant's key."`
-	Merchant string        `default:"default" help:"Whose key."`
-	Mode     string        `enum:",live,sandbox" default:"" help:"live or sandbox; an operator's token without it is for both."`
-	Dialect  string        `help:"The API it opens."`
-	Name     string        `help:"For people."`
-	Scopes   []string      `name:"scope" help:"What it may do, like orders:read; may be repeated. Default: everything."`
-	For      time.Duration `name:"for" placeholder:"DURATION" help:"How long it is valid, like 720h. Default: until it is revoked."`
+	remote       `embed:""`
+	Operator     bool          `help:"An operator's token instead of a merchant's key."`
+	Merchant     string        `default:"default" help:"Whose key."`
+	Organisation string        `help:"A key for all merchants of this organisation, where the API has such keys, instead of one merchant's."`
+	Mode         string        `enum:",live,sandbox" default:"" help:"live or sandbox; an operator's token without it is for both."`
+	Dialect      string        `help:"The API it opens."`
+	Name         string        `help:"For people."`
+	Scopes       []string      `name:"scope" help:"What it may do, like orders:read; may be repeated. Default: everything."`
+	For          time.Duration `name:"for" placeholder:"DURATION" help:"How long it is valid, like 720h. Default: until it is revoked."`
 }
 
 func (c *keyAdd) Run(t *terminal) error {
 	ask := client.NewKey{Name: c.Name, Merchant: c.Merchant, Mode: c.Mode, Dialect: c.Dialect, Scopes: c.Scopes}
 	switch {
+	case c.Operator && c.Organisation != "":
+		return errors.New("an operator's token is no organisation's: leave --organisation out")
 	case c.Operator && c.Dialect != "":
 		return errors.New("an operator's token opens the operator API and no other: leave --dialect out")
 	case c.Operator:
 		ask.Merchant = ""
+	case c.Organisation != "":
+		ask.Merchant, ask.Organisation = "", c.Organisation
+	}
+	switch {
+	case c.Operator:
 	case c.Dialect == "" || c.Mode == "":
 		return errors.New("say which API the key opens (--dialect) and in which mode (--mode), or --operator")
 	}
@@ -93,6 +104,12 @@ func (c *keyAdd) Run(t *terminal) error {
 	}
 	return c.show(t, k, func(w io.Writer) {
 		row(w, "id", k.ID)
+		if k.Secret != "" {
+			row(w, "api key", k.Key)
+			row(w, "secret", k.Secret)
+			row(w, "", "Keep the secret: it is not shown again.")
+			return
+		}
 		row(w, "key", k.Key)
 		row(w, "", "Keep the key: it is not shown again.")
 	})

@@ -68,7 +68,8 @@ func showFirstKeys(out io.Writer, keys *app.FirstKeys, path string) {
 	}
 	fmt.Fprintf(out, "\n  operator token   %s\n", keys.OperatorToken.Reveal())
 	for _, name := range slices.Sorted(maps.Keys(keys.APIKeys)) {
-		fmt.Fprintf(out, "  %-6s live key  %s\n  %-6s test key  %s\n", name, keys.APIKeys[name].Live.Reveal(), name, keys.APIKeys[name].Test.Reveal())
+		live, test := keys.Shown(name)
+		fmt.Fprintf(out, "  %-6s live key  %s\n  %-6s test key  %s\n", name, live, name, test)
 	}
 	fmt.Fprintln(out)
 }

@@ -280,9 +280,9 @@ func readFile(t *testing.T, path string) string {
 func readKeys(t *testing.T, path string) map[string]map[string]string {
 	t.Helper()
 	var keys struct {
-		Merchant      string                       `json:"merchant"`
-		OperatorToken string                       `json:"operator_token"`
-		APIKeys       map[string]map[string]string `json:"api_keys"`
+		Merchant      string                    `json:"merchant"`
+		OperatorToken string                    `json:"operator_token"`
+		APIKeys       map[string]map[string]any `json:"api_keys"`
 	}
 	if err := json.Unmarshal([]byte(readFile(t, path)), &keys); err != nil {
 		t.Fatal(err)
@@ -290,8 +290,17 @@ func readKeys(t *testing.T, path string) map[string]map[string]string {
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 || keys.Merchant != "default" {
 		t.Errorf("%v %v %s", info, err, keys.Merchant)
 	}
-	keys.APIKeys[""] = map[string]string{"operator": keys.OperatorToken}
-	return keys.APIKeys
+	list := map[string]map[string]string{"": {"operator": keys.OperatorToken}}
+	for name, pair := range keys.APIKeys {
+		list[name] = map[string]string{}
+		for mode, key := range pair {
+			if parts, two := key.(map[string]any); two {
+				key = parts["secret"]
+			}
+			list[name][mode], _ = key.(string)
+		}
+	}
+	return list
 }
 
 // locked is a text that many write.

@@ -35,7 +35,7 @@ func (e *Engine) AddMerchant(ctx context.Context, m Merchant) (Merchant, error) 
 // AddKey records a new key and gives it its id. The caller has made the key and keeps only what is asked for
 // here. For operators.
 //
-// Error: not_found (Param: merchant) when there is no such merchant.
+// Error: not_found (Param: merchant, organisation) when there is no such merchant or organisation.
 func (e *Engine) AddKey(ctx context.Context, k Key) (Key, error) {
 	k, _, err := e.AddKeyOnce(ctx, k, Repeatable[Key]{})
 	return k, err
@@ -47,7 +47,7 @@ func (e *Engine) AddKey(ctx context.Context, k Key) (Key, error) {
 // Errors: those of AddKey; idempotency_conflict.
 func (e *Engine) AddKeyOnce(ctx context.Context, k Key, r Repeatable[Key]) (Key, *Answer, error) {
 	return once(ctx, e, Keys{}, r, func(tx Tx) (Key, error) {
-		if err := known(tx, k.Scope.Merchant); err != nil {
+		if err := known(tx, k.Scope); err != nil {
 			return Key{}, err
 		}
 		made := k
@@ -144,7 +144,7 @@ func noKey() error { return fault.New(fault.CodeNotFound, "no such key") }
 // AddEndpoint records a new webhook endpoint. Its id is the caller's, who has sealed the secret for it and
 // checked the URL. For operators.
 //
-// Error: not_found (Param: merchant) when there is no such merchant.
+// Error: not_found (Param: merchant, organisation) when there is no such merchant or organisation.
 func (e *Engine) AddEndpoint(ctx context.Context, ep Endpoint) (Endpoint, error) {
 	ep, _, err := e.AddEndpointOnce(ctx, ep, Repeatable[Endpoint]{})
 	return ep, err
@@ -155,7 +155,7 @@ func (e *Engine) AddEndpoint(ctx context.Context, ep Endpoint) (Endpoint, error)
 // Errors: those of AddEndpoint; idempotency_conflict.
 func (e *Engine) AddEndpointOnce(ctx context.Context, ep Endpoint, r Repeatable[Endpoint]) (Endpoint, *Answer, error) {
 	return once(ctx, e, Keys{}, r, func(tx Tx) (Endpoint, error) {
-		if err := known(tx, ep.Scope.Merchant); err != nil {
+		if err := known(tx, ep.Scope); err != nil {
 			return Endpoint{}, err
 		}
 		made := ep
@@ -315,12 +315,19 @@ func (e *Engine) DeleteEndpoint(ctx context.Context, id string, visible func(End
 	return err
 }
 
-// known refuses a merchant that does not exist; "" is an operator.
-func known(tx Tx, merchant string) error {
-	if merchant == "" {
+// known refuses a merchant, or an organisation, that does not exist; "" is an operator.
+func known(tx Tx, s Scope) error {
+	if s.Merchant == "" {
 		return nil
 	}
-	m, err := tx.Merchant(merchant)
+	if organisation, is := s.Organisation(); is {
+		there, err := tx.HasOrganisation(organisation)
+		if err == nil && !there {
+			return fault.New(fault.CodeNotFound, "no merchant is of this organisation").On("organisation")
+		}
+		return err
+	}
+	m, err := tx.Merchant(s.Merchant)
 	if err == nil && m == nil {
 		return fault.New(fault.CodeNotFound, "no such merchant").On("merchant")
 	}

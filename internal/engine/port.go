@@ -128,8 +128,9 @@ type Tx interface {
 	Lease(name string) (WorkLease, error) // the zero WorkLease when it was never taken
 	SaveLease(l WorkLease) error          // version_conflict when the stored fence is larger
 
-	Merchant(id string) (*Merchant, error) // nil when there is none
-	KeyByID(id string) (*Key, error)       // nil when there is none
+	Merchant(id string) (*Merchant, error)   // nil when there is none
+	HasOrganisation(id string) (bool, error) // some merchant is of it
+	KeyByID(id string) (*Key, error)         // nil when there is none
 	SaveMerchant(m Merchant) error
 	SaveEndpoint(e Endpoint) error
 	DeleteEndpoint(id string) error        // its messages stay

@@ -26,6 +26,7 @@ const (
 	CodeWindowTooLong   Code = "window_too_long"
 
 	CodeUnauthorized     Code = "unauthorized"
+	CodeTokenExpired     Code = "token_expired"
 	CodeWrongPassword    Code = "wrong_password"
 	CodeForbidden        Code = "forbidden"
 	CodeServiceDisabled  Code = "service_disabled"
@@ -83,6 +84,7 @@ var table = map[Code]fact{
 	CodeWindowTooLong:   {kind: Invalid}, // a requested payment window or period is longer than allowed
 
 	CodeUnauthorized:     {kind: Unauthorized}, // the key, token or session is missing, wrong or expired
+	CodeTokenExpired:     {kind: Unauthorized}, // the token was good and its time is over: a new one is to be had
 	CodeWrongPassword:    {kind: Unauthorized}, // nobody has this name and password; which of them is wrong is never said
 	CodeForbidden:        {kind: Forbidden},    // the caller is known and lacks the permission or scope
 	CodeServiceDisabled:  {kind: Forbidden},    // the merchant has switched this service off

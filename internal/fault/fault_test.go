@@ -35,6 +35,7 @@ var kinds = map[Code]Kind{
 	"window_too_long":        Invalid,
 	"unauthorized":           Unauthorized,
 	"wrong_password":         Unauthorized,
+	"token_expired":          Unauthorized,
 	"forbidden":              Forbidden,
 	"service_disabled":       Forbidden,
 	"policy_denied":          Forbidden,

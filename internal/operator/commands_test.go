@@ -400,6 +400,33 @@ func TestKeys(t *testing.T) {
 	wantActions(t, k, "key.revoke")
 }
 
+// A key of an organisation is the organisation's on record, and no merchant can be named that looks like one.
+func TestKeysOfOrganisations(t *testing.T) {
+	k := newKit(t)
+	c, ctx := k.client(t, tokenAll), t.Context()
+	made, err := c.AddKey(ctx, client.NewKey{Organisation: "o1", Mode: "sandbox", Dialect: "some"})
+	if err != nil || made.Organisation != "o1" || made.Merchant != "" || made.Key == "" {
+		t.Fatalf("%+v %v", made, err)
+	}
+	who, err := auth.New(storedKeys{k}, func() time.Time { return k.now }).Check(ctx, made.Key, "some")
+	if got, is := (engine.Scope{Merchant: who.Merchant}).Organisation(); err != nil || !is || got != "o1" {
+		t.Errorf("%+v %v", who, err)
+	}
+	for body, want := range map[string]struct {
+		status int
+		code   fault.Code
+		param  string
+	}{
+		`{"organisation":"none","mode":"sandbox","dialect":"some"}`:               {http.StatusNotFound, fault.CodeNotFound, "organisation"},
+		`{"organisation":"o1","merchant":"m1","mode":"sandbox","dialect":"some"}`: {http.StatusBadRequest, fault.CodeInvalidValue, "organisation"},
+		`{"organisation":"o1","mode":"sandbox","dialect":"other"}`:                {http.StatusBadRequest, fault.CodeInvalidValue, "dialect"},
+		`{"organisation":"o1","dialect":"some"}`:                                  {http.StatusBadRequest, fault.CodeMissingField, "mode"},
+		`{"merchant":"org:o1","mode":"sandbox","dialect":"other"}`:                {http.StatusNotFound, fault.CodeNotFound, "merchant"},
+	} {
+		wantProblem(t, call(k.handler, "POST", "/keys", tokenAll, body), want.status, want.code, want.param)
+	}
+}
+
 // Nobody makes a token that may do more than his own.
 func TestNoTokenOutgrowsItsMaker(t *testing.T) {
 	k := newKit(t)

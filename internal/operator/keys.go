@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -71,6 +72,9 @@ func (a *api) addKey(ctx context.Context, in *addKeyInput) (client.Key, error) {
 		Hash: made.Hash, Prefix: made.Shown, Name: b.Name, Scopes: b.Scopes,
 		Scope: engine.Scope{Merchant: b.Merchant, Mode: engine.Mode(b.Mode), Dialect: b.Dialect},
 	}
+	if b.Organisation != "" {
+		k.Scope = engine.OfOrganisation(b.Organisation, engine.Mode(b.Mode), b.Dialect)
+	}
 	if b.ExpiresAt != nil {
 		k.ExpiresAt = *b.ExpiresAt
 	}
@@ -78,7 +82,7 @@ func (a *api) addKey(ctx context.Context, in *addKeyInput) (client.Key, error) {
 		return client.Key{}, err
 	}
 	out := keyOf(k)
-	out.Key = made.Key
+	out.Key, out.Secret = made.Key, made.Secret
 	return out, nil
 }
 
@@ -97,9 +101,15 @@ func (a *api) mayMake(ctx context.Context, k client.NewKey) error {
 		return fault.New(fault.CodeForbidden, "this token is for the other mode").On("mode")
 	}
 	switch {
-	case k.Merchant == "" && k.Dialect != "":
+	case strings.Contains(k.Merchant, ":"):
+		return fault.New(fault.CodeNotFound, "no such merchant").On("merchant")
+	case k.Merchant != "" && k.Organisation != "":
+		return fault.New(fault.CodeInvalidValue, "a key is a merchant's or an organisation's, not both").On("organisation")
+	case k.Organisation != "" && !slices.Contains(a.Organisations, k.Dialect):
+		return fault.New(fault.CodeInvalidValue, "this API has no keys for whole organisations").On("dialect")
+	case k.Merchant == "" && k.Organisation == "" && k.Dialect != "":
 		return fault.New(fault.CodeMissingField, "a key to an API belongs to a merchant").On("merchant")
-	case k.Merchant == "":
+	case k.Merchant == "" && k.Organisation == "":
 		limited := len(who.Scopes) > 0
 		if limited && (len(k.Scopes) == 0 || slices.ContainsFunc(k.Scopes, func(s string) bool { return !who.May(s) })) {
 			return fault.New(fault.CodeForbidden, "this token cannot make one that may do more").On("scopes")
@@ -129,6 +139,9 @@ func keyOf(k engine.Key) client.Key {
 	out := client.Key{
 		ID: k.ID, Name: k.Name, Shown: k.Prefix, Merchant: k.Scope.Merchant, Mode: string(k.Scope.Mode), Dialect: k.Scope.Dialect,
 		Scopes: []string{}, Active: k.Active, ExpiresAt: timeOf(k.ExpiresAt), CreatedAt: k.CreatedAt.UTC(),
+	}
+	if organisation, is := k.Scope.Organisation(); is {
+		out.Merchant, out.Organisation = "", organisation
 	}
 	out.Scopes = append(out.Scopes, k.Scopes...)
 	return out

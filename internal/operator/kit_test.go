@@ -85,7 +85,7 @@ func testConfig(e *engine.Engine, now func() time.Time, log *slog.Logger) Config
 	return Config{
 		Engine: e, Auth: auth.New(newTestKeys(), now), Now: now, Log: log,
 		People:   auth.NewPeople(auth.PeopleConfig{Store: burning{}, Now: now, Random: rand.Reader, Cost: auth.Cost{Memory: 8, Passes: 1, Threads: 1}}),
-		Dialects: []string{"some", "other"},
+		Dialects: []string{"some", "other"}, Organisations: []string{"some"},
 		NewKey: func(dialect string, m engine.Mode) (NewKey, error) {
 			made++
 			key := "made_" + dialect + string(m) + strconv.Itoa(made)

@@ -43,6 +43,8 @@ type Config struct {
 	Log    *slog.Logger
 
 	Dialects []string // the APIs that are served
+	// Organisations are those of them whose keys may open all merchants of an organisation.
+	Organisations []string
 	// NewKey makes a key for an API ("" is this one): the key, its hash as it is stored, and what may be shown.
 	NewKey func(dialect string, m engine.Mode) (NewKey, error)
 	// NewEndpoint makes the id and the secret of an endpoint, and seals the secret for the database.
@@ -60,8 +62,8 @@ type Config struct {
 	Jobs func() []client.Job
 }
 
-// NewKey is a key that was just made. Key is shown once and kept nowhere.
-type NewKey struct{ Key, Hash, Shown string }
+// NewKey is a key that was just made. Key is shown once and kept nowhere, as is the Secret of a key of two parts.
+type NewKey struct{ Key, Secret, Hash, Shown string }
 
 // NewEndpoint is an endpoint's id and a secret made for it. Secret is shown once; Sealed is what is stored.
 type NewEndpoint struct{ ID, Secret, Sealed string }

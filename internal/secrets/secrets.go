@@ -9,12 +9,14 @@ package secrets
 
 import (
 	"crypto/cipher"
+	"crypto/hkdf"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"golang.org/x/crypto/chacha20poly1305"
@@ -30,8 +32,9 @@ const version = "v1"
 // key is rotated by adding one, sealing everything again (see [Box.Current]) and then taking the old one away.
 // A Box does not change after it was made and is safe for concurrent use.
 type Box struct {
-	keys   map[string]cipher.AEAD // by key id
-	newest string
+	keys    map[string]cipher.AEAD // by key id
+	newest  string
+	masters [][]byte // the newest first
 }
 
 // FromKey makes a Box of a single master key of [KeySize] bytes.
@@ -100,6 +103,23 @@ func (b *Box) Current(sealed string) bool {
 	return strings.HasPrefix(sealed, version+"."+b.newest+".")
 }
 
+// Derive makes a key of 32 bytes of every master key for one purpose ("tokens/<api>"), the newest first: the first signs, each
+// checks what it once signed. Keys of different purposes say nothing of each other (HKDF, RFC 5869). An empty purpose is an error.
+func (b *Box) Derive(purpose string) ([][]byte, error) {
+	if purpose == "" {
+		return nil, errors.New("secrets: a key is derived for a purpose, and none was given")
+	}
+	list := make([][]byte, len(b.masters))
+	for i, master := range b.masters {
+		key, err := hkdf.Key(sha256.New, master, nil, "till/"+purpose, sha256.Size)
+		if err != nil {
+			return nil, fmt.Errorf("secrets: no key can be derived: %w", err)
+		}
+		list[i] = key
+	}
+	return list, nil
+}
+
 // KeyID names the newest master key: the first 8 hexadecimal digits of its SHA-256. It may be shown and logged.
 func (b *Box) KeyID() string { return b.newest }
 
@@ -125,6 +145,7 @@ func fromKeys(keys [][]byte) (*Box, error) {
 			return nil, fmt.Errorf("secrets: two master keys share the id %s", box.newest)
 		}
 		box.keys[box.newest] = aead
+		box.masters = slices.Insert(box.masters, 0, slices.Clone(key))
 	}
 	return box, nil
 }

@@ -228,3 +228,25 @@ func must[T any](value T, err error) T {
 	}
 	return value
 }
+
+// A derived key depends on the master key and on the purpose, and stays the same; an older master key still gives
+// its own.
+func TestDerive(t *testing.T) {
+	old, both := must(FromText(strings.Repeat("11", 32))), must(FromText(strings.Repeat("11", 32)+"\n"+strings.Repeat("22", 32)))
+	first, after := must(old.Derive("tokens/a")), must(both.Derive("tokens/a"))
+	if len(first) != 1 || len(after) != 2 || len(first[0]) != 32 {
+		t.Fatalf("%d and %d keys", len(first), len(after))
+	}
+	if !bytes.Equal(first[0], after[1]) || bytes.Equal(after[0], after[1]) {
+		t.Error("the older master key does not give what it gave before it was rotated")
+	}
+	if other := must(old.Derive("tokens/b")); bytes.Equal(first[0], other[0]) {
+		t.Error("two purposes have one key")
+	}
+	if bytes.Equal(first[0], bytes.Repeat([]byte{0x11}, 32)) {
+		t.Error("the derived key is the master key")
+	}
+	if _, err := old.Derive(""); err == nil {
+		t.Error("a key without a purpose")
+	}
+}

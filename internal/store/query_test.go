@@ -150,6 +150,8 @@ func indexedQueries(match func(query string, columns ...string) string) (list []
 		{selectHoldsBefore, "PRIMARY KEY"},
 		{selectHoldOpen, "holds_open"},
 		{endHold, "PRIMARY KEY"},
+		{selectMerchant, "PRIMARY KEY"},
+		{selectOrganisation, "merchants_organisation"},
 		{selectKey, "sqlite_autoindex_keys_2"},
 		{selectKeyByID, "PRIMARY KEY"},
 		{updateKeyUsed, "PRIMARY KEY"},

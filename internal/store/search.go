@@ -35,8 +35,10 @@ const (
 	searchEndpoints = selectEndpoints + `{where} ORDER BY id LIMIT {limit}`
 	searchKeys      = selectKeys + `{where} ORDER BY id LIMIT {limit}`
 	selectMerchant  = `SELECT id, organisation, name, created_at FROM merchants WHERE id = $1`
-	selectKeyByID   = selectKeys + ` WHERE id = $1`
-	deleteEndpoint  = `DELETE FROM endpoints WHERE id = $1`
+
+	selectOrganisation = `SELECT id FROM merchants WHERE organisation = $1 LIMIT 1`
+	selectKeyByID      = selectKeys + ` WHERE id = $1`
+	deleteEndpoint     = `DELETE FROM endpoints WHERE id = $1`
 
 	countByState = `SELECT s.mode, s.dialect, c.state, CAST(SUM(c.n) AS BIGINT) FROM order_counts c JOIN scopes s ON s.id = c.scope_id
 		GROUP BY s.mode, s.dialect, c.state HAVING SUM(c.n) > 0 ORDER BY s.mode, s.dialect, c.state`
@@ -475,6 +477,16 @@ func queryMerchant(q queryer, id string) (*engine.Merchant, error) {
 		found.CreatedAt = timeOf(created)
 		return err
 	})
+	return found, err
+}
+
+func (t *tx) HasOrganisation(id string) (bool, error) {
+	g := t.use()
+	if newest(&g.merchants, func(m engine.Merchant) bool { return m.Organisation == id }) != nil {
+		return true, nil
+	}
+	found := false
+	err := scan(g.db, selectOrganisation, []any{id}, func(record) error { found = true; return nil })
 	return found, err
 }
 

@@ -141,8 +141,10 @@ func replica(t *testing.T, dir, database string, chain, first *server) *server {
 		text, err := os.ReadFile(filepath.Join(dir, "first-keys.json"))
 		var keys struct {
 			OperatorToken string `json:"operator_token"`
-			APIKeys       map[string]struct {
-				Test string `json:"test"`
+			APIKeys       struct {
+				PayIn struct {
+					Test string `json:"test"`
+				} `json:"payin"`
 			} `json:"api_keys"`
 		}
 		if err == nil {
@@ -151,7 +153,7 @@ func replica(t *testing.T, dir, database string, chain, first *server) *server {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s.info.PayIn.APIKey, s.info.Operator.Token = keys.APIKeys["payin"].Test, keys.OperatorToken
+		s.info.PayIn.APIKey, s.info.Operator.Token = keys.APIKeys.PayIn.Test, keys.OperatorToken
 	}
 	s.operator = client.New(s.info.BaseURL+"/operator/v1", s.info.Operator.Token, s.http)
 	return s

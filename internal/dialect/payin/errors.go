@@ -47,6 +47,7 @@ var refusals = map[fault.Code]refusal{
 	fault.CodeWindowTooLong:   {http.StatusBadRequest, validationError, "Validation error"},
 
 	fault.CodeUnauthorized:     {http.StatusUnauthorized, "INVALID_API_KEY", "Unauthorized"},
+	fault.CodeTokenExpired:     {http.StatusUnauthorized, "INVALID_API_KEY", "Unauthorized"},
 	fault.CodeWrongPassword:    {http.StatusUnauthorized, "INVALID_CREDENTIALS", "Authentication failed"},
 	fault.CodeForbidden:        {http.StatusForbidden, "INSUFFICIENT_PERMISSIONS", "Forbidden"},
 	fault.CodeServiceDisabled:  {http.StatusForbidden, "ORDER_SERVICE_DISABLED", "Service disabled"}, // PayIn's open source server

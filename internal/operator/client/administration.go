@@ -42,17 +42,20 @@ func (c *Client) AddMerchant(ctx context.Context, m NewMerchant) (Merchant, erro
 
 // Key is an API key, or an operator's token. The key itself is shown when it is made, and never again.
 type Key struct {
-	ID        string     `json:"id"`
-	Name      string     `json:"name,omitempty"`
-	Shown     string     `json:"shown" doc:"how the key begins"`
-	Merchant  string     `json:"merchant,omitempty" doc:"absent: an operator's token"`
-	Mode      string     `json:"mode,omitempty" doc:"absent: both, which only an operator's token has"`
-	Dialect   string     `json:"dialect,omitempty" doc:"the API it opens; absent: this one"`
-	Scopes    []string   `json:"scopes" nullable:"false" doc:"what it may do; empty: everything"`
-	Active    bool       `json:"active"`
-	ExpiresAt *time.Time `json:"expiresAt,omitempty"`
-	CreatedAt time.Time  `json:"createdAt"`
-	Key       string     `json:"key,omitempty" doc:"only in the answer to its creation"`
+	ID       string `json:"id"`
+	Name     string `json:"name,omitempty"`
+	Shown    string `json:"shown" doc:"how the key begins"`
+	Merchant string `json:"merchant,omitempty" doc:"absent: an operator's token, or an organisation's key"`
+	// Organisation is whose key it is where it opens all merchants of an organisation.
+	Organisation string     `json:"organisation,omitempty"`
+	Mode         string     `json:"mode,omitempty" doc:"absent: both, which only an operator's token has"`
+	Dialect      string     `json:"dialect,omitempty" doc:"the API it opens; absent: this one"`
+	Scopes       []string   `json:"scopes" nullable:"false" doc:"what it may do; empty: everything"`
+	Active       bool       `json:"active"`
+	ExpiresAt    *time.Time `json:"expiresAt,omitempty"`
+	CreatedAt    time.Time  `json:"createdAt"`
+	Key          string     `json:"key,omitempty" doc:"only in the answer to its creation"`
+	Secret       string     `json:"secret,omitempty" doc:"of a key of two parts, and only in the answer to its creation"`
 }
 
 // KeyPage is one page of keys.
@@ -76,12 +79,13 @@ func (c *Client) Keys(ctx context.Context, q KeyQuery) (KeyPage, error) {
 
 // NewKey asks for a key.
 type NewKey struct {
-	Name      string     `json:"name,omitempty" maxLength:"100"`
-	Merchant  string     `json:"merchant,omitempty" maxLength:"64" doc:"absent: an operator's token"`
-	Mode      string     `json:"mode,omitempty" enum:"live,sandbox" doc:"needed for a merchant's key"`
-	Dialect   string     `json:"dialect,omitempty" maxLength:"32" doc:"needed for a merchant's key: the API it opens"`
-	Scopes    []string   `json:"scopes,omitempty" maxItems:"50" doc:"absent: everything"`
-	ExpiresAt *time.Time `json:"expiresAt,omitempty"`
+	Name         string     `json:"name,omitempty" maxLength:"100"`
+	Merchant     string     `json:"merchant,omitempty" maxLength:"64" doc:"absent: an operator's token, or an organisation's key"`
+	Organisation string     `json:"organisation,omitempty" maxLength:"64" doc:"instead of a merchant: the key opens all its merchants"`
+	Mode         string     `json:"mode,omitempty" enum:"live,sandbox" doc:"needed for a merchant's key"`
+	Dialect      string     `json:"dialect,omitempty" maxLength:"32" doc:"needed for a merchant's key: the API it opens"`
+	Scopes       []string   `json:"scopes,omitempty" maxItems:"50" doc:"absent: everything"`
+	ExpiresAt    *time.Time `json:"expiresAt,omitempty"`
 }
 
 // AddKey makes a key. Only its answer has the key.

@@ -325,8 +325,14 @@ func administration(s *suite) {
 			if m, err := tx.Merchant("mm" + id); err != nil || m != nil {
 				return fmt.Errorf("a merchant before it is made: %+v %w", m, err)
 			}
-			if err := tx.SaveMerchant(engine.Merchant{ID: "mm" + id, Name: "n", CreatedAt: tx.Now()}); err != nil {
+			if there, err := tx.HasOrganisation("oo" + id); err != nil || there {
+				return fmt.Errorf("an organisation before it has a merchant: %t %w", there, err)
+			}
+			if err := tx.SaveMerchant(engine.Merchant{ID: "mm" + id, Organisation: "oo" + id, Name: "n", CreatedAt: tx.Now()}); err != nil {
 				return err
+			}
+			if there, err := tx.HasOrganisation("oo" + id); err != nil || !there {
+				return fmt.Errorf("an organisation of this transaction: %t %w", there, err)
 			}
 			if m, err := tx.Merchant("mm" + id); err != nil || m == nil || m.Name != "n" {
 				return fmt.Errorf("a merchant of this transaction: %+v %w", m, err)
@@ -338,7 +344,21 @@ func administration(s *suite) {
 		})
 	}
 	s.reopen()
+	s.view(func(rd engine.Reader) error {
+		if m, err := rd.Merchant("mm1"); err != nil || m == nil || m.Organisation != "oo1" {
+			s.Errorf("a merchant as it is read: %+v %v", m, err)
+		}
+		if m, err := rd.Merchant("none"); err != nil || m != nil {
+			s.Errorf("a merchant nobody made: %+v %v", m, err)
+		}
+		return nil
+	})
 	s.update(func(tx engine.Tx) error {
+		for id, want := range map[string]bool{"oo1": true, "mm1": false} {
+			if there, err := tx.HasOrganisation(id); err != nil || there != want {
+				return fmt.Errorf("organisation %s: %t %w", id, there, err)
+			}
+		}
 		if m, err := tx.Merchant("mm1"); err != nil || m == nil || m.CreatedAt.IsZero() {
 			return fmt.Errorf("a merchant on record: %+v %w", m, err)
 		}
