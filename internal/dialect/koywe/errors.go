@@ -49,6 +49,7 @@ var refusals = map[fault.Code]refusal{
 	fault.CodeTokenExpired:     {http.StatusUnauthorized, "TOKEN_EXPIRED"},
 	fault.CodeWrongPassword:    {http.StatusUnauthorized, "INVALID_CREDENTIALS"},
 	fault.CodeForbidden:        {http.StatusForbidden, "FORBIDDEN"},
+	fault.CodePolicyDenied:     {http.StatusForbidden, "POLICY_DENIED"},
 	fault.CodeServiceDisabled:  {http.StatusForbidden, "SERVICE_DISABLED"},
 	fault.CodeNotFound:         {http.StatusNotFound, "NOT_FOUND"},
 	fault.CodeRouteNotFound:    {http.StatusNotFound, "NOT_FOUND"},
