@@ -1,10 +1,13 @@
 # Every target that does more than one command is a script in scripts/.
 # ARGS are handed on: make dev ARGS='--addr 127.0.0.1:8080'
 
-.PHONY: test build dev demo lint golden docs mutate fuzz bench
+.PHONY: test build dev demo lint golden docs mutate fuzz bench test-clef
 
 test:    ## all tests, after installing what they need
 	@scripts/test
+
+test-clef: ## the remote signer against clef itself, which is built for it
+	go test -tags clef -run TestClef ./internal/rail/evm
 
 build:   ## bin/till
 	go build -trimpath -o bin/till ./cmd/till

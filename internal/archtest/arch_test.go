@@ -60,7 +60,7 @@ var rules = []rule{
 	// How money moves: a rail knows orders and people, not the engine.
 	{of: "rail", may: list("money", "fault", "order", "party")},
 	{of: "rail/railtest", may: with(pure, "rail")},
-	{of: "rail/*", may: with(pure, "rail", "secrets")},
+	{of: "rail/*", may: with(pure, "rail", "secrets", "killpoint")},
 
 	// What several faces need.
 	{of: "secrets", may: list("fault")},

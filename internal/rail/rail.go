@@ -115,18 +115,30 @@ const (
 // ErrRefused is what Send wraps when the far side certainly did not take the transfer and never will.
 var ErrRefused = errors.New("the far side refused the transfer")
 
+// ErrNotNow is what Send wraps when nothing was moved, nothing is wrong with the transfer, and it may be sent again later:
+// the wallet is empty, the fees are too high. The transfer keeps its state, for no attempt was made.
+var ErrNotNow = errors.New("the transfer cannot be sent at present")
+
 // Sender moves money out. Both calls must end with their context, for a rail that hangs must not hold up
 // the worker.
 //
 // Send is idempotent by the delivery's id: the same id sent twice moves money once. An error that wraps
-// ErrRefused says that nothing was or will be moved; after any other error nobody knows, and nothing is
-// sent again before a Lookup has said StatusNone.
+// ErrRefused says that nothing was or will be moved, one that wraps ErrNotNow that nothing was moved yet; after any
+// other error nobody knows, and nothing is sent again before a Lookup has said StatusNone.
 //
 // Lookup says what the far side knows. An error says nothing about the transfer.
 type Sender interface {
 	Rail
 	Send(ctx context.Context, d Delivery) (Ref, error)
 	Lookup(ctx context.Context, d Delivery) (Status, Ref, error)
+}
+
+// Tender is a Sender whose transfers want looking after on their way: sent again when the far side forgot them, for
+// more money when they are stuck. Tend does what is due and returns what was found out of them; a word that is lost is
+// found by the next Lookup. Several processes may tend at the same time.
+type Tender interface {
+	Sender
+	Tend(ctx context.Context) ([]Word, error)
 }
 
 // State is the small private memory of one rail, which survives a restart. Keys are at most 200 bytes and

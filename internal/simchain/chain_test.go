@@ -252,6 +252,23 @@ func TestTransferIsSeenOverJSONRPC(t *testing.T) {
 	}
 }
 
+func TestFund(t *testing.T) {
+	c, client := start(t, Config{})
+	for _, wei := range []*big.Int{nil, big.NewInt(-1)} {
+		if _, err := c.Fund(t.Context(), someone, wei); err == nil {
+			t.Errorf("%v wei are sent", wei)
+		}
+	}
+	if _, err := c.Fund(t.Context(), someone, units(1, 30)); err == nil {
+		t.Error("more than the payer has is sent")
+	}
+	must(c.Fund(t.Context(), someone, units(3, 18)))(t)
+	c.Mine(1)
+	if got := must(client.BalanceAt(t.Context(), someone, nil))(t); got.Cmp(units(3, 18)) != 0 {
+		t.Errorf("it holds %s", got)
+	}
+}
+
 func TestTransferRefuses(t *testing.T) {
 	c, client := start(t, Config{})
 	ctx := t.Context()

@@ -31,7 +31,23 @@ func (c *Chain) Transfer(ctx context.Context, token, to common.Address, units *b
 	if err != nil {
 		return common.Hash{}, fmt.Errorf("simchain: %w", err)
 	}
+	return c.send(token, new(big.Int), data, transferGas)
+}
 
+// Fund sends wei of the chain's own coin from the payer to an address and returns the transaction's hash without
+// waiting for a block. More than the payer has is an error.
+func (c *Chain) Fund(ctx context.Context, to common.Address, wei *big.Int) (common.Hash, error) {
+	if err := ctx.Err(); err != nil {
+		return common.Hash{}, err
+	}
+	if wei == nil || wei.Sign() < 0 {
+		return common.Hash{}, fmt.Errorf("simchain: %v wei cannot be sent", wei)
+	}
+	return c.send(to, wei, nil, params.TxGas)
+}
+
+// send puts a transaction of the payer into the pool.
+func (c *Chain) send(to common.Address, wei *big.Int, data []byte, gas uint64) (common.Hash, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {
@@ -47,8 +63,9 @@ func (c *Chain) Transfer(ctx context.Context, token, to common.Address, units *b
 		Nonce:     c.eth.TxPool().PoolNonce(c.Payer()),
 		GasTipCap: big.NewInt(params.GWei),
 		GasFeeCap: big.NewInt(100 * params.GWei),
-		Gas:       transferGas,
-		To:        &token,
+		Gas:       gas,
+		To:        &to,
+		Value:     wei,
 		Data:      data,
 	})
 	if err != nil {

@@ -2,8 +2,8 @@
 // tells of every transfer to an address that is known here: seen when it is mined, confirmed when
 // enough blocks lie on it, reversed when its block is replaced.
 //
-// It holds no key, sends nothing and decides nothing. Only mined blocks are read, so a transaction
-// that merely waits in the mempool is never told. The network's native coin is not supported: it can
+// Watching holds no key, sends nothing and decides nothing. Only mined blocks are read, so a transaction
+// that merely waits in the mempool is never told. The network's native coin is not told: it can
 // move inside a contract call without leaving a log, and half of such payments would be missed, so
 // none is told. A log list that a node shortens without saying so cannot be told from a complete one;
 // use a node you trust.
@@ -12,6 +12,9 @@
 // reporting. fork.go holds the rule by which a reorganisation is believed, scan.go reads blocks and
 // ranges, transfer.go turns logs into observations, node.go speaks to a
 // node and nodes.go chooses it. holdings.go reads what addresses hold, xpub.go derives addresses.
+//
+// Where a hot wallet is configured, a Sender sends listed tokens and the native coin: see send.go. sign.go and
+// keystore.go are where its key is, or who is asked for signatures.
 package evm
 
 import (
