@@ -38,10 +38,11 @@ import (
 
 // Config is everything a server is made of. LoadConfig reads one from a file.
 type Config struct {
-	Addr     string        // host and port to listen on; port 0 takes a free one
-	Database string        // the SQLite file, or a postgres:// URL
-	Networks []Network     // where orders are collected
-	Pools    []worker.Pool // that addresses are derived for
+	Addr     string          // host and port to listen on; port 0 takes a free one
+	Database string          // the SQLite file, or a postgres:// URL
+	Networks []Network       // where orders are collected
+	Pools    []worker.Pool   // that addresses are derived for
+	Methods  []engine.Method // that payers may choose; nil: those of the sandbox
 	Guard    webhook.Guard
 	Box      *secrets.Box // seals what must sign
 
@@ -138,6 +139,10 @@ func (a *App) start(cfg Config) error {
 	}
 	told, commits := worker.NewBell(), worker.NewBell()
 	a.Engine = engine.New(a.tracing.store(a.store), networks(cfg.Networks), func() { told.Ring(); commits.Ring() })
+	if cfg.Methods == nil {
+		cfg.Methods = MethodCatalogue()
+	}
+	a.Engine = a.Engine.WithMethods(cfg.Methods)
 	a.Engine.SetPayees(payees{a.Engine})
 	reach, err := rails(cfg, a.Engine)
 	if err != nil {

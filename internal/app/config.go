@@ -54,6 +54,8 @@ type File struct {
 	PayIn    PayInSection              `toml:"payin"`
 	Networks map[string]NetworkSection `toml:"networks"` // by the id merchants name
 	Pools    map[string]PoolSection    `toml:"pools"`    // that addresses are derived for
+
+	Methods map[string]map[string]MethodSection `toml:"methods"` // by code and country; beside those of the sandbox
 }
 
 // ServerSection is where the server listens and what stands in front of it.
@@ -166,6 +168,7 @@ func Defaults() File {
 		PayIn:    PayInSection{Hosts: []string{}},
 		Networks: map[string]NetworkSection{},
 		Pools:    map[string]PoolSection{},
+		Methods:  map[string]map[string]MethodSection{},
 	}
 	for _, n := range Catalogue() {
 		f.Networks[n.ID] = defaultNetwork(&n)
@@ -248,7 +251,8 @@ func decode(text string) (File, error) {
 	f := Defaults()
 	var raw struct {
 		File
-		Networks map[string]toml.Primitive `toml:"networks"`
+		Networks map[string]toml.Primitive            `toml:"networks"`
+		Methods  map[string]map[string]toml.Primitive `toml:"methods"`
 	}
 	raw.File = f
 	md, err := toml.Decode(text, &raw)
@@ -272,7 +276,29 @@ func decode(text string) (File, error) {
 		}
 		f.Networks[id] = s
 	}
-	return f, nil
+	f.Methods, err = decodeMethods(md, raw.Methods)
+	return f, err
+}
+
+// decodeMethods reads the sections of methods over what the catalogue says of them.
+func decodeMethods(md toml.MetaData, raw map[string]map[string]toml.Primitive) (map[string]map[string]MethodSection, error) {
+	all := map[string]map[string]MethodSection{}
+	for code, countries := range raw {
+		all[code] = map[string]MethodSection{}
+		for country, section := range countries {
+			s := sectionOf(nil)
+			for _, m := range MethodCatalogue() {
+				if m.Code == code && m.Country == country {
+					s = sectionOf(&m)
+				}
+			}
+			if err := md.PrimitiveDecode(section, &s); err != nil {
+				return nil, readable(err)
+			}
+			all[code][country] = s
+		}
+	}
+	return all, nil
 }
 
 // readable takes the library's name off its errors, which say line and key.
@@ -280,7 +306,7 @@ func readable(err error) error {
 	return errors.New(strings.TrimPrefix(err.Error(), "toml: "))
 }
 
-// knownKeys is every key that a file may have, with the word of anyID for a network's id or a pool's name.
+// knownKeys is every key that a file may have, with the word of anyID for a network's id, a pool's name, a method's code and country.
 var knownKeys = keysOf(reflect.TypeFor[File](), nil, map[string]bool{})
 
 const anyID = "ID"
@@ -302,10 +328,12 @@ func keysOf(t reflect.Type, prefix toml.Key, into map[string]bool) map[string]bo
 }
 
 func keyPattern(key toml.Key) string {
-	if len(key) < 2 || key[0] != "networks" && key[0] != "pools" {
-		return key.String()
+	ids := map[string]int{"networks": 1, "pools": 1, "methods": 2}[key[0]] // how many of its parts are names
+	pattern := slices.Clone(key)
+	for i := 1; i <= ids && i < len(key); i++ {
+		pattern[i] = anyID
 	}
-	return append(toml.Key{key[0], anyID}, key[2:]...).String()
+	return pattern.String()
 }
 
 // valueError is a value that has the right type and cannot be right.
@@ -386,6 +414,9 @@ func (f File) config(dir string, logTo io.Writer) (cfg Config, err error) {
 		return cfg, err
 	}
 	if cfg.Networks, err = networkList(f.Networks); err != nil {
+		return cfg, err
+	}
+	if cfg.Methods, err = methodList(f.Methods, cfg.Networks); err != nil {
 		return cfg, err
 	}
 	cfg.Pools, err = poolList(f.Pools)

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"crypto/rand"
 	"time"
 
@@ -68,7 +69,13 @@ func rails(cfg Config, e *engine.Engine) (reach, error) {
 	}
 	n := sandboxNetwork()
 	var err error
-	out.sandbox, err = sandbox.New(sandbox.Config{Live: n.Mode == engine.Live, State: e.State(sandbox.Name), Now: cfg.Now, NewID: rand.Text})
+	out.sandbox, err = sandbox.New(sandbox.Config{
+		Live: n.Mode == engine.Live, State: e.State(sandbox.Name), Now: cfg.Now, NewID: rand.Text,
+		Clock: func(ctx context.Context) (time.Time, error) {
+			c, err := e.Clock(ctx, n.Mode)
+			return c.Shift(cfg.Now()), err
+		},
+	})
 	if err != nil {
 		return out, err
 	}

@@ -19,6 +19,7 @@ type Payment struct {
 	Rank      order.Rank // what is told of it; 0: confirmed
 	From      string     // the payer's account; "": "payer"
 	Name      string     // the payer's name
+	Document  string     // the payer's document, as the far side reports it; "": it reports none
 }
 
 // maxText bounds what a caller names.
@@ -47,7 +48,7 @@ func (r *Rail) Pay(ctx context.Context, p Payment) (id string, err error) {
 		}
 		word := rail.Observation{
 			External: p.ID, Instrument: p.Reference, Rank: p.Rank, Amount: p.Amount, Value: r.now().UTC().Truncate(time.Microsecond),
-			Evidence: order.Evidence{Tx: p.ID, From: p.From, To: p.Reference, Name: p.Name},
+			Evidence: order.Evidence{Tx: p.ID, From: p.From, To: p.Reference, Name: p.Name, Document: p.Document},
 			Final:    p.Rank == order.RankReversed,
 		}
 		if known {
@@ -87,6 +88,8 @@ func (r *Rail) complete(p Payment) (Payment, error) {
 		return p, fault.New(fault.CodeInvalidValue, "the account is too long").On("from")
 	case len(p.Name) > maxText:
 		return p, fault.New(fault.CodeInvalidValue, "the name is too long").On("name")
+	case len(p.Document) > maxText:
+		return p, fault.New(fault.CodeInvalidValue, "the document is too long").On("document")
 	}
 	return p, nil
 }

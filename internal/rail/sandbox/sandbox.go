@@ -5,6 +5,8 @@
 // which operators and tests call. What was paid is told like any other rail's news, and told again after a
 // restart.
 //
+// A payment may also come by itself, some time after its payer was told what to do: see wish.go.
+//
 // Delivering: money goes to any destination, and what becomes of it is decided by the destination alone:
 //
 //	ok                 delivered (as every destination is that is not listed here)
@@ -14,6 +16,9 @@
 //	slow               taken, and delivered a minute later
 //	unknown-then-ok    delivered, but the answer to sending it is lost
 //	unknown-then-none  lost before it was taken; the second sending is delivered
+//
+// Destinations that are checked before they come here, such as bank accounts, cannot have these names: for them the
+// same is decided by the amount, whatever its currency. See the Amount constants in send.go.
 //
 // This is the rail to copy for a new one: pay.go collects, send.go delivers, and railtest says what both must
 // hold.
@@ -41,15 +46,17 @@ const (
 type Config struct {
 	Live  bool // the mode it is to serve; it refuses the live one
 	State rail.State
-	Now   func() time.Time // true time
-	NewID func() string    // for payments that are given no id
-	Poll  time.Duration    // how often it looks for what another process was told; 0 is a second
+	Now   func() time.Time                             // true time
+	Clock func(ctx context.Context) (time.Time, error) // the time on the mode's clock; nil: Now is
+	NewID func() string                                // for payments that are given no id
+	Poll  time.Duration                                // how often it looks for what another process was told; 0 is a second
 }
 
 // Rail is a rail.Watcher and a rail.Sender.
 type Rail struct {
 	state rail.State
 	now   func() time.Time
+	clock func(ctx context.Context) (time.Time, error)
 	newID func() string
 	poll  time.Duration
 	news  chan struct{} // rung when a word was written
@@ -71,7 +78,10 @@ func New(c Config) (*Rail, error) {
 	if c.Poll == 0 {
 		c.Poll = time.Second
 	}
-	return &Rail{state: c.State, now: c.Now, newID: c.NewID, poll: c.Poll, news: make(chan struct{}, 1)}, nil
+	if c.Clock == nil {
+		c.Clock = func(context.Context) (time.Time, error) { return c.Now(), nil }
+	}
+	return &Rail{state: c.State, now: c.Now, clock: c.Clock, newID: c.NewID, poll: c.Poll, news: make(chan struct{}, 1)}, nil
 }
 
 // Name implements rail.Rail.
@@ -93,7 +103,11 @@ const wordsAtOnce = 100
 func (r *Rail) Watch(ctx context.Context, from rail.Cursor, _ rail.Book, report func(context.Context, rail.Cursor, []rail.Observation) error) error {
 	// The first report tells at least that somebody listens.
 	for begun := false; ; {
-		words, err := r.words(ctx, string(from.State))
+		err := r.fulfil(ctx)
+		var words []rail.Item
+		if err == nil {
+			words, err = r.words(ctx, string(from.State))
+		}
 		if err == nil && (len(words) > 0 || !begun) {
 			to := from
 			seen := make([]rail.Observation, len(words))

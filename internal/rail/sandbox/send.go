@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	"till/internal/money"
@@ -20,6 +22,43 @@ const (
 	UnknownThenOK   = "unknown-then-ok"
 	UnknownThenNone = "unknown-then-none"
 )
+
+// The amounts that decide the same, in whole units of any currency.
+const (
+	AmountRefused         = 4901
+	AmountFails           = 4902
+	AmountReturned        = 4903
+	AmountSlow            = 4904
+	AmountUnknownThenOK   = 4905
+	AmountUnknownThenNone = 4906
+)
+
+// playOf is what becomes of a transfer: what its destination says, else what its amount says.
+func playOf(to string, amount money.Amount) string {
+	switch to {
+	case Refuse, Fail, Return, Slow, UnknownThenOK, UnknownThenNone:
+		return to
+	}
+	whole, fraction, _ := strings.Cut(amount.Decimal(), ".")
+	if strings.Trim(fraction, "0") != "" {
+		return OK
+	}
+	switch whole {
+	case strconv.Itoa(AmountRefused):
+		return Refuse
+	case strconv.Itoa(AmountFails):
+		return Fail
+	case strconv.Itoa(AmountReturned):
+		return Return
+	case strconv.Itoa(AmountSlow):
+		return Slow
+	case strconv.Itoa(AmountUnknownThenOK):
+		return UnknownThenOK
+	case strconv.Itoa(AmountUnknownThenNone):
+		return UnknownThenNone
+	}
+	return OK
+}
 
 // SlowFor is how long a transfer to Slow is on its way.
 const SlowFor = time.Minute
@@ -57,8 +96,9 @@ func (r *Rail) take(m rail.Memory, d rail.Delivery) (answer, err error) {
 	if d.ID == "" || len(d.ID) > maxText || len(d.To) > maxText || d.To == "" || d.Amount.Sign() <= 0 {
 		return fmt.Errorf("sandbox: %w: it is malformed", rail.ErrRefused), nil
 	}
-	if d.To == Refuse {
-		return fmt.Errorf("sandbox: %w: its destination wants that", rail.ErrRefused), nil
+	play := playOf(d.To, d.Amount)
+	if play == Refuse {
+		return fmt.Errorf("sandbox: %w: its destination or amount wants that", rail.ErrRefused), nil
 	}
 	var t transfer
 	known, err := load(m, transferKey+d.ID, &t)
@@ -69,8 +109,8 @@ func (r *Rail) take(m rail.Memory, d rail.Delivery) (answer, err error) {
 		return fmt.Errorf("sandbox: %w: the id is that of another transfer", rail.ErrRefused), nil
 	}
 	t.To, t.Amount, t.Tried = d.To, d.Amount, t.Tried+1
-	lost := t.Tried == 1 && (d.To == UnknownThenOK || d.To == UnknownThenNone)
-	if t.Taken == 0 && !(lost && d.To == UnknownThenNone) {
+	lost := t.Tried == 1 && (play == UnknownThenOK || play == UnknownThenNone)
+	if t.Taken == 0 && !(lost && play == UnknownThenNone) {
 		t.Taken, t.At = t.Taken+1, r.now()
 		if err := tellOutcome(m, d); err != nil {
 			return nil, err
@@ -88,7 +128,7 @@ func (r *Rail) take(m rail.Memory, d rail.Delivery) (answer, err error) {
 // tellOutcome says by itself what becomes of a transfer, except where somebody must ask.
 func tellOutcome(m rail.Memory, d rail.Delivery) error {
 	outcome := []rail.Status{rail.StatusDelivered}
-	switch d.To {
+	switch playOf(d.To, d.Amount) {
 	case Fail:
 		outcome = []rail.Status{rail.StatusFailed}
 	case Return:
@@ -118,9 +158,9 @@ func (r *Rail) Lookup(ctx context.Context, d rail.Delivery) (rail.Status, rail.R
 		return "", "", err
 	case t.Taken == 0:
 		return rail.StatusNone, "", nil
-	case t.To == Fail:
+	case playOf(t.To, t.Amount) == Fail:
 		return rail.StatusFailed, refOf(d), nil
-	case t.To == Slow && r.now().Sub(t.At) < SlowFor:
+	case playOf(t.To, t.Amount) == Slow && r.now().Sub(t.At) < SlowFor:
 		return rail.StatusSent, refOf(d), nil
 	}
 	return rail.StatusDelivered, refOf(d), nil

@@ -1,0 +1,201 @@
+package app
+
+import (
+	"cmp"
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/BurntSushi/toml" // MIT
+
+	"till/internal/engine"
+	"till/internal/money"
+)
+
+// MethodSection is a way to pay that payers may choose, in one country. What a section does not say of a method of the
+// catalogue stays as it is there.
+type MethodSection struct {
+	Enabled  bool     `toml:"enabled"`
+	Name     string   `toml:"name"`
+	Currency string   `toml:"currency"`
+	Network  string   `toml:"network"`
+	Min      string   `toml:"min"` // decimals; empty: no limit
+	Max      string   `toml:"max"`
+	Prompt   string   `toml:"prompt"`
+	Required []string `toml:"required"`
+	Banks    []string `toml:"banks"`
+	Window   Duration `toml:"window"`
+	Reports  bool     `toml:"reports_document"`
+	Itself   Duration `toml:"pays_itself_after"`
+	Bank     string   `toml:"bank"`
+	Holder   string   `toml:"holder"`
+	Account  string   `toml:"account"`
+}
+
+const (
+	defaultWindow = Duration(30 * time.Minute)
+	minWindow     = Duration(time.Minute)
+	maxWindow     = Duration(90 * 24 * time.Hour)
+	// itselfAfter is how long a payer of the sandbox has to look at what he is told before the payment comes by itself.
+	itselfAfter = 3 * time.Second
+	maxItself   = Duration(24 * time.Hour)
+)
+
+// MethodCatalogue is the methods that the sandbox has without a config file. Their far sides are made up: see
+// docs/how-to/methods.md. Codes and countries are those of the reference of the APIs that have them; limits are ours.
+func MethodCatalogue() []engine.Method {
+	all := []engine.Method{
+		method("PSE", "PSE", "CO", "COP", engine.PromptLink, "1000", "50000000", func(m *engine.Method) {
+			m.Required = []string{engine.FieldBank, engine.FieldDocument, engine.FieldEmail, engine.FieldPhone}
+			m.Banks = []string{"BANCOLOMBIA", "DAVIVIENDA", "BANCO_DE_BOGOTA", "BANCO_POPULAR", "BBVA_COLOMBIA", "BANCO_OCCIDENTE",
+				"BANCO_AV_VILLAS", "BANCO_GNB_SUDAMERIS", "BOGOTA", "OCCIDENTE"}
+			m.Reports = true
+		}),
+		method("NEQUI", "Nequi", "CO", "COP", engine.PromptQR, "1000", "10000000", reports),
+		method("KHIPU", "Khipu", "CL", "CLP", engine.PromptLink, "500", "5000000", reports, itself),
+		method("QRI", "QR", "CL", "CLP", engine.PromptQR, "500", "5000000"),
+		method("PIX_STATIC", "Pix", "BR", "BRL", engine.PromptQR, "1", "100000", reports),
+		method("PIX_DYNAMIC", "Pix", "BR", "BRL", engine.PromptQR, "1", "100000", reports),
+		method("SPEI", "SPEI", "MX", "MXN", engine.PromptTransfer, "10", "1000000", itself, func(m *engine.Method) {
+			m.Window = 24 * time.Hour
+			m.Details = engine.BankDetails{Bank: "Banco de Prueba", Holder: "Till Sandbox", Account: "646180157000000004"}
+		}),
+		method("CARD", "Card", "MX", "MXN", engine.PromptLink, "10", "200000"),
+		method("KHIPU", "Khipu", "AR", "ARS", engine.PromptLink, "500", "10000000", reports, itself),
+		method("QRI", "QR", "PE", "PEN", engine.PromptQR, "1", "50000"),
+		method("LIGO", "Ligo", "PE", "PEN", engine.PromptQR, "1", "50000"),
+	}
+	return all
+}
+
+func reports(m *engine.Method) { m.Reports = true }
+func itself(m *engine.Method)  { m.Itself = itselfAfter }
+
+func method(code, name, country, currency string, p engine.Prompt, least, most string, more ...func(*engine.Method)) engine.Method {
+	asset := fiat(currency)
+	m := engine.Method{
+		Code: code, Name: name, Country: country, Currency: currency, Network: sandboxNetwork().ID, Prompt: p,
+		Window: time.Duration(defaultWindow),
+	}
+	var wrong [2]error
+	m.Min, wrong[0] = limitOf(asset, least)
+	m.Max, wrong[1] = limitOf(asset, most)
+	if err := errors.Join(wrong[:]...); err != nil {
+		panic("app: the catalogue of methods: " + err.Error())
+	}
+	for _, change := range more {
+		change(&m)
+	}
+	return m
+}
+
+// fiat is the currency of a code; the zero Asset for none.
+func fiat(code string) money.Asset {
+	for _, a := range money.Fiats() {
+		if a.Code() == code {
+			return a
+		}
+	}
+	return money.Asset{}
+}
+
+// sectionOf is a method of the catalogue as a section says it; nil is one of the operator's own.
+func sectionOf(known *engine.Method) MethodSection {
+	if known == nil {
+		return MethodSection{Enabled: true, Window: defaultWindow}
+	}
+	return MethodSection{
+		Enabled: true, Name: known.Name, Currency: known.Currency, Network: known.Network, Min: known.Min.Decimal(), Max: known.Max.Decimal(),
+		Prompt: string(known.Prompt), Required: known.Required, Banks: known.Banks, Window: Duration(known.Window), Reports: known.Reports,
+		Itself: Duration(known.Itself), Bank: known.Details.Bank, Holder: known.Details.Holder, Account: known.Details.Account,
+	}
+}
+
+// methodList checks every method of the file and puts them over those of the catalogue.
+func methodList(sections map[string]map[string]MethodSection, networks []Network) ([]engine.Method, error) {
+	served := map[string]engine.Network{sandboxNetwork().ID: sandboxNetwork()}
+	for _, n := range networks {
+		served[n.ID] = n.Network
+	}
+	list := MethodCatalogue()
+	for _, code := range slices.Sorted(maps.Keys(sections)) {
+		for _, country := range slices.Sorted(maps.Keys(sections[code])) {
+			s := sections[code][country]
+			list = slices.DeleteFunc(list, func(m engine.Method) bool { return m.Code == code && m.Country == country })
+			if !s.Enabled {
+				continue
+			}
+			m, err := s.method(code, country, served)
+			if err != nil {
+				return nil, err
+			}
+			list = append(list, m)
+		}
+	}
+	return list, nil
+}
+
+func (s MethodSection) method(code, country string, served map[string]engine.Network) (engine.Method, error) {
+	key := func(name string) toml.Key { return toml.Key{"methods", code, country, name} }
+	m := engine.Method{
+		Code: code, Country: country, Name: cmp.Or(s.Name, code), Currency: s.Currency, Network: s.Network, Prompt: engine.Prompt(s.Prompt),
+		Required: s.Required, Banks: s.Banks, Window: time.Duration(s.Window), Reports: s.Reports, Itself: time.Duration(s.Itself),
+		Details: engine.BankDetails{Bank: s.Bank, Holder: s.Holder, Account: s.Account},
+	}
+	asset := fiat(s.Currency)
+	n, known := served[s.Network]
+	_, carries := n.Asset(s.Currency)
+	switch {
+	case !isMethodCode(code):
+		return m, wrong(toml.Key{"methods", code}, "a method's code is 1 to 32 of A-Z, 0-9 and _")
+	case len(country) != 2 || strings.ToUpper(country) != country:
+		return m, wrong(toml.Key{"methods", code, country}, "want a country in two capital letters")
+	case asset.IsZero():
+		return m, wrong(key("currency"), "want a currency of ISO 4217")
+	case !known:
+		return m, wrong(key("network"), "no network %q is configured", s.Network)
+	case carries != nil:
+		return m, wrong(key("network"), "the network %q does not carry %s", s.Network, s.Currency)
+	case !slices.Contains(engine.Prompts(), m.Prompt):
+		return m, wrong(key("prompt"), "want one of %v", engine.Prompts())
+	case m.Prompt == engine.PromptTransfer && s.Account == "":
+		return m, wrong(key("account"), "is what the payer transfers to")
+	case s.Window < minWindow || s.Window > maxWindow:
+		return m, wrong(key("window"), "want %s to %s", time.Duration(minWindow), time.Duration(maxWindow))
+	case s.Itself < 0 || s.Itself > maxItself:
+		return m, wrong(key("pays_itself_after"), "want at most %s", time.Duration(maxItself))
+	case s.Itself > 0 && !n.Simulated:
+		return m, wrong(key("pays_itself_after"), "only payments that are made up come by themselves")
+	case slices.Contains(s.Required, engine.FieldBank) != (len(s.Banks) > 0):
+		return m, wrong(key("banks"), "are given where required has %q, and only there", engine.FieldBank)
+	}
+	for _, field := range s.Required {
+		if !slices.Contains(engine.Fields(), field) {
+			return m, wrong(key("required"), "want any of %v", engine.Fields())
+		}
+	}
+	var err error
+	if m.Min, err = limitOf(asset, s.Min); err != nil {
+		return m, wrong(key("min"), "%v", err)
+	}
+	if m.Max, err = limitOf(asset, s.Max); err != nil {
+		return m, wrong(key("max"), "%v", err)
+	}
+	if m.Max.Sign() > 0 && m.Max.Cmp(m.Min) < 0 {
+		return m, wrong(key("max"), "is less than min")
+	}
+	return m, nil
+}
+
+func isMethodCode(code string) bool {
+	return code != "" && len(code) <= 32 && strings.Trim(code, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") == ""
+}
+
+func limitOf(asset money.Asset, text string) (money.Amount, error) {
+	if text == "" {
+		return money.Zero(asset), nil
+	}
+	return money.Parse(asset, text)
+}

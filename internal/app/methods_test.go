@@ -1,0 +1,94 @@
+package app
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"till/internal/engine"
+)
+
+// The sandbox has every method of the catalogue, and live has none: no rail of it serves one.
+func TestMethodCatalogue(t *testing.T) {
+	live := engine.Network{ID: "live", Mode: engine.Live, Tokens: sandboxNetwork().Tokens}
+	e := engine.New(nil, []engine.Network{sandboxNetwork(), live}, nil).WithMethods(MethodCatalogue())
+	if got, want := len(e.Methods(engine.Sandbox, engine.MethodFilter{})), len(MethodCatalogue()); got != want || want < 11 {
+		t.Errorf("the sandbox has %d of %d methods", got, want)
+	}
+	if list := e.Methods(engine.Live, engine.MethodFilter{}); len(list) != 0 {
+		t.Errorf("live has %v", list)
+	}
+	seen := map[string]bool{}
+	for _, m := range MethodCatalogue() {
+		if id := m.Code + "." + m.Currency; seen[id] {
+			t.Errorf("%s is twice in the catalogue", id)
+		} else {
+			seen[id] = true
+		}
+		// What the catalogue says passes the checks of a config file.
+		section := sectionOf(&m)
+		if _, err := section.method(m.Code, m.Country, map[string]engine.Network{"sandbox": sandboxNetwork()}); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestMethodsOfAFile(t *testing.T) {
+	cfg, err := load(t, `
+[methods.PSE.CO]
+min = "5000"
+[methods.NEQUI.CO]
+enabled = false
+[methods.WIRE.US]
+currency = "USD"
+network = "sandbox"
+prompt = "bank_transfer"
+account = "000123"
+window = "48h"
+`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	byCode := map[string]engine.Method{}
+	for _, m := range cfg.Methods {
+		byCode[m.Code+"."+m.Country] = m
+	}
+	if pse := byCode["PSE.CO"]; pse.Min.Decimal() != "5000.00" || len(pse.Banks) < 4 || !pse.Reports {
+		t.Errorf("PSE is %+v", pse)
+	}
+	if wire := byCode["WIRE.US"]; wire.Name != "WIRE" || wire.Details.Account != "000123" || wire.Window != 48*time.Hour || wire.Max.Sign() != 0 {
+		t.Errorf("WIRE is %+v", wire)
+	}
+	if _, there := byCode["NEQUI.CO"]; there {
+		t.Error("a method that is switched off is there")
+	}
+}
+
+func TestMethodsOfAFileAreChecked(t *testing.T) {
+	for change, want := range map[string]string{
+		`currency = "XXY"`:                       "methods.WIRE.US.currency: want a currency",
+		`network = "nowhere"`:                    `methods.WIRE.US.network: no network "nowhere"`,
+		`network = "ethereum-mainnet"`:           `does not carry USD`,
+		`prompt = "fax"`:                         "methods.WIRE.US.prompt: want one of",
+		`prompt = "bank_transfer"`:               "methods.WIRE.US.account: is what",
+		`window = "1s"`:                          "methods.WIRE.US.window: want 1m0s to",
+		`pays_itself_after = "48h"`:              "methods.WIRE.US.pays_itself_after: want at most",
+		`required = ["bank"]`:                    "methods.WIRE.US.banks: are given",
+		`required = ["shoe size"]`:               "methods.WIRE.US.required: want any of",
+		`min = "1.234"`:                          "methods.WIRE.US.min:",
+		"min = \"10\"\nmax = \"9\"":              "methods.WIRE.US.max: is less than min",
+		`colour = "red"`:                         "methods.WIRE.US.colour: unknown key",
+		"[methods.wire.US]\ncurrency = \"USD\"":  "a method's code is",
+		"[methods.WIRE.USA]\ncurrency = \"USD\"": "want a country",
+	} {
+		text := "[methods.WIRE.US]\n"
+		for key, value := range map[string]string{"currency": "USD", "network": "sandbox", "prompt": "qr"} {
+			if !strings.Contains(change, key+" =") || strings.HasPrefix(change, "[") {
+				text += key + " = \"" + value + "\"\n"
+			}
+		}
+		if _, err := load(t, text+change); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", change, err, want)
+		}
+	}
+}
