@@ -70,7 +70,7 @@ func (e *Engine) Endpoints(ctx context.Context, s Scope) ([]Endpoint, error) {
 type Untold struct {
 	Event     Event
 	Order     *Order     // nil for an event of the scope, and where there are no endpoints
-	Endpoints []Endpoint // the scope's, enabled only; of an event for one endpoint that one
+	Endpoints []Endpoint // the scope's and its organisation's, enabled only; of an event for one endpoint that one
 }
 
 // Untold returns the oldest events of these dialects that have no messages yet. Those of others wait for a process
@@ -90,11 +90,9 @@ func (e *Engine) Untold(ctx context.Context, dialects []string, limit int) ([]Un
 		for _, ev := range events {
 			scope := ev.Scope.Owner()
 			if _, ok := endpoints[scope]; !ok {
-				all, err := rd.Endpoints(scope)
-				if err != nil {
+				if endpoints[scope], err = rd.Listeners(scope); err != nil {
 					return err
 				}
-				endpoints[scope] = enabled(all)
 			}
 			u := Untold{Event: ev, Endpoints: endpoints[scope]}
 			if only := ev.Facts.Endpoint; only != "" {
@@ -118,6 +116,7 @@ func (e *Engine) Untold(ctx context.Context, dialects []string, limit int) ([]Un
 // Told writes the messages of events and marks the events as told, in one transaction. Telling an event
 // twice makes no second message: one per event and endpoint.
 func (e *Engine) Told(ctx context.Context, eventIDs []string, messages []Message) error {
+	number(messages)
 	return e.store.Update(ctx, Keys{}, func(tx Tx) error {
 		for i := range messages {
 			if messages[i].ID == "" {
@@ -190,14 +189,4 @@ func (e *Engine) DisableEndpoint(ctx context.Context, id, url string) (disabled 
 		return tx.SaveEndpoint(*ep)
 	})
 	return disabled && err == nil, err
-}
-
-func enabled(all []Endpoint) []Endpoint {
-	var on []Endpoint
-	for _, ep := range all {
-		if ep.Enabled {
-			on = append(on, ep)
-		}
-	}
-	return on
 }

@@ -490,6 +490,96 @@ func (k *kit) auditBooks() {
 	var r replay
 	r.read(k)
 	k.compareBooks(r.books)
+	k.auditStatements()
+}
+
+// auditStatements holds of each balance that a merchant may spend that its statement, cut anywhere, opens with what was
+// there, lists every posting that moved it once, and closes with what it comes to.
+func (k *kit) auditStatements() {
+	k.Helper()
+	type moved struct {
+		entry   string
+		posting int
+		amount  string
+	}
+	posted := map[engine.BalanceKey][]moved{}
+	k.rows(`SELECT e.id, p.n, e.mode, p.from_account, p.to_account, p.amount FROM entries e JOIN postings p ON p.entry_id = e.id ORDER BY e.id, p.n`, nil, func(c []string) {
+		n, err := strconv.Atoi(c[1])
+		k.must(err)
+		amount := parse(c[5])
+		for i, account := range []ledger.Account{ledger.Account(c[3]), ledger.Account(c[4])} {
+			if strings.HasPrefix(string(account), "owed/") && strings.HasSuffix(string(account), "/merchant") {
+				by := amount
+				if i == 0 {
+					by = amount.Neg()
+				}
+				key := engine.BalanceKey{Account: account, Asset: amount.Asset(), Mode: engine.Mode(c[2])}
+				posted[key] = append(posted[key], moved{c[0], n, by.Units()})
+			}
+		}
+	})
+	ctx := context.Background()
+	for key, all := range posted {
+		whole, err := k.engine.Statement(ctx, engine.StatementAsk{Balance: key, From: start.AddDate(-1, 0, 0), Before: start.AddDate(100, 0, 0), Limit: 1000})
+		k.must(err)
+		want(k, "movements of "+string(key.Account), whole.Count, int64(len(all)))
+		if now := k.balances()[line{key.Mode, key.Account, key.Asset}]; !whole.Closing.Equal(money.Zero(key.Asset).Add(now)) || !whole.Opening.IsZero() {
+			k.Errorf("the statement of %s goes from %s to %s, the balance is %s", key.Account, whole.Opening, whole.Closing, now)
+		}
+		var list []moved
+		for _, l := range whole.Lines {
+			list = append(list, moved{l.Entry, l.Posting, l.Amount.Units()})
+		}
+		if len(all) <= 1000 && !slices.Equal(list, all) {
+			k.Errorf("the statement of %s lists %v, and it was moved by %v", key.Account, list, all)
+		}
+		for i := 0; i < len(whole.Lines); i += 1 + len(whole.Lines)/10 {
+			cut := whole.Lines[i].At
+			if i+1 < len(whole.Lines) && whole.Lines[i+1].At.After(cut) {
+				at, err := k.engine.BalanceAt(ctx, key, cut)
+				k.must(err)
+				want(k, "balance at "+cut.String(), at.String(), whole.Lines[i].Balance.String())
+			}
+			k.pages(engine.StatementAsk{Balance: key, From: cut, Before: cut.Add(7 * time.Minute), Limit: 3})
+		}
+	}
+}
+
+// pages reads a statement page by page, and holds that what it opens with and its movements give what it closes with.
+func (k *kit) pages(a engine.StatementAsk) {
+	k.Helper()
+	a.Next = func(t time.Time) time.Time { return t.Add(2 * time.Minute) }
+	var sum money.Amount
+	var n int64
+	for {
+		page, err := k.engine.Statement(context.Background(), a)
+		k.must(err)
+		if a.After == 0 {
+			sum = page.Opening
+			stood, moved := page.Opening, int64(0)
+			for _, p := range page.Periods {
+				if !p.Opening.Equal(stood) {
+					k.Errorf("a period of %s opens with %s behind %s", a.Balance.Account, p.Opening, stood)
+				}
+				stood, moved = p.Closing, moved+p.Count
+			}
+			if !stood.Equal(page.Closing) || moved != page.Count {
+				k.Errorf("the periods of %s end with %s after %d movements, the statement with %s after %d", a.Balance.Account, stood, moved, page.Closing, page.Count)
+			}
+		}
+		for _, l := range page.Lines {
+			sum, n, a.After = sum.Add(l.Amount), n+1, l.N
+			if !l.Balance.Equal(sum) {
+				k.Errorf("line %d of %s leaves %s, its movements %s", l.N, a.Balance.Account, l.Balance, sum)
+			}
+		}
+		if !page.More {
+			if !sum.Equal(page.Closing) || n != page.Count {
+				k.Errorf("%s: %d movements end with %s; the statement closes with %s after %d", a.Balance.Account, n, sum, page.Closing, page.Count)
+			}
+			return
+		}
+	}
 }
 
 func (k *kit) compareBooks(replayed map[line]money.Amount) {

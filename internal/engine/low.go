@@ -53,12 +53,12 @@ func (e *Engine) CheckPool(ctx context.Context, s Scope, f Family, threshold int
 		if low = free < threshold; err != nil || !low || was {
 			return err
 		}
-		endpoints, err := rd.Endpoints(s)
+		endpoints, err := rd.Listeners(s)
 		if err != nil {
 			return err
 		}
 		counts, err := rd.InstrumentCounts(p)
-		low = counts.Total > 0 && slices.ContainsFunc(endpoints, func(ep Endpoint) bool { return ep.Enabled })
+		low = counts.Total > 0 && len(endpoints) > 0
 		details = map[string]string{
 			"family": string(f), "available": strconv.FormatInt(free, 10), "threshold": strconv.FormatInt(threshold, 10),
 			"total": strconv.FormatInt(counts.Total-counts.Archived-counts.Used, 10),

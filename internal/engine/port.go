@@ -190,6 +190,7 @@ type Reader interface {
 	offerReader                                                // offer.go
 	documentReader                                             // document.go
 	notifyReader                                               // notify.go
+	lineReader                                                 // line.go: statements
 	Balances(merchant string, m Mode) ([]order.Balance, error) // of every account of the merchant's books
 	Endpoints(s Scope) ([]Endpoint, error)
 	Endpoint(id string) (*Endpoint, error) // nil when there is none
@@ -200,6 +201,7 @@ type Reader interface {
 
 	Searches      // search.go: what operators look for
 	messageReader // outbox.go: what merchants see of their messages
+	toldReader    // told.go: what organisations see of theirs
 
 	// For sealing.
 	Unsealed(limit int) (Unsealed, error) // at most limit of each kind, of every mode, by id
@@ -210,6 +212,7 @@ type Reader interface {
 
 	// For operators.
 	Aside(m Mode, after string, limit int) ([]Order, error)    // orders with money in suspense or a shortfall, by id
+	Reviewed(m Mode, after string, limit int) ([]Order, error) // orders about which a person must decide something, by id
 	Strays(after order.PaymentKey, limit int) ([]Stray, error) // money of no order, of every mode, by rail and external id
 
 	// For watchers.

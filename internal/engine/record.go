@@ -241,6 +241,7 @@ type Message struct {
 	EndpointID string
 	Scope      Scope
 	WireID     string // the id the receiver sees, the same at every attempt
+	Counts     bool   // insertion only: its event is counted among those that its organisation's endpoints are told (told.go)
 	Type       string // the dialect's event name
 	Body       []byte
 	State      MessageState

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"slices"
 
 	"till/internal/fault"
 	"till/internal/ledger"
@@ -91,6 +92,14 @@ func (e *Engine) Strays(ctx context.Context, after order.PaymentKey, limit int) 
 		return err
 	})
 	return list, err
+}
+
+// Reviewed says whether a person must decide something about the order.
+func (o *Order) Reviewed() bool {
+	if o.State.Terminal() && o.State != order.Completed {
+		return false
+	}
+	return slices.ContainsFunc(o.Reviews, func(r order.Review) bool { return r.State == order.ReviewOpen || r.State == order.ReviewDocuments })
 }
 
 // Aside says whether money of the order lies in suspense or is missing.

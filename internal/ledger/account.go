@@ -31,6 +31,11 @@ func (b Book) Account(r Role) Account { return Account(string(b) + "/" + string(
 // IsWallet says that the book is a record of a merchant's own wallet.
 func (b Book) IsWallet() bool { return strings.HasPrefix(string(b), "wallet/") }
 
+// Spendable says that the account is the balance of a merchant that he may spend: what the operator owes him.
+func (a Account) Spendable() bool {
+	return strings.HasPrefix(string(a), "owed/") && strings.HasSuffix(string(a), "/"+string(Merchant)) && a.Role() == Merchant
+}
+
 // Role is what an account means, the same for every merchant.
 type Role string
 

@@ -23,7 +23,7 @@ const (
 	auditSeals = `SELECT n, kind, ref, salt, digest, head FROM seals WHERE mode = $1 AND n > $2 ORDER BY n LIMIT $3`
 
 	auditOrders = `SELECT place, id, public_id, scope_id, number, COALESCE(unique_key, ''), reference_lower, mode, rail, network, state, asset_code, amount_key,
-		COALESCE(next_deadline, 0), COALESCE(send_rail, ''), COALESCE(send_at, 0), aside, created_at, updated_at, version, body, doc, COALESCE(standing_id, '')
+		COALESCE(next_deadline, 0), COALESCE(send_rail, ''), COALESCE(send_at, 0), aside, created_at, updated_at, version, body, doc, COALESCE(standing_id, ''), reviewing
 		FROM orders WHERE id > $1 ORDER BY id LIMIT $2`
 	auditPayments = `SELECT rail, external, order_id, position, epoch, rank, block, body, told_at, settled_at, network, asset_code, amount_key, tx FROM payments `
 	auditEntries  = `SELECT e.id, e.order_id, e.merchant, e.mode, e.at, e.sealed, x.mode, x.n, x.salt, x.digest, p.n, p.from_account, p.to_account, p.amount, p.row_name
@@ -42,7 +42,11 @@ const (
 	auditEntriesByID     = auditEntries + `WHERE {any} ORDER BY e.id, p.n`
 	auditActions         = `SELECT a.id, a.mode, a.at, a.who, a.what, a.ref, a.detail, a.sealed, x.mode, x.n, x.salt, x.digest
 		FROM actions a LEFT JOIN seals x ON x.kind = 'action' AND x.ref = a.id WHERE a.id > $1 ORDER BY a.id LIMIT $2`
-	auditBalances = `SELECT mode, book, account, asset, amount FROM balances WHERE (mode, account, asset) > ($1, $2, $3) ORDER BY mode, account, asset LIMIT $4`
+	auditLines = `SELECT l.mode, l.account, l.asset, l.n, l.entry_id, l.posting, l.at, l.amount, l.balance,
+		COALESCE(p.from_account, ''), COALESCE(p.to_account, ''), COALESCE(p.amount, '')
+		FROM lines l LEFT JOIN postings p ON p.entry_id = l.entry_id AND p.n = l.posting
+		WHERE (l.mode, l.account, l.asset, l.n) > ($1, $2, $3, $4) ORDER BY l.mode, l.account, l.asset, l.n LIMIT $5`
+	auditBalances = `SELECT mode, book, account, asset, amount, lines FROM balances WHERE (mode, account, asset) > ($1, $2, $3) ORDER BY mode, account, asset LIMIT $4`
 	auditHolds    = `SELECT h.number, COALESCE(i.family, ''), COALESCE(i.value, ''), h.from_at, h.order_id, h.to_at, h.rail FROM holds h LEFT JOIN instruments i ON i.number = h.number
 		WHERE (h.number, h.from_at, h.order_id) > ($1, $2, $3) ORDER BY h.number, h.from_at, h.order_id LIMIT $4`
 	auditCounters = `SELECT scope_id, state, bucket, n FROM order_counts WHERE (scope_id, state, bucket) > ($1, $2, $3) ORDER BY scope_id, state, bucket LIMIT $4`
@@ -297,13 +301,13 @@ func (a *audit) belongings(ids []string, at map[string]*verify.Order) error {
 // orderRow is an order's row as it stands.
 type orderRow struct {
 	id, publicID, unique, reference, mode, rail, network, state, asset, amount, sendRail, standing string
-	place, scope, number, deadline, sendAt, aside, created, updated, version                       int64
+	place, scope, number, deadline, sendAt, aside, created, updated, version, reviewing            int64
 	body, doc                                                                                      []byte
 }
 
 func scanOrderRow(rows record) (r orderRow, err error) {
 	err = rows.Scan(&r.place, &r.id, &r.publicID, &r.scope, &r.number, &r.unique, &r.reference, &r.mode, &r.rail, &r.network, &r.state, &r.asset, &r.amount,
-		&r.deadline, &r.sendRail, &r.sendAt, &r.aside, &r.created, &r.updated, &r.version, &r.body, &r.doc, &r.standing)
+		&r.deadline, &r.sendRail, &r.sendAt, &r.aside, &r.created, &r.updated, &r.version, &r.body, &r.doc, &r.standing, &r.reviewing)
 	return r, err
 }
 
@@ -351,6 +355,7 @@ func (r orderRow) contradictions(o *engine.Order, scope engine.Scope) []string {
 	check("send_rail", r.sendRail, sendRail)
 	check("send_at", r.sendAt, zero(sendAt))
 	check("aside", r.aside, flag(o.Aside()))
+	check("reviewing", r.reviewing, flag(o.Reviewed()))
 	check("created_at", r.created, micros(o.CreatedAt))
 	check("updated_at", r.updated, micros(o.UpdatedAt))
 	check("version", r.version, o.Version)
@@ -582,8 +587,19 @@ func (a *audit) Balances(after verify.BalanceKey, limit int) ([]verify.Balance, 
 	var found []verify.Balance
 	err := scan(a.r, auditBalances, []any{string(after.Mode), string(after.Account), after.Asset, limit}, func(rows record) error {
 		var b verify.Balance
-		err := rows.Scan(&b.Mode, &b.Book, &b.Account, &b.Asset, &b.Units)
+		err := rows.Scan(&b.Mode, &b.Book, &b.Account, &b.Asset, &b.Units, &b.Lines)
 		found = append(found, b)
+		return err
+	})
+	return found, err
+}
+
+func (a *audit) Lines(after verify.LineKey, limit int) ([]verify.Line, error) {
+	var found []verify.Line
+	err := scan(a.r, auditLines, []any{string(after.Mode), string(after.Account), after.Asset, after.N, limit}, func(rows record) error {
+		var l verify.Line
+		err := rows.Scan(&l.Mode, &l.Account, &l.Asset, &l.N, &l.Entry, &l.Posting, &l.At, &l.Amount, &l.Balance, &l.From, &l.To, &l.PostingSays)
+		found = append(found, l)
 		return err
 	})
 	return found, err

@@ -121,7 +121,7 @@ func (g *group) insertOrder(o *engine.Order, scope int64) error {
 	sendRail, sendAt := sendColumns(o)
 	return g.write("order "+o.ID, insertOrder, place(scope, o.Number), o.ID, o.PublicID, scope, o.Number, nullText(o.UniqueKey), strings.ToLower(o.Reference), string(o.Scope.Mode),
 		string(o.Rail), o.Network, string(o.State), o.Terms.Due.Asset().Code(), amountKey(o), nextDeadline(o),
-		sendRail, sendAt, flag(o.Aside()), micros(o.CreatedAt), micros(o.UpdatedAt), o.Version, body, string(o.Doc), nullText(o.Standing))
+		sendRail, sendAt, flag(o.Aside()), micros(o.CreatedAt), micros(o.UpdatedAt), o.Version, body, string(o.Doc), nullText(o.Standing), flag(o.Reviewed()))
 }
 
 // nullText is NULL for nothing.
@@ -139,7 +139,7 @@ func (g *group) updateOrder(o *engine.Order, was int64) error {
 	}
 	sendRail, sendAt := sendColumns(o)
 	return g.write("order "+o.ID, updateOrder, strings.ToLower(o.Reference), string(o.Rail), o.Network, string(o.State), o.Terms.Due.Asset().Code(),
-		amountKey(o), nextDeadline(o), sendRail, sendAt, flag(o.Aside()), micros(o.UpdatedAt), o.Version, body, string(o.Doc), o.ID, was)
+		amountKey(o), nextDeadline(o), sendRail, sendAt, flag(o.Aside()), micros(o.UpdatedAt), o.Version, body, string(o.Doc), flag(o.Reviewed()), o.ID, was)
 }
 
 func toJSON(v any) (string, error) {
@@ -288,8 +288,18 @@ func (g *group) flushLedger() error {
 			keys = append(keys, k)
 		}
 	}
-	if err := g.loadBalances(keys); err != nil {
+	lined := g.linedBalances()
+	if err := g.loadBalances(append(lined, keys...)); err != nil {
 		return err
+	}
+	written, err := g.flushLines(g.entries.group)
+	if err != nil {
+		return err
+	}
+	for k := range written {
+		if g.deltas.group[k].IsZero() { // what came went again: the balance stays, and its statement grows
+			keys = append(keys, k)
+		}
 	}
 	slices.SortFunc(keys, func(a, b balanceKey) int {
 		return cmp.Or(cmp.Compare(a.mode, b.mode), cmp.Compare(a.account, b.account), cmp.Compare(a.asset.String(), b.asset.String()))
@@ -300,9 +310,9 @@ func (g *group) flushLedger() error {
 		mode, book, account, asset := string(k.mode), string(k.account.Book()), string(k.account), k.asset.String()
 		var err error
 		if was.version == 0 {
-			err = g.write("balance "+account, insertBalance, mode, book, account, asset, sum)
+			err = g.write("balance "+account, insertBalance, mode, book, account, asset, sum, written[k])
 		} else {
-			err = g.write("balance "+account, updateBalance, sum, was.version+1, mode, book, account, asset, was.version)
+			err = g.write("balance "+account, updateBalance, sum, was.version+1, was.lines+written[k], mode, book, account, asset, was.version)
 		}
 		if err != nil {
 			return err

@@ -464,7 +464,7 @@ func (g *group) loadBalances(keys []balanceKey) error {
 		var k balanceKey
 		var asset, amount string
 		var row balanceRow
-		err := rows.Scan(&k.mode, &k.account, &asset, &amount, &row.version)
+		err := rows.Scan(&k.mode, &k.account, &asset, &amount, &row.version, &row.lines)
 		if err != nil {
 			return err
 		}
@@ -626,13 +626,17 @@ func (g *group) endpoint(id string) (*engine.Endpoint, error) {
 	return e, err
 }
 
-// listened says whether a scope has an enabled endpoint, as the group leaves it.
+// listened says whether a scope, or its merchant's organisation, has an enabled endpoint, as the group leaves it.
 func (g *group) listened(s engine.Scope) (bool, error) {
 	if err := g.db.ask(g.askListeners([]engine.Scope{s})); err != nil {
 		return false, err
 	}
 	for _, e := range g.endpoints.group {
-		if e != nil && e.Enabled && e.Scope == s {
+		if e == nil || !e.Enabled || e.Scope.Mode != s.Mode || e.Scope.Dialect != s.Dialect {
+			continue
+		}
+		// One of an organisation that comes in the same moment may be this merchant's: whose it is, is asked when it is told.
+		if _, organisation := e.Scope.Organisation(); organisation || e.Scope == s {
 			return true, nil
 		}
 	}

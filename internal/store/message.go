@@ -34,8 +34,8 @@ const (
 	updateMessage        = `UPDATE messages SET state = $1, attempts = $2, next_at = $3, last_status = $4, last_error = $5, done_at = $6,
 		sent_at = $7, took = $8, response = $9, tries = $10 WHERE id = $11 AND state = $12`
 	insertMessage = `INSERT INTO messages (id, event_id, order_id, endpoint_id, scope_id, wire_id, type, body, state, attempts, next_at,
-		last_status, last_error, created_at, done_at, sent_at, took, response, tries)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19) ON CONFLICT DO NOTHING`
+		last_status, last_error, created_at, done_at, sent_at, took, response, tries, told_number)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20) ON CONFLICT DO NOTHING`
 	addMessageCount = `INSERT INTO message_counts (scope_id, day, endpoint_id, type, state, n, took) VALUES ($1, $2, $3, $4, $5, $6, $7)
 		ON CONFLICT (scope_id, day, endpoint_id, type, state) DO UPDATE SET n = message_counts.n + excluded.n, took = message_counts.took + excluded.took`
 )
@@ -104,9 +104,15 @@ func (g *group) flushMessages() error {
 		} else if to := (toldTo{m.EventID, m.EndpointID}); !told[to] {
 			told[to] = true
 			now := storedMessage{m.scope, dayOf(micros(m.CreatedAt)), m.EndpointID, m.Type, m.State, m.Took.Milliseconds()}
+			var number int64
+			if m.Counts {
+				if number, err = g.toldNumber(m.scope); err != nil {
+					return err
+				}
+			}
 			err = g.write("message "+m.ID, insertMessage, m.ID, m.EventID, m.OrderID, m.EndpointID, m.scope, m.WireID, m.Type, blob(m.Body), string(m.State),
 				m.Attempts, micros(m.NextAt), m.LastStatus, m.LastError, micros(m.CreatedAt), micros(m.DoneAt),
-				micros(m.SentAt), m.Took.Milliseconds(), m.Response, tries)
+				micros(m.SentAt), m.Took.Milliseconds(), m.Response, tries, number)
 			stored[m.ID] = now
 			counts.add(now, 1)
 		}

@@ -147,6 +147,7 @@ type balanceKey struct {
 type balanceRow struct {
 	amount  money.Amount
 	version int64 // 0: no row yet
+	lines   int64 // of its statement
 }
 
 // instrumentRow is an instrument on record; the zero row is none.

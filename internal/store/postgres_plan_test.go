@@ -130,7 +130,7 @@ func fillTables(t *testing.T, db *sql.DB) {
 	}
 	// What partial indexes hold.
 	for table, set := range map[string]string{
-		"holds": "to_at = 0", "entries": "sealed = 0", "events": "sealed = 0, told = 0", "actions": "sealed = 0", "orders": "aside = 1",
+		"holds": "to_at = 0", "entries": "sealed = 0", "events": "sealed = 0, told = 0", "actions": "sealed = 0", "orders": "aside = 1, reviewing = 1",
 		"payments": "rank = 1", "messages": "state = 'pending'", "instruments": "archived = 0, quarantined = 0, claim = 'x', rest_since = 0",
 	} {
 		if _, err := db.Exec("UPDATE " + table + " SET " + set + " WHERE substr(md5(ctid::TEXT), 1, 1) < '5'"); err != nil {

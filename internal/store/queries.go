@@ -59,11 +59,11 @@ const (
 	selectOrdersDue      = `SELECT next_deadline, id FROM orders WHERE mode = $1 AND rail = $2 AND next_deadline < $3 AND (next_deadline, id) > ($4, $5)
 		ORDER BY next_deadline, id LIMIT $6`
 	insertOrder = `INSERT INTO orders (place, id, public_id, scope_id, number, unique_key, reference_lower, mode, rail, network, state, asset_code,
-		amount_key, next_deadline, send_rail, send_at, aside, created_at, updated_at, version, body, doc, standing_id)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23) ON CONFLICT DO NOTHING`
+		amount_key, next_deadline, send_rail, send_at, aside, created_at, updated_at, version, body, doc, standing_id, reviewing)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24) ON CONFLICT DO NOTHING`
 	updateOrder = `UPDATE orders SET reference_lower = $1, rail = $2, network = $3, state = $4, asset_code = $5, amount_key = $6,
-		next_deadline = $7, send_rail = $8, send_at = $9, aside = $10, updated_at = $11, version = $12, body = $13, doc = $14
-		WHERE id = $15 AND version = $16`
+		next_deadline = $7, send_rail = $8, send_at = $9, aside = $10, updated_at = $11, version = $12, body = $13, doc = $14,
+		reviewing = $15 WHERE id = $16 AND version = $17`
 	addOrderCount = `INSERT INTO order_counts (scope_id, state, bucket, n) VALUES ($1, $2, $3, $4)
 		ON CONFLICT (scope_id, state, bucket) DO UPDATE SET n = order_counts.n + excluded.n`
 )
@@ -97,10 +97,10 @@ const (
 		FROM entries e JOIN postings p ON p.entry_id = e.id WHERE e.order_id = $1 AND e.order_id <> '' ORDER BY e.id, p.n`
 	insertEntry    = `INSERT INTO entries (id, order_id, merchant, mode, at) VALUES ($1, $2, $3, $4, $5)`
 	insertPosting  = `INSERT INTO postings (entry_id, n, from_account, to_account, amount, row_name) VALUES ($1, $2, $3, $4, $5, $6)`
-	selectBalances = `SELECT mode, account, asset, amount, version FROM balances WHERE {any}`
+	selectBalances = `SELECT mode, account, asset, amount, version, lines FROM balances WHERE {any}`
 	selectBooks    = `SELECT account, amount FROM balances WHERE mode = $1 AND book IN ($2, $3) ORDER BY account, asset`
-	insertBalance  = `INSERT INTO balances (mode, book, account, asset, amount, version) VALUES ($1, $2, $3, $4, $5, 1) ON CONFLICT DO NOTHING`
-	updateBalance  = `UPDATE balances SET amount = $1, version = $2 WHERE mode = $3 AND book = $4 AND account = $5 AND asset = $6 AND version = $7`
+	insertBalance  = `INSERT INTO balances (mode, book, account, asset, amount, version, lines) VALUES ($1, $2, $3, $4, $5, 1, $6) ON CONFLICT DO NOTHING`
+	updateBalance  = `UPDATE balances SET amount = $1, version = $2, lines = $3 WHERE mode = $4 AND book = $5 AND account = $6 AND asset = $7 AND version = $8`
 )
 
 // idempotency
@@ -173,8 +173,12 @@ const (
 		schedule_only, description, metadata FROM endpoints `
 	selectEndpointsOfScope = selectEndpoints + `WHERE merchant = $1 AND mode = $2 AND dialect = $3 ORDER BY id`
 	selectEndpoint         = selectEndpoints + `WHERE id = $1`
-	selectListeners        = `SELECT id FROM endpoints WHERE merchant = $1 AND mode = $2 AND dialect = $3 AND enabled = 1`
-	upsertEndpoint         = `INSERT INTO endpoints (id, merchant, mode, dialect, name, url, secret, old_secrets, events, enabled, created_at, updated_at,
+	// Who is told of a merchant: its own endpoints and those of its organisation, in whose scopes the word 'org:' stands before its id
+	// (engine.OfOrganisation).
+	ofListeners     = `WHERE merchant IN ($1, (SELECT 'org:' || organisation FROM merchants WHERE id = $1)) AND mode = $2 AND dialect = $3 AND enabled = 1`
+	selectListeners = `SELECT id FROM endpoints ` + ofListeners
+	selectListening = selectEndpoints + ofListeners + ` ORDER BY id`
+	upsertEndpoint  = `INSERT INTO endpoints (id, merchant, mode, dialect, name, url, secret, old_secrets, events, enabled, created_at, updated_at,
 		max_retries, timeout, schedule_only, description, metadata)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
 		ON CONFLICT (id) DO UPDATE SET name = excluded.name, url = excluded.url, secret = excluded.secret, old_secrets = excluded.old_secrets, events = excluded.events, enabled = excluded.enabled,

@@ -62,7 +62,8 @@ func indexedQueries(match func(query string, columns ...string) string) (list []
 		return strings.Replace(strings.Replace(query, "{where}", " WHERE "+condition, 1), "{limit}", "10", 1)
 	}
 	byState := strings.Replace(selectOrderCounts, "{states}", "$4, $5", 1)
-	few = []string{byState, selectOrderSums, selectEntries, selectBooks, where(countMessages, "scope_id = $1 AND endpoint_id = $2 AND day >= $3 AND day <= $4")}
+	few = []string{byState, selectOrderSums, selectEntries, selectBooks, selectListening, selectMessagesOfEvent,
+		where(listTold, "COALESCE(m.scope_id, 0) = $1 AND m.told_number > 0 AND m.order_id = $2"), where(countMessages, "scope_id = $1 AND endpoint_id = $2 AND day >= $3 AND day <= $4")}
 	return []indexed{
 		{match(selectOrders, "id"), "sqlite_autoindex_orders_1"},
 		{match(selectOrders, "place"), "INTEGER PRIMARY KEY"},
@@ -87,6 +88,11 @@ func indexedQueries(match func(query string, columns ...string) string) (list []
 		{selectTransfersDue, "transfers_look"},
 		{selectTransferOwner, "PRIMARY KEY"},
 		{selectOrdersAside, "orders_aside"},
+		{selectReviewed, "orders_reviewing"},
+		{selectLines, "PRIMARY KEY"},
+		{selectLineAt, "COVERING INDEX lines_at"},
+		{selectLastLine, "lines_at"},
+		{auditLines, "PRIMARY KEY"},
 		{selectStrays, "payments_stray"},
 		{selectRailState, "PRIMARY KEY"},
 		{selectRailStates, "PRIMARY KEY"},
@@ -198,6 +204,12 @@ func indexedQueries(match func(query string, columns ...string) string) (list []
 		{forgetTries, "tries_forgotten"},
 		{selectEndpointsOfScope, "endpoints_scope"},
 		{selectListeners, "endpoints_scope"},
+		{selectListening, "endpoints_scope"},
+		{selectLastTold, "COVERING INDEX messages_told"},
+		{selectMessagesOfEvent, "messages_event"},
+		{where(listTold, "m.scope_id = $1 AND m.told_number > 0 AND m.told_number <= $2"), "messages_told"},
+		{where(listTold, "COALESCE(m.scope_id, 0) = $1 AND m.told_number > 0 AND m.order_id = $2"), "messages_order"},
+		{where(countTold, "m.scope_id = $1 AND m.told_number > 0 AND m.type >= $2 AND whose.merchant = $3"), "messages_told"},
 		{selectMessagesOfOrder, "messages_order"},
 		{selectMessagesDue, "messages_due"},
 		{selectNextEndpoint, "COVERING INDEX messages_due"},

@@ -26,6 +26,7 @@ const (
 	selectOrdersToSend = `SELECT send_at, id FROM orders WHERE send_rail = $1 AND send_at <= $2 AND (send_at, id) > ($3, $4)
 		ORDER BY send_at, id LIMIT $5`
 	selectOrdersAside = `SELECT id FROM orders WHERE mode = $1 AND aside = 1 AND id > $2 ORDER BY id LIMIT $3`
+	selectReviewed    = `SELECT id FROM orders WHERE mode = $1 AND reviewing = 1 AND id > $2 ORDER BY id LIMIT $3`
 	selectStrays      = `SELECT order_id, position, body FROM payments WHERE order_id = '' AND (rail, external) > ($1, $2)
 		ORDER BY rail, external LIMIT $3`
 )
@@ -165,7 +166,15 @@ func (r *reader) TransfersToWork(on engine.RailName, now time.Time, after engine
 }
 
 func (r *reader) Aside(m engine.Mode, after string, limit int) ([]engine.Order, error) {
-	ids, err := texts(r, selectOrdersAside, string(m), after, limit)
+	return r.ordersOf(selectOrdersAside, m, after, limit)
+}
+
+func (r *reader) Reviewed(m engine.Mode, after string, limit int) ([]engine.Order, error) {
+	return r.ordersOf(selectReviewed, m, after, limit)
+}
+
+func (r *reader) ordersOf(query string, m engine.Mode, after string, limit int) ([]engine.Order, error) {
+	ids, err := texts(r, query, string(m), after, limit)
 	if err != nil || len(ids) == 0 {
 		return nil, err
 	}

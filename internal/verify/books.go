@@ -43,6 +43,11 @@ func (v *run) entry(e Entry) {
 		}
 		v.sums.add(e.Entry.Mode, p.From, p.Amount.Neg())
 		v.sums.add(e.Entry.Mode, p.To, p.Amount)
+		for _, account := range []ledger.Account{p.From, p.To} {
+			if account.Spendable() {
+				v.toList(BalanceKey{e.Entry.Mode, account, p.Amount.Asset().String()}).add(e.ID, int64(n+1))
+			}
+		}
 	}
 }
 
@@ -135,6 +140,9 @@ func (v *run) balances() error {
 		if !ok || asset != b.Asset || string(b.Account.Book()) != b.Book {
 			v.report.Add(Record, row, "contradicts itself: book %q, amount %q", b.Book, b.Units)
 			return
+		}
+		if listed := v.toList(b.BalanceKey).n; b.Lines != listed {
+			v.report.Add(Statements, row, "counts %d lines, and %d postings moved it", b.Lines, listed)
 		}
 		if sum := v.sums[b.BalanceKey]; sum.Big().Cmp(have) != 0 {
 			v.report.Add(Balances, row, "is %s, and its postings sum to %s", have, sum.Big())

@@ -22,6 +22,7 @@ type Reader interface {
 	Strays(after order.PaymentKey, limit int) ([]Payment, error)                                    // payments of no order, by rail and external id
 	Actions(after string, limit int) ([]Action, error)                                              // by id
 	Balances(after BalanceKey, limit int) ([]Balance, error)                                        // by mode, account and asset
+	Lines(after LineKey, limit int) ([]Line, error)                                                 // by mode, account, asset and number
 	Holds(after Hold, limit int) ([]Hold, error)                                                    // by instrument, begin and order
 	Counters(after Counter, limit int) ([]Counter, error)                                           // by scope, state and bucket
 	Sums(after SumKey, limit int) ([]Sum, error)                                                    // by scope, bucket, state and asset
@@ -117,6 +118,23 @@ type Balance struct {
 	BalanceKey
 	Book  string
 	Units string // with the asset, as stored
+	Lines int64  // of its statement
+}
+
+// LineKey names a line of a balance's statement by its columns.
+type LineKey struct {
+	BalanceKey
+	N int64
+}
+
+// Line is a line of a statement, and the posting it is of, as stored.
+type Line struct {
+	LineKey
+	Entry                 string
+	Posting               int64
+	At                    int64 // microseconds on the mode's clock
+	Amount, Balance       string
+	From, To, PostingSays string // of the posting; empty: it is gone
 }
 
 // Hold is a row of who held an instrument; times in microseconds, To 0 while it is held.

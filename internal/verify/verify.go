@@ -21,20 +21,21 @@ type Check string
 
 // The checks. A name stands in the report before each row.
 const (
-	Seals     Check = "seals"     // the chain does not follow, or a sealed row is not what was sealed
-	HeadCut   Check = "head"      // the chain does not contain a head that was exported
-	Record    Check = "record"    // a row cannot be read, or its columns contradict its record
-	Postings  Check = "postings"  // an entry is not well formed
-	Balances  Check = "balances"  // a balance is not the sum of its postings, or has a sign that is not allowed
-	Orders    Check = "orders"    // an order's own money or state makes no sense
-	Events    Check = "events"    // an order's history has gaps or contradicts the order
-	Payments  Check = "payments"  // what is booked for payments is not what they say
-	Transfers Check = "transfers" // money in flight is not that of the transfers
-	Counters  Check = "counters"  // counted orders are not the orders
-	Holds     Check = "holds"     // an instrument had two owners at a time
-	Unique    Check = "unique"    // a key exists twice
-	Missing   Check = "missing"   // a row whose other half is gone
-	Chain     Check = "chain"     // the blockchain says otherwise
+	Seals      Check = "seals"     // the chain does not follow, or a sealed row is not what was sealed
+	HeadCut    Check = "head"      // the chain does not contain a head that was exported
+	Record     Check = "record"    // a row cannot be read, or its columns contradict its record
+	Postings   Check = "postings"  // an entry is not well formed
+	Balances   Check = "balances"  // a balance is not the sum of its postings, or has a sign that is not allowed
+	Orders     Check = "orders"    // an order's own money or state makes no sense
+	Events     Check = "events"    // an order's history has gaps or contradicts the order
+	Payments   Check = "payments"  // what is booked for payments is not what they say
+	Transfers  Check = "transfers" // money in flight is not that of the transfers
+	Counters   Check = "counters"  // counted orders are not the orders
+	Statements Check = "lines"     // a statement's line is not a posting's, or its lines do not follow from each other
+	Holds      Check = "holds"     // an instrument had two owners at a time
+	Unique     Check = "unique"    // a key exists twice
+	Missing    Check = "missing"   // a row whose other half is gone
+	Chain      Check = "chain"     // the blockchain says otherwise
 )
 
 // Problem is one contradiction.
@@ -51,8 +52,8 @@ const maxProblems = 200
 
 // Counted is how much was looked at.
 type Counted struct {
-	Orders, Standings, Offers, Payments, Transfers, Entries, Postings, Balances, Events, Actions, Holds int64
-	Seals, Unsealed, Erased                                                                             int64
+	Orders, Standings, Offers, Payments, Transfers, Entries, Postings, Lines, Balances, Events, Actions, Holds int64
+	Seals, Unsealed, Erased                                                                                    int64
 }
 
 // Report is the outcome.
@@ -97,8 +98,8 @@ func (r *Report) Write(w io.Writer) error {
 	if !r.OK() {
 		outcome = fmt.Sprintf("%d problems", len(r.Problems)+r.More)
 	}
-	fmt.Fprintf(&b, "%s: %d orders, %d standing instructions, %d offers, %d payments, %d transfers, %d entries with %d postings, %d balances, %d events, %d actions, %d holds, %d seals (%d rows not sealed yet)\n",
-		outcome, c.Orders, c.Standings, c.Offers, c.Payments, c.Transfers, c.Entries, c.Postings, c.Balances, c.Events, c.Actions, c.Holds, c.Seals, c.Unsealed)
+	fmt.Fprintf(&b, "%s: %d orders, %d standing instructions, %d offers, %d payments, %d transfers, %d entries with %d postings, %d lines of statements, %d balances, %d events, %d actions, %d holds, %d seals (%d rows not sealed yet)\n",
+		outcome, c.Orders, c.Standings, c.Offers, c.Payments, c.Transfers, c.Entries, c.Postings, c.Lines, c.Balances, c.Events, c.Actions, c.Holds, c.Seals, c.Unsealed)
 	_, err := io.WriteString(w, b.String())
 	return err
 }
@@ -115,7 +116,7 @@ func Run(r Reader, o Options) (*Report, error) {
 	if o.Page == 0 {
 		o.Page = 500
 	}
-	v := &run{Reader: r, Options: o, report: &Report{}, sums: sums{}, booked: map[Counter]int64{}, dues: map[SumKey]*dues{}, strays: sums{},
+	v := &run{Reader: r, Options: o, report: &Report{}, sums: sums{}, booked: map[Counter]int64{}, dues: map[SumKey]*dues{}, strays: sums{}, listed: map[BalanceKey]*listed{},
 		arrived: map[string]*arrived{}, taken: map[string]*taken{}, bound: map[string][]engine.Instrument{}}
 	var err error
 	if v.scopes, err = r.Scopes(); err != nil {
@@ -124,7 +125,7 @@ func Run(r Reader, o Options) (*Report, error) {
 	for _, s := range v.scopes {
 		v.total += s.Last
 	}
-	steps := []func() error{v.findings, v.orders, v.loose, v.notices, v.strayPayments, v.actions, v.balances, v.counters, v.orderSums, v.holds, v.standings, v.offers, v.seals}
+	steps := []func() error{v.findings, v.orders, v.loose, v.notices, v.strayPayments, v.actions, v.statements, v.balances, v.counters, v.orderSums, v.holds, v.standings, v.offers, v.seals}
 	for _, step := range steps {
 		if err := step(); err != nil {
 			return nil, err
@@ -139,10 +140,11 @@ type run struct {
 	Options
 	report *Report
 	scopes map[int64]Scope
-	sums   sums              // what the postings leave on each account
-	booked map[Counter]int64 // how many orders there are; the key has N 0
-	dues   map[SumKey]*dues  // what orders sum up to
-	strays sums              // what payments of no order say lies in each account
+	sums   sums                   // what the postings leave on each account
+	booked map[Counter]int64      // how many orders there are; the key has N 0
+	dues   map[SumKey]*dues       // what orders sum up to
+	listed map[BalanceKey]*listed // the postings that statements must list
+	strays sums                   // what payments of no order say lies in each account
 
 	arrived map[string]*arrived            // completed orders of each standing instruction
 	bound   map[string][]engine.Instrument // what each standing instruction holds by the holds

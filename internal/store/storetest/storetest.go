@@ -55,12 +55,14 @@ func Run(t *testing.T, open Opener) {
 		{"a transfer belongs to one order", transferOwners},
 		{"copies of what surrounds a transfer", sendingCopies},
 		{"orders with money aside", ordersAside},
+		{"orders about which somebody must decide", reviewedOrders},
 		{"payments without an owner are listed", strayList},
 		{"the memory of rails", railMemory},
 
 		{"balances are the sum of postings", balances},
 		{"amounts of 78 digits", longAmounts},
 		{"a bad posting is refused", badPosting},
+		{"statements list every posting", statements},
 
 		{"seals stand in a chain", seals},
 		{"leases have one owner at a time", leases},
@@ -68,6 +70,8 @@ func Run(t *testing.T, open Opener) {
 		{"events keep their sequence", events},
 		{"events of no order", notices},
 		{"events with nobody to tell", nobodyToTell},
+		{"endpoints of an organisation", organisationListens},
+		{"events that an organisation was told", toldEvents},
 		{"answers are remembered", answers},
 		{"old answers are found by their age", oldAnswers},
 		{"settings", settings},
