@@ -48,8 +48,15 @@ func operatorAPI(a *App, keys *auth.Auth, cfg Config) http.Handler {
 
 // newKey makes a key of an API, or an operator's token for "".
 func (a *App) newKey(dialect string, m engine.Mode) (operator.NewKey, error) {
+	return NewKey(dialect, m, a.draw)
+}
+
+// NewKey makes a key of an API ("" for the operator API) of as many random bytes as it draws.
+//
+// Error: invalid_value (Param: dialect) when the API has no keys.
+func NewKey(dialect string, m engine.Mode, draw func(n int) ([]byte, error)) (operator.NewKey, error) {
 	if dialect == "" {
-		raw, err := a.draw(operatorBytes)
+		raw, err := draw(operatorBytes)
 		if err != nil {
 			return operator.NewKey{}, err
 		}
@@ -60,7 +67,7 @@ func (a *App) newKey(dialect string, m engine.Mode) (operator.NewKey, error) {
 	if !known {
 		return operator.NewKey{}, fault.New(fault.CodeInvalidValue, "this API has no keys").On("dialect")
 	}
-	raw, err := a.draw(form.size())
+	raw, err := draw(form.size())
 	if err != nil {
 		return operator.NewKey{}, err
 	}

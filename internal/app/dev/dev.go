@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"till/internal/app"
+	"till/internal/auth"
+	"till/internal/dialect/koywe"
 	"till/internal/dialect/payin"
 	"till/internal/engine"
 	"till/internal/money"
@@ -30,9 +32,11 @@ import (
 
 const (
 	merchant      = "default"
+	otherMerchant = "other" // of the same organisation
 	network       = "ethereum-sepolia"
 	confirmations = 3
 	endpointID    = "ep_dev"
+	koyweEndpoint = "wh_dev"
 	poll          = 100 * time.Millisecond
 	block         = 2000 // addresses that are added to the pool at a time
 	readyWithin   = 30 * time.Second
@@ -208,6 +212,10 @@ func (s *Server) info(keys Keys, tools, database string) Info {
 		},
 		Sink:  SinkInfo{URL: tools + "/sink/hook", LogURL: tools + "/sink/log"},
 		PayIn: PayIn{BaseURL: base + "/payin", APIKey: keys.APIKey, WebhookSecret: keys.WebhookSecret},
+		Koywe: Koywe{
+			BaseURL: base + "/koywe", OrganizationID: merchant, MerchantID: merchant, OtherMerchantID: otherMerchant,
+			APIKey: keys.KoyweKey, Secret: keys.KoyweSecret, WebhookSecret: keys.WebhookSecret, FundedAccountIDs: map[string]string{},
+		},
 	}
 	for code, t := range s.chain.Tokens() {
 		i.Chain.Tokens[code] = Token{Address: t.Address.Hex(), Decimals: t.Decimals}
@@ -215,32 +223,43 @@ func (s *Server) info(keys Keys, tools, database string) Info {
 	return i
 }
 
-// setUp records the merchant, the keys and the endpoint. A second start on the same folder finds them and
-// only learns the endpoint's new port.
+// setUp records the merchants, the keys and the endpoints. A second start on the same folder finds them and
+// only learns the endpoints' new port.
 func (s *Server) setUp(ctx context.Context, keys Keys) error {
 	e := s.app.Engine
 	scope := engine.Scope{Merchant: merchant, Mode: engine.Sandbox, Dialect: payin.Name}
-	secret, err := s.app.Seal(endpointID, webhook.Secret(keys.WebhookSecret))
-	if err != nil {
-		return err
-	}
-	if err := e.SaveMerchant(ctx, engine.Merchant{ID: merchant, Organisation: merchant, Name: "Default merchant"}); err != nil {
-		return err
+	organisation := engine.OfOrganisation(merchant, engine.Sandbox, koywe.Name)
+	for _, m := range []engine.Merchant{
+		{ID: merchant, Organisation: merchant, Name: "Default merchant"},
+		{ID: otherMerchant, Organisation: merchant, Name: "Other merchant"},
+	} {
+		if err := e.SaveMerchant(ctx, m); err != nil {
+			return err
+		}
 	}
 	for _, k := range []engine.Key{
 		{ID: "key_dev", Scope: scope, Name: "dev", Hash: secrets.Hash(keys.APIKey), Prefix: keys.APIKey[:12], Active: true},
+		{ID: "key_dev_koywe", Scope: organisation, Name: "dev", Hash: secrets.Hash(auth.PairText(keys.KoyweKey, keys.KoyweSecret)), Prefix: keys.KoyweKey, Active: true},
 		{ID: "key_dev_operator", Name: "dev operator", Hash: secrets.Hash(keys.OperatorToken), Prefix: keys.OperatorToken[:6], Active: true},
 	} {
 		if err := e.SaveKey(ctx, k); err != nil {
 			return err
 		}
 	}
-	if err := e.SaveEndpoint(ctx, engine.Endpoint{
-		ID: endpointID, Scope: scope, Name: "dev sink", URL: s.Info.Sink.URL, Secret: secret, Enabled: true,
-	}); err != nil {
-		return err
+	for _, ep := range []engine.Endpoint{
+		{ID: endpointID, Scope: scope, URL: s.Info.Sink.URL},
+		{ID: koyweEndpoint, Scope: organisation, URL: s.Info.Sink.URL + "/koywe"},
+	} {
+		secret, err := s.app.Seal(ep.ID, webhook.Secret(keys.WebhookSecret))
+		if err != nil {
+			return err
+		}
+		ep.Name, ep.Secret, ep.Enabled = "dev sink", secret, true
+		if err := e.SaveEndpoint(ctx, ep); err != nil {
+			return err
+		}
 	}
-	_, err = s.fillPool(ctx)
+	_, err := s.fillPool(ctx)
 	return err
 }
 

@@ -14,6 +14,7 @@ type Info struct {
 	Chain    Chain    `json:"chain"`
 	Sink     SinkInfo `json:"webhook_sink"`
 	PayIn    PayIn    `json:"payin"`
+	Koywe    Koywe    `json:"koywe"`
 }
 
 // Operator is how to reach Till's own API.
@@ -48,6 +49,18 @@ type PayIn struct {
 	BaseURL       string `json:"base_url"`
 	APIKey        string `json:"api_key"`
 	WebhookSecret string `json:"webhook_secret"`
+}
+
+// Koywe is the ready merchant's access to the Koywe API, with a key of its whole organisation.
+type Koywe struct {
+	BaseURL          string            `json:"base_url"`
+	OrganizationID   string            `json:"organization_id"`
+	MerchantID       string            `json:"merchant_id"`
+	OtherMerchantID  string            `json:"other_merchant_id"` // of the same organisation
+	APIKey           string            `json:"api_key"`
+	Secret           string            `json:"secret"`
+	FundedAccountIDs map[string]string `json:"funded_account_ids"` // virtual balances with money in them, by currency
+	WebhookSecret    string            `json:"webhook_secret"`
 }
 
 // Write puts the info into a file that only its owner reads: complete, then renamed into place, so that

@@ -12,6 +12,10 @@ import (
 	"path/filepath"
 
 	"github.com/ethereum/go-ethereum/crypto"
+
+	"till/internal/app"
+	"till/internal/dialect/koywe"
+	"till/internal/engine"
 )
 
 // Keys are what a dev server signs and is called with. They are kept in its data folder, so that a client
@@ -19,6 +23,8 @@ import (
 type Keys struct {
 	OperatorToken string `json:"operator_token"`
 	APIKey        string `json:"payin_api_key"`
+	KoyweKey      string `json:"koywe_api_key"`
+	KoyweSecret   string `json:"koywe_secret"`
 	WebhookSecret string `json:"webhook_secret"`
 	PayerKey      string `json:"payer_private_key"`
 	WalletSeed    string `json:"wallet_seed"` // the pool's addresses are made from it
@@ -38,7 +44,7 @@ func loadKeys(dir string) (Keys, error) {
 	if err := json.Unmarshal(text, &k); err != nil {
 		return Keys{}, fmt.Errorf("%s cannot be read: %w", path, err)
 	}
-	if k.OperatorToken == "" || k.APIKey == "" || k.WebhookSecret == "" || k.PayerKey == "" || k.WalletSeed == "" {
+	if k.OperatorToken == "" || k.APIKey == "" || k.KoyweKey == "" || k.KoyweSecret == "" || k.WebhookSecret == "" || k.PayerKey == "" || k.WalletSeed == "" {
 		return Keys{}, fmt.Errorf("%s lacks a key; remove the file to have new ones made", path)
 	}
 	return k, nil
@@ -49,9 +55,15 @@ func newKeys(path string) (Keys, error) {
 	if err != nil {
 		return Keys{}, err
 	}
+	pair, err := app.NewKey(koywe.Name, engine.Sandbox, func(n int) ([]byte, error) { return random(n), nil })
+	if err != nil {
+		return Keys{}, err
+	}
 	k := Keys{
 		OperatorToken: "op_" + randomHex(24),
 		APIKey:        "pk_test_" + randomHex(16),
+		KoyweKey:      pair.Key,
+		KoyweSecret:   pair.Secret,
 		WebhookSecret: "whsec_" + base64.StdEncoding.EncodeToString(random(32)),
 		PayerKey:      hex.EncodeToString(crypto.FromECDSA(payer)),
 		WalletSeed:    randomHex(32),

@@ -74,11 +74,12 @@ type Scheme struct {
 	Verify func(header http.Header, body []byte, now time.Time) bool // whether the signature is right and fresh
 }
 
-// NewSink makes a sink for the deliveries that are signed with a secret of the PayIn API. A delivery is verified when every
+// NewSink makes a sink for the deliveries that are signed with a secret. A delivery is verified when every
 // scheme of its path is there and right. An API that signs in another way gets a path of its own: a line here.
-func NewSink(payinSecret string, now func() time.Time) *Sink {
+func NewSink(secret string, now func() time.Time) *Sink {
 	return &Sink{now: now, paths: map[string][]Scheme{
-		"/hook": {PayInScheme(payinSecret), StandardScheme(payinSecret)},
+		"/hook":       {PayInScheme(secret), StandardScheme(secret)},
+		"/hook/koywe": {KoyweScheme(secret), StandardScheme(secret)},
 	}}
 }
 
@@ -268,6 +269,17 @@ func PayInScheme(secret string) Scheme {
 		mac.Write([]byte(seconds + "."))
 		mac.Write(body)
 		return hmac.Equal([]byte(hex.EncodeToString(mac.Sum(nil))), []byte(given))
+	}}
+}
+
+// KoyweScheme is that of the Koywe API: Koywe-Signature is the HMAC-SHA256 of the body under the secret's own bytes, in lower-case
+// hex. It has no timestamp.
+func KoyweScheme(secret string) Scheme {
+	const name = "Koywe-Signature"
+	return Scheme{Name: "koywe", Header: name, Verify: func(header http.Header, body []byte, _ time.Time) bool {
+		mac := hmac.New(sha256.New, []byte(secret))
+		mac.Write(body)
+		return hmac.Equal([]byte(hex.EncodeToString(mac.Sum(nil))), []byte(header.Get(name)))
 	}}
 }
 
