@@ -40,7 +40,11 @@ func (e *Engine) arrive(tx Tx, n Network, hold *Hold, s rail.Observation) error 
 		return err
 	}
 	now, book := clock.Shift(tx.Now()), ledger.Wallet(st.Scope.Merchant)
-	if n.Custodial {
+	pool, err := tx.InstrumentPool(hold.Instrument)
+	if err != nil {
+		return err
+	}
+	if n.Custodial || pool != nil && pool.IsHouse() {
 		book = ledger.Owed(st.Scope.Merchant)
 	}
 	o := &Order{

@@ -141,7 +141,7 @@ func (e *Engine) create(tx Tx, n NewOrder) (*Order, error) {
 	o := &Order{
 		Order: order.Order{Terms: terms},
 		ID:    tx.NewID(), PublicID: n.PublicID, Scope: n.Scope, Reference: n.Reference, UniqueKey: n.UniqueKey,
-		Offer: n.Offer.ID, Kind: n.Kind, Destination: n.Destination, Methods: n.Methods, Enforced: n.Enforced, Doc: doc,
+		Offer: n.Offer.ID, Kind: n.Kind, Maker: n.Maker, Destination: n.Destination, Methods: n.Methods, Enforced: n.Enforced, Doc: doc,
 		Rest: Rest, CreatedAt: now, UpdatedAt: now,
 	}
 	if n.Rest != nil {
@@ -226,9 +226,13 @@ func originOn(n Network) Origin {
 	return Pooled
 }
 
-// takeFor gives an order an instrument to be paid on the network.
+// takeFor gives an order an instrument to be paid on the network. Money that the house will owe is paid to an address
+// of the house, where the network's addresses are the merchants' own.
 func takeFor(tx Tx, o *Order, n Network, from Origin, told *Progress) (Instrument, error) {
 	pool := Pool{Merchant: o.Scope.Merchant, Mode: o.Scope.Mode, Family: n.Family}
+	if from == Pooled && !n.Custodial && !o.Terms.Book.IsWallet() {
+		pool = HousePool(o.Scope.Mode, n.Family)
+	}
 	switch from {
 	case Pooled:
 		take := tx.TakeInstrument

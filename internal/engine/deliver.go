@@ -53,17 +53,25 @@ func (e *Engine) InFlight(ctx context.Context, r rail.Name, now time.Time, after
 // return, committed before any rail is called. The worker has the transfer for itself for TransferLease. While the
 // merchant is short of an asset of the order, nothing is sent, and the order stays paid.
 //
-// Errors: not_found; order_state_conflict when the order is not paid any more; insufficient_balance when the
-// merchant is short.
+// Errors: not_found; order_state_conflict when the order is not paid any more, or its delivery is above a limit and
+// waits for a second person; insufficient_balance when the merchant is short.
 func (e *Engine) Reserve(ctx context.Context, orderID string) (Job, error) {
 	var job Job
+	may := true
 	err := e.update(ctx, Keys{Orders: []string{orderID}}, func(tx Tx) error {
+		may = true
 		o, err := tx.Order(orderID)
 		if err != nil {
 			return err
 		}
 		if o.State == order.Paid {
 			if err := notShort(tx, o); err != nil {
+				return err
+			}
+			if may, err = e.mayDeliver(tx, o); err != nil || !may {
+				return err
+			}
+			if err := e.counts(tx, o.Destination.Rail, o.Terms.Delivers()); err != nil {
 				return err
 			}
 		}
@@ -76,6 +84,9 @@ func (e *Engine) Reserve(ctx context.Context, orderID string) (Job, error) {
 		job = o.job(*o.transfer(id))
 		return nil
 	})
+	if err == nil && !may {
+		err = fault.New(fault.CodeOrderStateConflict, "the delivery waits for an approval")
+	}
 	return job, err
 }
 
@@ -181,6 +192,24 @@ func lacks(tx Tx, o *Order, c *order.Change) error {
 	return err
 }
 
+// TransfersTold books what a rail found out of transfers beside what it watches. It never refuses a word.
+func (e *Engine) TransfersTold(ctx context.Context, r rail.Name, words []rail.Word) error {
+	for _, n := range e.networks {
+		if n.Rail != r {
+			continue
+		}
+		return e.update(ctx, Keys{}, func(tx Tx) error {
+			for _, w := range words {
+				if err := e.transferTold(tx, n, w); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	return fault.New(fault.CodeNotConfigured, "the rail '"+string(r)+"' is not available")
+}
+
 // transferTold books what a rail says of a transfer by itself. A rail speaks only of what was sent on it. A
 // transfer that nobody knows was not reserved here, for a reservation is always committed before its
 // sending: there is nothing the word could be about.
@@ -210,7 +239,7 @@ func (e *Engine) transferTold(tx Tx, n Network, w rail.Word) error {
 // failed; look no more at what is not in flight.
 func (o *Order) schedule(now time.Time) {
 	switch {
-	case o.State != order.Paid || o.Terms.Instant:
+	case o.State != order.Paid || o.Terms.Instant || o.Approval.State == ApprovalOpen:
 		o.SendAt = time.Time{}
 	case o.SendAt.IsZero():
 		o.SendAt = now.Add(sendAgain(o.failedDeliveries()))

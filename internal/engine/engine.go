@@ -28,6 +28,7 @@ type Engine struct {
 	methods  []Method  // by country and code
 	random   io.Reader // for public ids of arrivals
 	wake     func()    // called after each commit of a use case; must not block
+	limits   Limits    // of what leaves without a second person's word
 	who      string    // the operator this engine is for; empty: the program itself
 	payees   Payees    // nil: no account can be paid to
 }
@@ -84,6 +85,9 @@ func (e *Engine) apply(tx Tx, o *Order, c order.Change, fresh bool) (order.Outco
 		o.EndedAt = now
 	}
 	o.schedule(tx.Now())
+	if err := stopWaiting(tx, o); err != nil {
+		return out, err
+	}
 	if err := unask(tx, o); err != nil {
 		return out, err
 	}

@@ -19,9 +19,13 @@ type Network struct {
 	ChainID       uint64
 	Confirmations int
 	Tokens        []Token
-	Prefix        string // of the references made for orders here, as "SBX-"; "" where instruments come from pools
-	Custodial     bool   // what arrives here is the operator's to hold; else it lies in the merchant's own wallet
-	Simulated     bool   // its payments are made up: never in live mode
+	Prefix        string      // of the references made for orders here, as "SBX-"; "" where instruments come from pools
+	Coin          money.Asset // the chain's native coin: it can be sent, and is not collected; zero: it cannot
+	ReceiveOnly   bool        // nothing can be sent here: there is no hot wallet
+	// What arrives here is the operator's to hold, whoever's pool the instrument is of. Else it is where the instrument
+	// is of the house's pool, and lies in the merchant's own wallet where it is of the merchant's.
+	Custodial bool
+	Simulated bool // its payments are made up: never in live mode
 }
 
 // Token is an asset on a network with its contract.
@@ -61,11 +65,11 @@ func (n Network) Asset(code string) (money.Asset, error) {
 	return money.Asset{}, fault.New(fault.CodeInvalidCurrency, "the currency '"+code+"' is not available on '"+n.ID+"'")
 }
 
-// serves refuses a rail that is no network's of the mode: what is sent crosses no mode. Error:
-// not_configured.
+// serves refuses a rail that is no network's of the mode, for what is sent crosses no mode, and one that nothing can be
+// sent on. Error: not_configured.
 func (e *Engine) serves(r rail.Name, m Mode) error {
 	for _, n := range e.Networks(m) {
-		if n.Rail == r {
+		if n.Rail == r && !n.ReceiveOnly {
 			return nil
 		}
 	}

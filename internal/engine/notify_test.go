@@ -99,6 +99,7 @@ func TestWhoIsToldWhat(t *testing.T) {
 // rolled back with its transaction.
 func TestPaidIsToldOnce(t *testing.T) {
 	k := newKit(t)
+	k.pool(engine.HousePool(engine.Sandbox, engine.EVM), "h", 2)
 	ask := k.long(window, engine.Notify{Customer: "ana", Email: true})
 	ask = withTerms(ask, func(t *order.Terms) {
 		t.Book, t.Instant, t.Sends = ledger.Owed(shop.Merchant), false, 1

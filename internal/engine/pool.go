@@ -56,6 +56,13 @@ type Rested struct {
 	Since      time.Time // when its last hold ended
 }
 
+// HousePool is the pool of the operator's own addresses: what arrives there is the house's to hold, and owed to the
+// merchants whose orders were paid there.
+func HousePool(m Mode, f Family) Pool { return Pool{Mode: m, Family: f} }
+
+// IsHouse says that it is the operator's own.
+func (p Pool) IsHouse() bool { return p.Merchant == "" }
+
 // DerivedNext is the first index that was never derived from a key.
 func (e *Engine) DerivedNext(ctx context.Context, key string) (next int64, err error) {
 	err = e.store.View(ctx, func(rd Reader) error {

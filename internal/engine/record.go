@@ -52,6 +52,8 @@ type Order struct {
 	Notify Notify `json:",omitzero"` // whom it tells, and how
 
 	Destination Destination        `json:",omitzero"`  // where it is delivered to, when delivery leaves the house
+	Approval    Approval           `json:",omitzero"`  // of the delivery, where it is above a limit
+	Maker       string             `json:",omitempty"` // who made it: a key or a person; empty: nobody is known
 	SendAt      time.Time          `json:",omitzero"`  // true time from which a worker may send it; zero: nothing waits to be sent
 	Sendings    map[string]Sending `json:",omitempty"` // what surrounds its transfers, by their ids
 
@@ -81,6 +83,9 @@ type Sending struct {
 	Ref   rail.Ref  `json:",omitempty"` // the far side's id, once it is told
 	Look  time.Time `json:",omitzero"`  // true time of the next look; zero: it is not in flight
 	Looks int       `json:",omitempty"` // how often it was looked at
+
+	Approval Approval `json:",omitzero"`  // of a refund, where it is above a limit
+	Maker    string   `json:",omitempty"` // who asked for the refund
 }
 
 // Received is the sum of confirmed payments in Due's asset that counted.

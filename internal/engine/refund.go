@@ -21,7 +21,8 @@ type NewRefund struct {
 	Who     string
 }
 
-// Refund sets money of an ended order aside to go back; a worker sends it. A merchant refunds out of what he
+// Refund sets money of an ended order aside to go back; a worker sends it, above a limit once a second person has
+// approved it. A merchant refunds out of what he
 // earned by the order and still has; what is in suspense is an operator's to give.
 //
 // Errors: not_found; forbidden for a merchant who names a suspense account; order_state_conflict when the
@@ -69,11 +70,14 @@ func (e *Engine) refund(tx Tx, o *Order, r NewRefund) error {
 	if err := e.serves(to.Rail, o.Scope.Mode); err != nil {
 		return err
 	}
-	o.surround(r.ID, Sending{Destination: to, Look: tx.Now()})
+	o.surround(r.ID, Sending{Destination: to, Look: tx.Now(), Maker: r.Who})
 	_, err := e.apply(tx, o, order.Change{Kind: order.RefundIt, Actor: r.Actor, Who: r.Who, Transfer: order.Transfer{
 		ID: r.ID, Amount: r.Amount, Source: o.Terms.Book.Account(r.From), To: payer(o.Terms.Book, to.Rail), Rail: string(to.Rail),
 	}}, false)
-	return err
+	if err != nil {
+		return err
+	}
+	return e.mayRefund(tx, o, r.ID, r.Amount)
 }
 
 // sameRefund says whether a transfer on record is the one that is asked for again.

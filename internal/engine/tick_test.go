@@ -130,6 +130,7 @@ func TestTickWaitsForSeenMoney(t *testing.T) {
 // A paid order never expires. // invariant I10
 func TestTickPaid(t *testing.T) {
 	k := newKit(t)
+	k.pool(engine.HousePool(engine.Sandbox, engine.EVM), "h", 2)
 	k.block(bank, time.Time{})
 	asked := withTerms(k.ask(shop, north), func(t *order.Terms) {
 		book := ledger.Owed("shop")

@@ -66,6 +66,10 @@ func orderBody(o *engine.Order) (string, error) {
 		w.string("To", o.Destination.To)
 		w.end()
 	}
+	if o.Approval != (engine.Approval{}) {
+		w.rare("Approval", o.Approval, 1)
+	}
+	w.word("Maker", o.Maker)
 	w.moment("SendAt", o.SendAt)
 	w.rare("Sendings", o.Sendings, len(o.Sendings))
 	w.time("CreatedAt", o.CreatedAt)

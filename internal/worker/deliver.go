@@ -132,7 +132,7 @@ func (d *Deliver) begin(ctx context.Context, orderID string) error {
 }
 
 // send calls the rail and records what is known afterwards. An answer that never came makes the transfer
-// unknown, which the next look finds.
+// unknown, which the next look finds; one that cannot be sent at present stays what it is.
 func (d *Deliver) send(ctx context.Context, job engine.Job) error {
 	within, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
@@ -140,6 +140,10 @@ func (d *Deliver) send(ctx context.Context, job engine.Job) error {
 	killpoint.Here("deliver.sent")
 	kind := order.Sent
 	switch {
+	case errors.Is(err, rail.ErrNotNow):
+		// Nothing has happened to it, and the lease is the pause before it is tried again. Others are not held up.
+		d.log.Warn("a transfer waits", "transfer", job.ID, "order", job.OrderID, "error", err)
+		return nil
 	case errors.Is(err, rail.ErrRefused):
 		kind = order.Undelivered
 	case err != nil:

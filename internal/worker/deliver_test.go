@@ -221,6 +221,7 @@ func TestOutcomeOfSending(t *testing.T) {
 		{fmt.Errorf("no such account: %w", rail.ErrRefused), "[t-o undelivered]"},
 		{errors.New("connection reset"), "[t-o unknown]"},
 		{context.DeadlineExceeded, "[t-o unknown]"},
+		{fmt.Errorf("the wallet is empty: %w", rail.ErrNotNow), "[]"}, // it stays what it is
 	} {
 		b := newTill("o")
 		s := &scripted{send: func(context.Context, rail.Delivery) (rail.Ref, error) { return "", test.err }}

@@ -4,7 +4,7 @@
 //   - watch.go listens to the far side of a rail and books what it tells
 //   - tick.go lets time pass, so that orders expire
 //   - tell.go turns events into messages, one for each endpoint that wants them
-//   - deliver.go sends money that leaves the house, and finds out what became of it
+//   - deliver.go sends money that leaves the house, and finds out what became of it; tend.go looks after it on its way
 //   - rest.go looks into addresses before they serve again, stock.go derives new ones ahead of the demand
 //   - low.go tells merchants that few addresses are left
 //   - send.go delivers messages; lane.go is the queue that each endpoint has for itself
@@ -92,6 +92,7 @@ type Workers struct {
 	Watches []*Watch
 	Ticks   []*Tick
 	Deliver []*Deliver
+	Tends   []*Tend
 	Rests   []*Rest
 	Stocks  []*Stock
 	Low     *Low
@@ -124,6 +125,9 @@ func New(c Config) *Workers {
 	}
 	for _, s := range c.Senders {
 		w.Deliver = append(w.Deliver, &Deliver{loop: newLoop("deliver "+string(s.Name()), nil, c), engine: c.Engine, sender: s})
+		if t, ok := s.(rail.Tender); ok {
+			w.Tends = append(w.Tends, newTend(c, t))
+		}
 	}
 	w.Rests, w.Stocks, w.Low = rests(c), stocks(c), newLow(c)
 	due := NewBell()
@@ -162,6 +166,9 @@ func (w *Workers) Start(ctx context.Context) {
 	for _, deliver := range w.Deliver {
 		w.running.Go(func() { deliver.Run(ctx) })
 	}
+	for _, tend := range w.Tends {
+		w.running.Go(func() { tend.Run(ctx) })
+	}
 	for _, rest := range w.Rests {
 		w.running.Go(func() { rest.Run(ctx) })
 	}
@@ -198,6 +205,9 @@ func (w *Workers) Health() []Status {
 	}
 	for _, deliver := range w.Deliver {
 		all = append(all, deliver.Status())
+	}
+	for _, tend := range w.Tends {
+		all = append(all, tend.Status())
 	}
 	for _, rest := range w.Rests {
 		all = append(all, rest.Status())

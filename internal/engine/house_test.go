@@ -1,0 +1,96 @@
+package engine_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"till/internal/engine"
+	"till/internal/fault"
+	"till/internal/ledger"
+	"till/internal/order"
+	"till/internal/rail"
+)
+
+// custodial asks for an order on a chain whose money the house will owe.
+func (k *kit) custodial() engine.NewOrder {
+	return withTerms(k.ask(shop, north), func(t *order.Terms) {
+		t.Book, t.To = ledger.Owed("shop"), ledger.Owed("shop").Account(ledger.Merchant)
+	})
+}
+
+func TestWhatTheHouseOwesIsPaidToTheHouse(t *testing.T) {
+	k := newKit(t)
+	_, err := k.engine.Create(context.Background(), k.custodial())
+	k.wantCode(err, fault.CodeNoAddress) // never one of the merchant's own
+	house := engine.HousePool(engine.Sandbox, engine.EVM)
+	k.pool(house, "h", 1)
+	o := k.order(k.custodial())
+	want(k, "the address", o.Instrument.Value, "h1")
+	own := k.order(k.ask(shop, north))
+	want(k, "the merchant's own", own.Instrument.Value[:1], "a")
+	k.block(north, at(time.Minute), k.confirmed(o, "tx", 100, at(time.Minute)))
+	k.wantState(o, order.Completed)
+	counts, err := k.engine.InstrumentCounts(context.Background(), house)
+	k.must(err)
+	want(k, "free addresses of the house", counts.Free, 0)
+
+	// Late money is the order's, whose book it is.
+	late := k.word(north, order.RankConfirmed, "late", "h1", units(northUSDT, 7), at(window+time.Minute))
+	k.block(north, at(window+time.Minute), late)
+	found := ""
+	for _, b := range k.now(o).Balances {
+		if b.Account == ledger.Owed("shop").Account(ledger.Late) || b.Account == ledger.Owed("shop").Account(ledger.Extra) {
+			found = b.Amount.Units()
+		}
+	}
+	want(k, "set aside", found, "7")
+
+	// What comes to an address that no order had is the house's.
+	k.pool(house, "x", 1)
+	k.block(north, at(window+2*time.Minute), k.word(north, order.RankConfirmed, "stray", "x1", units(northUSDT, 9), at(window+2*time.Minute)))
+	strays, err := k.engine.Strays(context.Background(), order.PaymentKey{}, 10)
+	k.must(err)
+	if len(strays) != 1 || strays[0].Merchant != "" || strays[0].Booked != ledger.House.Account(ledger.Stray) {
+		t.Errorf("the strays are %+v", strays)
+	}
+}
+
+// A refund of such an order goes out by the network it came from.
+func TestRefundOfWhatTheHouseHolds(t *testing.T) {
+	k := newKit(t)
+	k.pool(engine.HousePool(engine.Sandbox, engine.EVM), "h", 1)
+	o := k.order(k.custodial())
+	k.block(north, at(time.Minute), k.confirmed(o, "tx", 100, at(time.Minute)))
+	_, err := k.engine.Refund(context.Background(), engine.NewRefund{OrderID: o.ID, ID: "r", Amount: units(northUSDT, 40), From: ledger.Merchant, Actor: order.ByMerchant})
+	k.must(err)
+	list, err := k.engine.InFlight(context.Background(), north.Rail, k.clock.now(), engine.Due{}, 10)
+	k.must(err)
+	if len(list) != 1 || list[0].ID != "r" {
+		t.Fatalf("in flight on the chain: %+v", list)
+	}
+	k.must(k.engine.TransfersTold(context.Background(), north.Rail, []rail.Word{{ID: "r", Status: rail.StatusDelivered, Ref: "0xabc"}, {ID: "nobody's", Status: rail.StatusDelivered}}))
+	want(k, "the refund", k.now(o).Transfers[0].State, order.TransferConfirmed)
+	want(k, "its transaction", k.now(o).Sendings["r"].Ref, "0xabc")
+	k.wantCode(k.engine.TransfersTold(context.Background(), "evm:nowhere", nil), fault.CodeNotConfigured)
+}
+
+// Where there is no hot wallet nothing can be sent, and that is said before anything is taken in.
+func TestReceiveOnly(t *testing.T) {
+	k := newKit(t)
+	only := north
+	only.ReceiveOnly = true
+	k.engine = engine.New(k.store, []engine.Network{only, bank}, nil)
+	k.pool(engine.HousePool(engine.Sandbox, engine.EVM), "h", 1)
+	asked := withTerms(k.custodial(), func(t *order.Terms) {
+		t.To, t.Instant, t.Sends = ledger.House.Account(ledger.PayeeOn(string(north.Rail))), false, 1
+	})
+	asked.Destination = engine.Destination{Rail: north.Rail, To: "0xpayee"}
+	_, err := k.engine.Create(context.Background(), asked)
+	k.wantCode(err, fault.CodeNotConfigured)
+
+	o := k.order(k.custodial())
+	k.block(north, at(time.Minute), k.confirmed(o, "tx", 100, at(time.Minute)))
+	_, err = k.engine.Refund(context.Background(), engine.NewRefund{OrderID: o.ID, ID: "r", Amount: units(northUSDT, 40), From: ledger.Merchant, Actor: order.ByMerchant})
+	k.wantCode(err, fault.CodeNotConfigured)
+}
