@@ -55,7 +55,8 @@ type Config struct {
 	Version        string            // of the program, for the metrics and traces
 	Hosts          map[string]string // host names at whose root an API is served too, and which
 	PayIn          payin.Limits
-	Heads          string // the folder that heads of the sealed ledger are exported to; empty: they are not
+	Senders        Senders // what customers are told by
+	Heads          string  // the folder that heads of the sealed ledger are exported to; empty: they are not
 
 	Now    func() time.Time // nil: the system's clock
 	Random io.Reader        // nil: the system's
@@ -160,10 +161,14 @@ func (a *App) start(cfg Config) error {
 	if err = a.startPages(cfg); err != nil {
 		return errors.Join(err, a.listener.Close())
 	}
+	notices, err := a.notices(cfg)
+	if err != nil {
+		return errors.Join(err, a.listener.Close())
+	}
 	a.client = webhook.NewClient(cfg.Guard, webhook.Options{Now: cfg.Now})
 	a.workers = worker.New(worker.Config{
 		Engine: a.Engine, Rails: a.rails, Senders: reach.senders, Pools: cfg.Pools, Tellers: tellers(a.dialects), Open: a.open, Client: a.client,
-		Events: told, Commits: commits, Random: cfg.Random, Heads: cfg.Heads, Now: cfg.Now, Chance: mathrand.Uint64, Log: cfg.Log,
+		Notices: notices, Events: told, Commits: commits, Random: cfg.Random, Heads: cfg.Heads, Now: cfg.Now, Chance: mathrand.Uint64, Log: cfg.Log,
 	})
 	a.workers.Start(context.Background())
 	a.uses = recordUses(a.Engine, keys, cfg.Log)

@@ -48,6 +48,7 @@ type File struct {
 	Secrets  SecretsSection            `toml:"secrets"`
 	Audit    AuditSection              `toml:"audit"`
 	Webhooks WebhooksSection           `toml:"webhooks"`
+	Notify   NotifySection             `toml:"notify"`
 	Log      LogSection                `toml:"log"`
 	Metrics  MetricsSection            `toml:"metrics"`
 	Tracing  TracingSection            `toml:"tracing"`
@@ -164,6 +165,7 @@ func Defaults() File {
 		Database: DatabaseSection{URL: "till.db"},
 		Secrets:  SecretsSection{MasterKeyFile: "master.key"},
 		Audit:    AuditSection{Heads: "heads"},
+		Notify:   defaultNotify(),
 		Log:      LogSection{Level: "info", Format: "text"},
 		PayIn:    PayInSection{Hosts: []string{}},
 		Networks: map[string]NetworkSection{},
@@ -221,6 +223,12 @@ func loadFile(path string, env func(string) string, logTo io.Writer) (File, Conf
 		if _, err := f.Database.path(""); err != nil {
 			return File{}, Config{}, fmt.Errorf("%s: %w", envDatabase, err)
 		}
+	}
+	if from := env(envSMTPPassword); from != "" {
+		f.Notify.SMTP.Password, f.Notify.SMTP.PasswordFile = secrets.Text(from), ""
+	}
+	if from := env(envWhatsAppToken); from != "" {
+		f.Notify.WhatsApp.Token, f.Notify.WhatsApp.TokenFile = secrets.Text(from), ""
 	}
 	cfg, err := f.config(filepath.Dir(path), logTo)
 	if wrong, ok := errors.AsType[*valueError](err); ok {
@@ -403,6 +411,9 @@ func (f File) config(dir string, logTo io.Writer) (cfg Config, err error) {
 	}
 	if cfg.Tracing, err = tracingURL(f.Tracing.Endpoint); err != nil {
 		return cfg, wrong(toml.Key{"tracing", "endpoint"}, "%v", err)
+	}
+	if cfg.Senders, err = f.Notify.senders(dir); err != nil {
+		return cfg, err
 	}
 	if cfg.PayIn, err = f.PayIn.limits(); err != nil {
 		return cfg, err

@@ -46,6 +46,7 @@ var (
 	descOrders     = desc("orders", "Orders on record, by state.", "mode", "dialect", "state")
 	descQueue      = desc("queue_depth", "What waits to be done, counted up to 100,000.", "queue")
 	descLag        = desc("webhook_lag_seconds", "Age of the oldest webhook that is not delivered; 0 when none waits.")
+	descNotSent    = desc("notifications_failed", "Notifications of customers that failed for good and are on record, counted up to 100,000.")
 	descHorizon    = desc("rail_lag_seconds", "How long ago the last block that a rail has told of was made.", "rail")
 	descHead       = desc("rail_head_block", "Number of the last block that a rail has told of.", "rail")
 	descHeard      = desc("rail_heard_seconds", "How long ago the rail was heard.", "rail")
@@ -115,9 +116,11 @@ func (m *meter) Collect(out chan<- prometheus.Metric) {
 	for _, c := range counts {
 		gauge(descOrders, float64(c.N), string(c.Mode), c.Dialect, string(c.State))
 	}
-	for queue, n := range map[string]int{"events": backlog.Untold, "webhooks": backlog.Pending, "deliveries": backlog.ToSend, "transfers": backlog.InFlight} {
+	for queue, n := range map[string]int{"events": backlog.Untold, "webhooks": backlog.Pending, "deliveries": backlog.ToSend, "transfers": backlog.InFlight,
+		"notifications": backlog.Unnotified} {
 		gauge(descQueue, float64(n), queue)
 	}
+	gauge(descNotSent, float64(backlog.Unnotifiable))
 	lag := 0.0
 	if !backlog.OldestPending.IsZero() {
 		lag = now.Sub(backlog.OldestPending).Seconds()

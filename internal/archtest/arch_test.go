@@ -67,7 +67,8 @@ var rules = []rule{
 	{of: "web", may: list("fault")},
 	{of: "page", may: list("money", "fault", "web")},
 	{of: "page/pagetest", may: nothing},
-	{of: "notify", may: list("fault")},
+	{of: "notify", may: list("money", "fault", "secrets", "page")},
+	{of: "notify/notifytest", may: nothing},
 	{of: "auth", may: list("fault", "secrets", "party")},
 	{of: "webhook", may: list("money", "fault", "secrets")},
 

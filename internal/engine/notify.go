@@ -466,8 +466,9 @@ func (e *Engine) Notified(ctx context.Context, list []Notification) error {
 // Told is what a notification tells of.
 type Told struct {
 	Order    *Order
-	Merchant string // its name
-	Event    *Event // nil: there is none
+	Merchant string    // its name
+	Event    *Event    // nil: there is none
+	Endpoint *Endpoint // whose secrets sign what goes to a URL: the merchant's oldest, else the organisation's; nil: there is none
 }
 
 // NotificationOf loads what a notification tells of.
@@ -489,6 +490,11 @@ func (e *Engine) NotificationOf(ctx context.Context, n Notification) (of Told, e
 		if n.EventID == "" {
 			return nil
 		}
+		if n.Channel == ByURL {
+			if of.Endpoint, err = signer(rd, n.Scope.Owner()); err != nil {
+				return err
+			}
+		}
 		events, err := rd.Events(n.OrderID)
 		for i := range events {
 			if events[i].ID == n.EventID {
@@ -498,6 +504,24 @@ func (e *Engine) NotificationOf(ctx context.Context, n Notification) (of Told, e
 		return err
 	})
 	return of, err
+}
+
+// signer is the oldest enabled endpoint of the merchant, else of his organisation; nil when there is none.
+func signer(rd Reader, s Scope) (*Endpoint, error) {
+	all, err := rd.Listeners(s)
+	if err != nil || len(all) == 0 {
+		return nil, err
+	}
+	oldest := slices.MinFunc(all, func(a, b Endpoint) int {
+		if own := a.Scope == s; own != (b.Scope == s) {
+			if own {
+				return -1
+			}
+			return 1
+		}
+		return a.CreatedAt.Compare(b.CreatedAt)
+	})
+	return &oldest, nil
 }
 
 // ForgetNotifications deletes notifications that were done before a time, but for those in the app, at most limit of

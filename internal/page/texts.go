@@ -99,3 +99,7 @@ func (x Texts) fill(l Lang, key string, args []any) (string, error) {
 	}
 	return placeholder.ReplaceAllStringFunc(text, func(m string) string { return values[m[1:len(m)-1]] }), nil
 }
+
+// Fill is a message in a language; args are pairs of a placeholder's name and its value, each needed and each used. It is for
+// faces that are no pages.
+func (x Texts) Fill(l Lang, key string, args ...any) (string, error) { return x.fill(l, key, args) }

@@ -3,6 +3,8 @@ package worker
 import (
 	"context"
 	"time"
+
+	"till/internal/engine"
 )
 
 const (
@@ -13,9 +15,10 @@ const (
 // forgetEngine is what forgetting needs of the engine.
 type forgetEngine interface {
 	ForgetAnswers(ctx context.Context, now time.Time, limit int) (n int, err error)
+	ForgetNotifications(ctx context.Context, before time.Time, limit int) (n int, err error)
 }
 
-// Forget deletes the answers that are given no more. Of several processes on one database each does it; an answer
+// Forget deletes the answers that are given no more, and notifications that were done long ago. Of several processes on one database each does it; an answer
 // that another one was faster with is none's loss.
 type Forget struct {
 	*loop
@@ -34,12 +37,17 @@ func (f *Forget) RunOnce(ctx context.Context) (n int, err error) {
 	}
 	for {
 		began := f.now()
-		forgot, err := f.engine.ForgetAnswers(ctx, now, forgetBatch)
-		n += forgot
+		answers, err := f.engine.ForgetAnswers(ctx, now, forgetBatch)
+		n += answers
 		if err != nil {
 			return n, err
 		}
-		if forgot < forgetBatch || ctx.Err() != nil {
+		notifications, err := f.engine.ForgetNotifications(ctx, now.Add(-engine.KeptNotifications), forgetBatch)
+		n += notifications
+		if err != nil {
+			return n, err
+		}
+		if max(answers, notifications) < forgetBatch || ctx.Err() != nil {
 			f.next = now.Add(forgetApart)
 			return n, nil
 		}

@@ -87,7 +87,8 @@ func TestForget(t *testing.T) {
 // failing cannot forget.
 type failing struct{}
 
-func (failing) ForgetAnswers(context.Context, time.Time, int) (int, error) { return 0, errPoison }
+func (failing) ForgetAnswers(context.Context, time.Time, int) (int, error)       { return 0, errPoison }
+func (failing) ForgetNotifications(context.Context, time.Time, int) (int, error) { return 0, errPoison }
 
 // A failure is tried again at once, not a minute later.
 func TestForgetFails(t *testing.T) {

@@ -41,7 +41,7 @@ import (
 
 // TestMain is also the main of the processes that TestKilled and TestKilledDelivering kill.
 func TestMain(m *testing.M) {
-	for name, victim := range map[string]func(path string) error{"TILL_TEST_VICTIM": victim, "TILL_TEST_PAYER": payingVictim, "TILL_TEST_DERIVER": derivingVictim} {
+	for name, victim := range map[string]func(path string) error{"TILL_TEST_VICTIM": victim, "TILL_TEST_PAYER": payingVictim, "TILL_TEST_DERIVER": derivingVictim, "TILL_TEST_NOTIFIER": tellingVictim} {
 		path := os.Getenv(name)
 		if path == "" {
 			continue
@@ -271,7 +271,7 @@ func TestWorkers(t *testing.T) {
 			t.Errorf("%s: %v", status.Name, status.Err)
 		}
 	}
-	if want := []string{"watch chain:test", "tick chain:test", "tick unchosen live", "tick unchosen sandbox", "rest sandbox evm", "low", "tell", "send", "seal", "forget"}; !slices.Equal(names, want) {
+	if want := []string{"watch chain:test", "tick chain:test", "tick unchosen live", "tick unchosen sandbox", "rest sandbox evm", "low", "tell", "send", "notify email", "notify whatsapp", "notify app", "notify url", "remind", "seal", "forget"}; !slices.Equal(names, want) {
 		t.Errorf("health of %v, want %v", names, want)
 	}
 }

@@ -8,6 +8,7 @@
 //   - rest.go looks into addresses before they serve again, stock.go derives new ones ahead of the demand
 //   - low.go tells merchants that few addresses are left
 //   - send.go delivers messages; lane.go is the queue that each endpoint has for itself
+//   - notify.go tells customers of orders, by e-mail, WhatsApp and in the merchant's app, and reminds them
 //   - forget.go deletes remembered answers that are given no more
 //   - seal.go puts what is committed under seal, and exports the heads of the chains
 //
@@ -74,6 +75,7 @@ type Config struct {
 	Tellers map[string]Teller                                  // by Scope.API
 	Open    func(ep engine.Endpoint) ([]webhook.Secret, error) // an endpoint's secrets, the newest first
 	Client  Poster
+	Notices Notices          // what customers are told with
 	Events  *Bell            // the one whose Ring the engine was given
 	Now     func() time.Time // true time
 	Chance  func() uint64    // 64 random bits, to spread retries; nil spreads nothing
@@ -98,6 +100,8 @@ type Workers struct {
 	Low     *Low
 	Tell    *Tell
 	Send    *Send
+	Notify  []*Notify // one for each channel
+	Remind  *Remind
 	Seal    *Seal
 	Forget  *Forget
 	Heads   *Heads // nil: not exported
@@ -136,6 +140,7 @@ func New(c Config) *Workers {
 		loop: newLoop("send", due, c), engine: c.Engine, tellers: c.Tellers, open: c.Open, client: c.Client, chance: c.Chance,
 		perEndpoint: c.PerEndpoint, inAll: c.InAll, lanes: map[string]*lane{},
 	}
+	w.Notify, w.Remind = notifies(c), &Remind{loop: newLoop("remind", nil, c), engine: c.Engine}
 	random := c.Random
 	if random == nil {
 		random = rand.Reader
@@ -178,6 +183,10 @@ func (w *Workers) Start(ctx context.Context) {
 	w.running.Go(func() { w.Low.Run(ctx) })
 	w.running.Go(func() { w.Tell.Run(ctx) })
 	w.running.Go(func() { w.Send.Run(ctx) })
+	for _, notify := range w.Notify {
+		w.running.Go(func() { notify.Run(ctx) })
+	}
+	w.running.Go(func() { w.Remind.Run(ctx) })
 	w.running.Go(func() { w.Seal.Run(ctx) })
 	w.running.Go(func() { w.Forget.Run(ctx) })
 	if w.Heads != nil {
@@ -215,7 +224,11 @@ func (w *Workers) Health() []Status {
 	for _, stock := range w.Stocks {
 		all = append(all, stock.Status())
 	}
-	all = append(all, w.Low.Status(), w.Tell.Status(), w.Send.Status(), w.Seal.Status(), w.Forget.Status())
+	all = append(all, w.Low.Status(), w.Tell.Status(), w.Send.Status())
+	for _, notify := range w.Notify {
+		all = append(all, notify.Status())
+	}
+	all = append(all, w.Remind.Status(), w.Seal.Status(), w.Forget.Status())
 	if w.Heads != nil {
 		all = append(all, w.Heads.Status())
 	}

@@ -36,8 +36,6 @@ type answer struct {
 func (d *Dialect) routes() []route {
 	return slices.Concat(
 		d.authRoutes(),
-		d.accountsRoutes(),
-		d.contactsRoutes(),
 	)
 }
 
