@@ -89,7 +89,8 @@ type Created struct {
 // idempotency_conflict, insufficient_balance, not_configured (the network's rail has never told anything, or
 // the destination's rail serves another mode or nobody), missing_field (a delivery that leaves the house
 // without a destination), invalid_network (of another mode), no_address, of an offer not_found, not_published, offer_ended, sold_out and
-// version_conflict (it has changed since its price was found), and what Terms returns.
+// version_conflict (it has changed since its price was found), policy_denied (Details "rule": which one, where there is one), and what
+// Terms returns.
 func (e *Engine) Create(ctx context.Context, n NewOrder) (Created, error) {
 	rails := []RailName{n.Network.Rail}
 	if n.Method != nil {
@@ -100,6 +101,9 @@ func (e *Engine) Create(ctx context.Context, n NewOrder) (Created, error) {
 		Settings: []SettingScope{{Merchant: n.Scope.Merchant, Mode: n.Scope.Mode}},
 		Clocks:   []Mode{n.Scope.Mode},
 		Progress: rails,
+	}
+	if n.Organisation != "" {
+		want.Documents = append(want.Documents, DocumentKey{kindPolicy, policyID(OfOrganisation(n.Organisation, n.Scope.Mode, n.Scope.Dialect))})
 	}
 	o, replay, err := once(ctx, e, want, Repeatable[*Order]{Once: n.Once, Answer: n.Answer}, func(tx Tx) (*Order, error) { return e.create(tx, n) })
 	return Created{Order: o, Replay: replay}, err
@@ -137,6 +141,10 @@ func (e *Engine) create(tx Tx, n NewOrder) (*Order, error) {
 	if err := e.checkDestination(n.Destination, terms, n.Scope.Mode); err != nil {
 		return nil, err
 	}
+	reviews, rule, err := e.policed(tx, n, terms.Due)
+	if err != nil {
+		return nil, err
+	}
 
 	o := &Order{
 		Order: order.Order{Terms: terms},
@@ -150,7 +158,7 @@ func (e *Engine) create(tx Tx, n NewOrder) (*Order, error) {
 	if o.Notify, err = n.Notify.settle(settings, terms, now); err != nil {
 		return nil, err
 	}
-	asked := order.Change{Kind: order.Create, Actor: order.ByMerchant}
+	asked := order.Change{Kind: order.Create, Actor: order.ByMerchant, Who: n.Maker, Reviews: reviews}
 	switch {
 	case terms.FromBalance:
 		asked.Payment.External = o.ID
@@ -161,6 +169,11 @@ func (e *Engine) create(tx Tx, n NewOrder) (*Order, error) {
 	}
 	if err != nil {
 		return nil, err
+	}
+	if len(reviews) > 0 {
+		if err := o.hold(tx, n, rule); err != nil {
+			return nil, err
+		}
 	}
 	if _, err := e.apply(tx, o, asked, true); err != nil {
 		return nil, err

@@ -117,6 +117,11 @@ func (e *Engine) apply(tx Tx, o *Order, c order.Change, fresh bool) (order.Outco
 			return out, err
 		}
 	}
+	if o.Approval != "" && !fresh {
+		if err := o.decided(tx, now); err != nil {
+			return out, err
+		}
+	}
 	if o.Offer != "" && o.State.Terminal() && !was.Terminal() {
 		if err := settle(tx, o.Offer, o.State); err != nil {
 			return out, err

@@ -38,6 +38,7 @@ type Order struct {
 	UniqueKey string `json:",omitzero"`  // what must be unique in the scope while the record exists; empty: nothing
 	Offer     string `json:",omitempty"` // the offer it is made of; empty: none
 	Kind      string `json:",omitempty"` // what the API calls such an order, opaque: policies, lists and reports tell orders apart by it; empty: the API has one kind
+	Approval  string `json:",omitempty"` // the approval it waits for or waited for; empty: none
 
 	Network    string            // the network or rail the order collects on, as the merchant names it ("ethereum-sepolia"); "" for none
 	Rail       rail.Name         // the rail it collects on

@@ -1,0 +1,239 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"till/internal/fault"
+	"till/internal/money"
+	"till/internal/order"
+)
+
+// Approval is what an organisation sees of an order that its policy put on hold until somebody else approves it. What
+// decides is the review on the order; this is written with it, so that a list needs no order.
+type Approval struct {
+	ID       string
+	Scope    Scope         `json:"-"` // OfOrganisation
+	Number   int64         `json:"-"` // counts the scope's from 1
+	State    ApprovalState `json:"-"`
+	OrderID  string        // internal
+	Order    string        // public id
+	Merchant string
+	Kind     string       // of the order, in the API's own words
+	Amount   money.Amount // what the order collects
+	Rule     string       // the rule that asked for it
+	RuleName string       `json:",omitempty"`
+	Maker    string       `json:",omitempty"` // who cannot decide
+	By       string       `json:",omitempty"` // who decided
+	Reason   string       `json:",omitempty"` // why it was refused, in the words of who refused
+
+	// On the mode's clock; DecidedAt is zero while it is pending.
+	CreatedAt time.Time
+	DecidedAt time.Time `json:",omitzero"`
+}
+
+// ApprovalState is where an approval stands.
+type ApprovalState string
+
+// The states.
+const (
+	ApprovalPending  ApprovalState = "pending"
+	ApprovalApproved ApprovalState = "approved"
+	ApprovalRefused  ApprovalState = "refused"
+	ApprovalClosed   ApprovalState = "closed" // its order ended before anybody decided
+)
+
+// approvalStates is every state, in the order of lists: what somebody must decide comes first.
+var approvalStates = []ApprovalState{ApprovalPending, ApprovalApproved, ApprovalRefused, ApprovalClosed}
+
+const kindApproval DocumentKind = "approval"
+
+// Approve says yes to a review of an order. Nobody approves what he made.
+//
+// Errors: not_found; forbidden when who made it is who approves it; order_state_conflict when the order has no such open
+// review, or has ended.
+func (e *Engine) Approve(ctx context.Context, orderID string, kind order.ReviewKind, actor order.Actor, who string) (*Order, error) {
+	return e.review(ctx, orderID, order.Change{Kind: order.Approve, Review: kind, Actor: actor, Who: who})
+}
+
+// Refuse says no to a review of an order: before the payment the order fails, and what was taken from a balance for it is
+// back there. The reason is kept with the review.
+//
+// Errors: those of Approve; missing_field without a reason.
+func (e *Engine) Refuse(ctx context.Context, orderID string, kind order.ReviewKind, actor order.Actor, who string, reason order.Reason) (*Order, error) {
+	if reason == "" {
+		return nil, fault.New(fault.CodeMissingField, "why it is refused is missing").On("reason")
+	}
+	return e.review(ctx, orderID, order.Change{Kind: order.Refuse, Review: kind, Actor: actor, Who: who, Reason: reason})
+}
+
+func (e *Engine) review(ctx context.Context, orderID string, c order.Change) (*Order, error) {
+	var got *Order
+	err := e.update(ctx, Keys{Orders: []string{orderID}}, func(tx Tx) error {
+		o, err := tx.Order(orderID)
+		if err != nil {
+			return err
+		}
+		if r := o.reviewOf(c.Review); o.Reviewed() && r != nil && r.State == order.ReviewOpen && r.Maker != "" && r.Maker == c.Who {
+			return fault.New(fault.CodeForbidden, "somebody else must decide: this was made by who asks")
+		}
+		_, err = e.apply(tx, o, c, false)
+		got = o
+		return err
+	})
+	return got, err
+}
+
+// Reviewed returns orders about which a person must decide something, of a mode, the oldest first, behind the given
+// internal id. For operators.
+func (e *Engine) Reviewed(ctx context.Context, m Mode, after string, limit int) ([]Order, error) {
+	var list []Order
+	err := e.store.View(ctx, func(rd Reader) (err error) {
+		list, err = rd.Reviewed(m, after, limit)
+		return err
+	})
+	return list, err
+}
+
+// ApprovalFilter chooses and pages an organisation's approvals. Pages count from 1.
+type ApprovalFilter struct {
+	Scope       Scope         // OfOrganisation
+	State       ApprovalState // empty: all, the pending ones first
+	Page, Limit int
+}
+
+// Approvals lists approvals, each state's newest first, and how many there are.
+//
+// Error: invalid_page.
+func (e *Engine) Approvals(ctx context.Context, f ApprovalFilter) (list []Approval, total int64, err error) {
+	if f.Page < 1 || f.Limit < 1 || f.Limit > MaxSearch || f.Page > 1<<30 {
+		return nil, 0, fault.New(fault.CodeInvalidPage, "want pages from 1, of 1 to 1000")
+	}
+	states := approvalStates
+	if f.State != "" {
+		states = []ApprovalState{f.State}
+	}
+	err = e.store.View(ctx, func(rd Reader) error {
+		list, total = nil, 0
+		skip := int64(f.Page-1) * int64(f.Limit)
+		for _, state := range states {
+			found, n, err := approvalsOf(rd, f.Scope, state, skip, f.Limit-len(list))
+			if err != nil {
+				return err
+			}
+			list, total, skip = append(list, found...), total+n, max(0, skip-n)
+		}
+		return nil
+	})
+	return list, total, err
+}
+
+// approvalsOf are at most limit approvals of a state behind the first skip, and how many it has.
+func approvalsOf(rd Reader, s Scope, state ApprovalState, skip int64, limit int) (list []Approval, n int64, err error) {
+	size := max(limit, 1)
+	f := DocumentFilter{Kind: kindApproval, Scope: s, State: string(state), Page: int(skip/int64(size)) + 1, Limit: size, Descending: true}
+	cut := int(skip % int64(size))
+	for len(list) < limit {
+		page, err := rd.Documents(f)
+		if err != nil {
+			return nil, 0, err
+		}
+		n = page.Total
+		for i := min(cut, len(page.List)); i < len(page.List) && len(list) < limit; i++ {
+			a, err := approvalOf(&page.List[i])
+			if err != nil {
+				return nil, 0, err
+			}
+			list = append(list, *a)
+		}
+		if cut, f.Page = 0, f.Page+1; len(page.List) < size {
+			return list, n, nil
+		}
+	}
+	if limit == 0 { // only how many there are
+		page, err := rd.Documents(f)
+		return nil, page.Total, err
+	}
+	return list, n, nil
+}
+
+// Approval finds an approval of an organisation. Error: not_found, also for another's.
+func (e *Engine) Approval(ctx context.Context, organisation Scope, id string) (*Approval, error) {
+	var a *Approval
+	err := e.store.View(ctx, func(rd Reader) error {
+		d, err := rd.Document(kindApproval, id)
+		if err != nil {
+			return err
+		}
+		if d == nil || d.Scope != organisation {
+			return fault.New(fault.CodeNotFound, "no such approval")
+		}
+		a, err = approvalOf(d)
+		return err
+	})
+	return a, err
+}
+
+func approvalOf(d *Document) (*Approval, error) {
+	a := &Approval{}
+	err := json.Unmarshal(d.Doc, a)
+	a.Scope, a.Number, a.State = d.Scope, d.Number, ApprovalState(d.State)
+	return a, err
+}
+
+// hold writes down the approval that a new order waits for.
+func (o *Order) hold(tx Tx, n NewOrder, rule PolicyRule) error {
+	a := Approval{
+		ID: "apr_" + tx.NewID(), OrderID: o.ID, Order: o.PublicID, Merchant: o.Scope.Merchant, Kind: o.Kind, Amount: o.Terms.Due,
+		Rule: rule.ID, RuleName: rule.Name, Maker: n.Maker, CreatedAt: o.CreatedAt,
+	}
+	doc, err := json.Marshal(a)
+	if err != nil {
+		return err
+	}
+	o.Approval = a.ID
+	return tx.InsertDocument(&Document{
+		Kind: kindApproval, ID: a.ID, Scope: OfOrganisation(n.Organisation, o.Scope.Mode, o.Scope.Dialect), Parent: o.ID, State: string(ApprovalPending),
+		CreatedAt: o.CreatedAt, UpdatedAt: o.CreatedAt, Doc: doc,
+	})
+}
+
+// decided writes down what became of the order's approval, where it is pending and something did.
+func (o *Order) decided(tx Tx, now time.Time) error {
+	r := o.reviewOf(order.Approval)
+	if r == nil || r.State == order.ReviewOpen && !o.State.Terminal() {
+		return nil
+	}
+	d, err := tx.Document(kindApproval, o.Approval)
+	if err != nil || d == nil || d.State != string(ApprovalPending) {
+		return err
+	}
+	a, err := approvalOf(d)
+	if err != nil {
+		return err
+	}
+	a.By, a.Reason, a.DecidedAt = r.By, string(r.Reason), now
+	switch r.State {
+	case order.ReviewApproved:
+		d.State = string(ApprovalApproved)
+	case order.ReviewRefused:
+		d.State = string(ApprovalRefused)
+	default:
+		d.State = string(ApprovalClosed)
+	}
+	d.UpdatedAt = now
+	if d.Doc, err = json.Marshal(a); err != nil {
+		return err
+	}
+	return tx.SaveDocument(d)
+}
+
+func (o *Order) reviewOf(kind order.ReviewKind) *order.Review {
+	for i := range o.Reviews {
+		if o.Reviews[i].Kind == kind {
+			return &o.Reviews[i]
+		}
+	}
+	return nil
+}
