@@ -117,7 +117,7 @@ func (e *Engine) apply(tx Tx, o *Order, c order.Change, fresh bool) (order.Outco
 			return out, err
 		}
 	}
-	if o.Approval != "" && !fresh {
+	if o.PolicyApproval != "" && !fresh {
 		if err := o.decided(tx, now); err != nil {
 			return out, err
 		}

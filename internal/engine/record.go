@@ -30,15 +30,15 @@ type Scope struct {
 type Order struct {
 	order.Order
 
-	ID        string // internal, sorts by time, never shown
-	PublicID  string // made by the dialect, unique on the server
-	Scope     Scope
-	Number    int64  // counts the scope's orders from 1; given by the store at insertion; creation order
-	Reference string // the merchant's own reference, shown and searched; may be empty
-	UniqueKey string `json:",omitzero"`  // what must be unique in the scope while the record exists; empty: nothing
-	Offer     string `json:",omitempty"` // the offer it is made of; empty: none
-	Kind      string `json:",omitempty"` // what the API calls such an order, opaque: policies, lists and reports tell orders apart by it; empty: the API has one kind
-	Approval  string `json:",omitempty"` // the approval it waits for or waited for; empty: none
+	ID             string // internal, sorts by time, never shown
+	PublicID       string // made by the dialect, unique on the server
+	Scope          Scope
+	Number         int64  // counts the scope's orders from 1; given by the store at insertion; creation order
+	Reference      string // the merchant's own reference, shown and searched; may be empty
+	UniqueKey      string `json:",omitzero"`  // what must be unique in the scope while the record exists; empty: nothing
+	Offer          string `json:",omitempty"` // the offer it is made of; empty: none
+	Kind           string `json:",omitempty"` // what the API calls such an order, opaque: policies, lists and reports tell orders apart by it; empty: the API has one kind
+	PolicyApproval string `json:",omitempty"` // the approval it waits for or waited for; empty: none
 
 	Network    string            // the network or rail the order collects on, as the merchant names it ("ethereum-sepolia"); "" for none
 	Rail       rail.Name         // the rail it collects on

@@ -10,15 +10,15 @@ import (
 	"till/internal/order"
 )
 
-// Approval is what an organisation sees of an order that its policy put on hold until somebody else approves it. What
+// PolicyApproval is what an organisation sees of an order that its policy put on hold until somebody else approves it. What
 // decides is the review on the order; this is written with it, so that a list needs no order.
-type Approval struct {
+type PolicyApproval struct {
 	ID       string
-	Scope    Scope         `json:"-"` // OfOrganisation
-	Number   int64         `json:"-"` // counts the scope's from 1
-	State    ApprovalState `json:"-"`
-	OrderID  string        // internal
-	Order    string        // public id
+	Scope    Scope               `json:"-"` // OfOrganisation
+	Number   int64               `json:"-"` // counts the scope's from 1
+	State    PolicyApprovalState `json:"-"`
+	OrderID  string              // internal
+	Order    string              // public id
 	Merchant string
 	Kind     string       // of the order, in the API's own words
 	Amount   money.Amount // what the order collects
@@ -33,19 +33,19 @@ type Approval struct {
 	DecidedAt time.Time `json:",omitzero"`
 }
 
-// ApprovalState is where an approval stands.
-type ApprovalState string
+// PolicyApprovalState is where an approval stands.
+type PolicyApprovalState string
 
 // The states.
 const (
-	ApprovalPending  ApprovalState = "pending"
-	ApprovalApproved ApprovalState = "approved"
-	ApprovalRefused  ApprovalState = "refused"
-	ApprovalClosed   ApprovalState = "closed" // its order ended before anybody decided
+	PolicyPending  PolicyApprovalState = "pending"
+	PolicyApproved PolicyApprovalState = "approved"
+	PolicyRefused  PolicyApprovalState = "refused"
+	PolicyClosed   PolicyApprovalState = "closed" // its order ended before anybody decided
 )
 
 // approvalStates is every state, in the order of lists: what somebody must decide comes first.
-var approvalStates = []ApprovalState{ApprovalPending, ApprovalApproved, ApprovalRefused, ApprovalClosed}
+var approvalStates = []PolicyApprovalState{PolicyPending, PolicyApproved, PolicyRefused, PolicyClosed}
 
 const kindApproval DocumentKind = "approval"
 
@@ -98,21 +98,21 @@ func (e *Engine) Reviewed(ctx context.Context, m Mode, after string, limit int) 
 
 // ApprovalFilter chooses and pages an organisation's approvals. Pages count from 1.
 type ApprovalFilter struct {
-	Scope       Scope         // OfOrganisation
-	State       ApprovalState // empty: all, the pending ones first
+	Scope       Scope               // OfOrganisation
+	State       PolicyApprovalState // empty: all, the pending ones first
 	Page, Limit int
 }
 
 // Approvals lists approvals, each state's newest first, and how many there are.
 //
 // Error: invalid_page.
-func (e *Engine) Approvals(ctx context.Context, f ApprovalFilter) (list []Approval, total int64, err error) {
+func (e *Engine) Approvals(ctx context.Context, f ApprovalFilter) (list []PolicyApproval, total int64, err error) {
 	if f.Page < 1 || f.Limit < 1 || f.Limit > MaxSearch || f.Page > 1<<30 {
 		return nil, 0, fault.New(fault.CodeInvalidPage, "want pages from 1, of 1 to 1000")
 	}
 	states := approvalStates
 	if f.State != "" {
-		states = []ApprovalState{f.State}
+		states = []PolicyApprovalState{f.State}
 	}
 	err = e.store.View(ctx, func(rd Reader) error {
 		list, total = nil, 0
@@ -130,7 +130,7 @@ func (e *Engine) Approvals(ctx context.Context, f ApprovalFilter) (list []Approv
 }
 
 // approvalsOf are at most limit approvals of a state behind the first skip, and how many it has.
-func approvalsOf(rd Reader, s Scope, state ApprovalState, skip int64, limit int) (list []Approval, n int64, err error) {
+func approvalsOf(rd Reader, s Scope, state PolicyApprovalState, skip int64, limit int) (list []PolicyApproval, n int64, err error) {
 	size := max(limit, 1)
 	f := DocumentFilter{Kind: kindApproval, Scope: s, State: string(state), Page: int(skip/int64(size)) + 1, Limit: size, Descending: true}
 	cut := int(skip % int64(size))
@@ -159,8 +159,8 @@ func approvalsOf(rd Reader, s Scope, state ApprovalState, skip int64, limit int)
 }
 
 // Approval finds an approval of an organisation. Error: not_found, also for another's.
-func (e *Engine) Approval(ctx context.Context, organisation Scope, id string) (*Approval, error) {
-	var a *Approval
+func (e *Engine) Approval(ctx context.Context, organisation Scope, id string) (*PolicyApproval, error) {
+	var a *PolicyApproval
 	err := e.store.View(ctx, func(rd Reader) error {
 		d, err := rd.Document(kindApproval, id)
 		if err != nil {
@@ -175,16 +175,16 @@ func (e *Engine) Approval(ctx context.Context, organisation Scope, id string) (*
 	return a, err
 }
 
-func approvalOf(d *Document) (*Approval, error) {
-	a := &Approval{}
+func approvalOf(d *Document) (*PolicyApproval, error) {
+	a := &PolicyApproval{}
 	err := json.Unmarshal(d.Doc, a)
-	a.Scope, a.Number, a.State = d.Scope, d.Number, ApprovalState(d.State)
+	a.Scope, a.Number, a.State = d.Scope, d.Number, PolicyApprovalState(d.State)
 	return a, err
 }
 
 // hold writes down the approval that a new order waits for.
 func (o *Order) hold(tx Tx, n NewOrder, rule PolicyRule) error {
-	a := Approval{
+	a := PolicyApproval{
 		ID: "apr_" + tx.NewID(), OrderID: o.ID, Order: o.PublicID, Merchant: o.Scope.Merchant, Kind: o.Kind, Amount: o.Terms.Due,
 		Rule: rule.ID, RuleName: rule.Name, Maker: n.Maker, CreatedAt: o.CreatedAt,
 	}
@@ -192,9 +192,9 @@ func (o *Order) hold(tx Tx, n NewOrder, rule PolicyRule) error {
 	if err != nil {
 		return err
 	}
-	o.Approval = a.ID
+	o.PolicyApproval = a.ID
 	return tx.InsertDocument(&Document{
-		Kind: kindApproval, ID: a.ID, Scope: OfOrganisation(n.Organisation, o.Scope.Mode, o.Scope.Dialect), Parent: o.ID, State: string(ApprovalPending),
+		Kind: kindApproval, ID: a.ID, Scope: OfOrganisation(n.Organisation, o.Scope.Mode, o.Scope.Dialect), Parent: o.ID, State: string(PolicyPending),
 		CreatedAt: o.CreatedAt, UpdatedAt: o.CreatedAt, Doc: doc,
 	})
 }
@@ -205,8 +205,8 @@ func (o *Order) decided(tx Tx, now time.Time) error {
 	if r == nil || r.State == order.ReviewOpen && !o.State.Terminal() {
 		return nil
 	}
-	d, err := tx.Document(kindApproval, o.Approval)
-	if err != nil || d == nil || d.State != string(ApprovalPending) {
+	d, err := tx.Document(kindApproval, o.PolicyApproval)
+	if err != nil || d == nil || d.State != string(PolicyPending) {
 		return err
 	}
 	a, err := approvalOf(d)
@@ -216,11 +216,11 @@ func (o *Order) decided(tx Tx, now time.Time) error {
 	a.By, a.Reason, a.DecidedAt = r.By, string(r.Reason), now
 	switch r.State {
 	case order.ReviewApproved:
-		d.State = string(ApprovalApproved)
+		d.State = string(PolicyApproved)
 	case order.ReviewRefused:
-		d.State = string(ApprovalRefused)
+		d.State = string(PolicyRefused)
 	default:
-		d.State = string(ApprovalClosed)
+		d.State = string(PolicyClosed)
 	}
 	d.UpdatedAt = now
 	if d.Doc, err = json.Marshal(a); err != nil {

@@ -52,7 +52,7 @@ func (k *kit) policy(change func(p *engine.Policy)) {
 	k.must(err)
 }
 
-func (k *kit) approvals(s engine.Scope, state engine.ApprovalState) []engine.Approval {
+func (k *kit) approvals(s engine.Scope, state engine.PolicyApprovalState) []engine.PolicyApproval {
 	k.Helper()
 	list, total, err := k.engine.Approvals(context.Background(), engine.ApprovalFilter{Scope: s, State: state, Page: 1, Limit: 100})
 	k.must(err)
@@ -162,9 +162,9 @@ func TestApprovals(t *testing.T) {
 	})
 	first, second, third := k.order(k.send(shop, 10, "maker")), k.order(k.send(shop, 20, "maker")), k.order(k.send(shop, 30, "maker"))
 	want(k, "balance", k.balanceOf("shop"), "40")
-	list := k.approvals(acme, engine.ApprovalPending)
+	list := k.approvals(acme, engine.PolicyPending)
 	if len(list) != 3 || list[0].Order != third.PublicID || list[2].Order != first.PublicID || list[2].Maker != "maker" || list[2].RuleName != "All" || list[2].Merchant != "shop" ||
-		!list[2].Amount.Equal(units(eur, 10)) || list[2].ID != first.Approval {
+		!list[2].Amount.Equal(units(eur, 10)) || list[2].ID != first.PolicyApproval {
 		k.Errorf("pending: %+v", list)
 	}
 	for _, act := range []func() error{
@@ -204,16 +204,16 @@ func TestApprovals(t *testing.T) {
 	}
 	for _, tc := range []struct {
 		o     *engine.Order
-		state engine.ApprovalState
+		state engine.PolicyApprovalState
 		by    string
 		why   string
-	}{{first, engine.ApprovalApproved, "boss", ""}, {second, engine.ApprovalRefused, "boss", "not now"}, {third, engine.ApprovalClosed, "", ""}} {
-		a, err := k.engine.Approval(ctx, acme, tc.o.Approval)
+	}{{first, engine.PolicyApproved, "boss", ""}, {second, engine.PolicyRefused, "boss", "not now"}, {third, engine.PolicyClosed, "", ""}} {
+		a, err := k.engine.Approval(ctx, acme, tc.o.PolicyApproval)
 		k.must(err)
 		if a.State != tc.state || a.By != tc.by || a.Reason != tc.why || a.DecidedAt.IsZero() {
 			k.Errorf("%s: %+v", tc.state, a)
 		}
-		_, err = k.engine.Approval(ctx, rest, tc.o.Approval)
+		_, err = k.engine.Approval(ctx, rest, tc.o.PolicyApproval)
 		k.wantCode(err, fault.CodeNotFound)
 	}
 	wantList(k, "events", k.events(first), "order.created", "payment.confirmed", "order.review", "review.approved", "order.paid", "order.completed")
@@ -222,7 +222,7 @@ func TestApprovals(t *testing.T) {
 	for range 7 {
 		k.order(k.send(shop, 1, "maker"))
 	}
-	var states []engine.ApprovalState
+	var states []engine.PolicyApprovalState
 	for page := 1; page <= 5; page++ {
 		list, total, err := k.engine.Approvals(ctx, engine.ApprovalFilter{Scope: acme, Page: page, Limit: 3})
 		k.must(err)
@@ -231,8 +231,8 @@ func TestApprovals(t *testing.T) {
 			states = append(states, a.State)
 		}
 	}
-	p := engine.ApprovalPending
-	wantList(k, "states", states, p, p, p, p, p, p, p, engine.ApprovalApproved, engine.ApprovalRefused, engine.ApprovalClosed)
+	p := engine.PolicyPending
+	wantList(k, "states", states, p, p, p, p, p, p, p, engine.PolicyApproved, engine.PolicyRefused, engine.PolicyClosed)
 }
 
 // Of two who decide at once, one does.
@@ -352,7 +352,7 @@ func TestRandomApprovals(t *testing.T) {
 				pending++
 			}
 		}
-		want(k, "pending", len(k.approvals(acme, engine.ApprovalPending)), pending)
+		want(k, "pending", len(k.approvals(acme, engine.PolicyPending)), pending)
 		reviewed, err := k.engine.Reviewed(ctx, engine.Sandbox, "", 1000)
 		k.must(err)
 		want(k, "orders under review", len(reviewed), pending)

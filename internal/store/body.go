@@ -38,7 +38,7 @@ func orderBody(o *engine.Order) (string, error) {
 	w.word("UniqueKey", o.UniqueKey)
 	w.word("Offer", o.Offer)
 	w.word("Kind", o.Kind)
-	w.word("Approval", o.Approval)
+	w.word("PolicyApproval", o.PolicyApproval)
 	w.string("Network", o.Network)
 	w.string("Rail", string(o.Rail))
 	w.name("Instrument")
