@@ -59,7 +59,8 @@ type result struct {
 	requests int     // all that were answered, the warm-up's too
 	rate     float64 // per second, without the warm-up
 	p50, p99 float64 // milliseconds
-	cpu      float64 // microseconds of the process per request
+	cpu      float64 // microseconds of the process, and of its database's, per request
+	database float64 // those of the database
 }
 
 // start runs it. Every answer must be 201.
@@ -69,7 +70,7 @@ func (l load) start(ctx context.Context) (result, error) {
 	times := make([][]time.Duration, l.clients)
 	counts := make([]int, l.clients)
 	errs := make([]error, l.clients+1)
-	var before, after time.Duration
+	var before, after, databaseBefore, databaseAfter time.Duration
 	var wg sync.WaitGroup
 	for i := range l.clients {
 		wg.Go(func() { counts[i], times[i], errs[i] = l.client(ctx, begin, end) })
@@ -77,9 +78,9 @@ func (l load) start(ctx context.Context) (result, error) {
 	wg.Go(func() {
 		var first, last error
 		time.Sleep(time.Until(begin))
-		before, first = l.process.cpu()
+		before, databaseBefore, first = l.process.cpu()
 		time.Sleep(time.Until(end))
-		after, last = l.process.cpu()
+		after, databaseAfter, last = l.process.cpu()
 		errs[l.clients] = errors.Join(first, last)
 	})
 	wg.Wait()
@@ -93,6 +94,7 @@ func (l load) start(ctx context.Context) (result, error) {
 	}
 	r := result{rate: float64(len(all)) / l.length.Seconds(), p50: milliseconds(quantile(all, 0.50)), p99: milliseconds(quantile(all, 0.99))}
 	r.cpu = float64((after - before).Microseconds()) / float64(len(all))
+	r.database = float64((databaseAfter - databaseBefore).Microseconds()) / float64(len(all))
 	for _, n := range counts {
 		r.requests += n
 	}

@@ -57,7 +57,7 @@ func main() {
 	flag.DurationVar(&o.delay, "delay", 5*time.Millisecond, "also measure SQLite with this pause at each commit, as of a disk that syncs slowly; 0: do not")
 	flag.IntVar(&o.list, "list", 1_000_000, "orders in the larger database whose lists are read; 0: do not read lists")
 	flag.IntVar(&o.rest, "rest", 100_000, "orders in the database that is started on; 0: do not measure starts")
-	flag.StringVar(&o.profile, "profile", "", "write a CPU profile of the server's last run into this file, and only measure SQLite")
+	flag.StringVar(&o.profile, "profile", "", "write a CPU profile of the server's last run into this file, and only measure SQLite, or what -on says")
 	flag.StringVar(&o.postgres, "postgres", "", "URL of a PostgreSQL server on which databases may be made; default: one is started, where the machine has it")
 	flag.StringVar(&o.on, "on", "", "create orders only on databases whose name begins so: SQLite, PostgreSQL")
 	flag.Uint64Var(&o.seed, "seed", 1, "what addresses and references are made from")
@@ -103,8 +103,8 @@ func measure(ctx context.Context, o options) error {
 			if err != nil {
 				return fmt.Errorf("%s, %d clients: %w", on.name, clients, err)
 			}
-			fmt.Fprintf(os.Stderr, "%s, %d clients: %.2f of the echo (%.0f/s), p99 %.1f ms, %.0f us of CPU per order\n",
-				on.name, clients, c.ratio, c.orders.rate, c.orders.p99, c.orders.cpu)
+			fmt.Fprintf(os.Stderr, "%s, %d clients: %.2f of the echo (%.0f/s), p99 %.1f ms, %.0f us of CPU per order, %.0f of them the database's\n",
+				on.name, clients, c.ratio, c.orders.rate, c.orders.p99, c.orders.cpu, c.orders.database)
 			r.cells = append(r.cells, c)
 		}
 	}

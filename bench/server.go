@@ -66,10 +66,13 @@ func (b *bench) prepare(ctx context.Context) (err error) {
 		return err
 	}
 	b.chain.Mine(4)
-	if b.echo, err = startChild(ctx, childEcho); err != nil || b.profile != "" {
+	if b.echo, err = startChild(ctx, childEcho); err != nil {
 		return err
 	}
-	if b.postgres, err = openPostgres(ctx, b.options.postgres, b.dir); err != nil {
+	if b.profile != "" && b.on == "" {
+		b.on, b.delay = "SQLite", 0
+	}
+	if b.postgres, err = openPostgres(ctx, b.options.postgres, b.dir); err != nil || b.profile != "" {
 		return err
 	}
 	b.program = filepath.Join(b.dir, "till")
@@ -101,9 +104,6 @@ type database struct {
 
 func (b *bench) databases() []database {
 	list := []database{{name: "SQLite"}}
-	if b.profile != "" {
-		return list
-	}
 	if b.delay > 0 {
 		list = append(list, database{name: fmt.Sprintf("SQLite, commit + %s", b.delay), delay: b.delay})
 	}
@@ -372,6 +372,8 @@ func (c *cell) medians() {
 			p50:  medianOf(c.pairs, func(p pair) float64 { return which(p).p50 }),
 			p99:  medianOf(c.pairs, func(p pair) float64 { return which(p).p99 }),
 			cpu:  medianOf(c.pairs, func(p pair) float64 { return which(p).cpu }),
+
+			database: medianOf(c.pairs, func(p pair) float64 { return which(p).database }),
 		}
 	}
 	c.echo = of(func(p pair) result { return p.echo })
@@ -532,15 +534,15 @@ func (p *process) stop() error {
 	return err
 }
 
-// cpu is the processor time it has used, from Linux's /proc (hundredths of a second).
-func (p *process) cpu() (time.Duration, error) {
+// cpu is the processor time that it and its database have used, from Linux's /proc (hundredths of a second), and the database's part.
+func (p *process) cpu() (all, database time.Duration, err error) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.cmd.Process.Pid))
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	_, own, err := readStat(string(text))
-	beside, err2 := p.database.cpu()
-	return own + beside, errors.Join(err, err2)
+	database, err2 := p.database.cpu()
+	return own + database, database, errors.Join(err, err2)
 }
 
 // readStat reads a process's parent and processor time from its line in /proc (proc(5)).

@@ -144,6 +144,7 @@ type group struct {
 	dirty     bool // something was written before the flush
 	newScopes map[engine.Scope]int64
 	claimed   []pooled // instruments claimed by this transaction
+	runs      []poolRun
 	taken     []pooled // instruments handed out by functions that succeeded
 }
 
@@ -282,6 +283,9 @@ func (g *group) undo(err error) {
 	}
 	for _, p := range g.claimed {
 		g.store.pools.forget(p.pool, p.value)
+	}
+	for _, r := range g.runs {
+		g.store.pools.forgetRun(r)
 	}
 	if c, ok := err.(*conflict); ok && c.instrument.Value != "" {
 		// Somebody else's: it must not be handed out again by this process.

@@ -8,7 +8,7 @@ import (
 	"till/internal/fault"
 )
 
-// pools are the free instruments this process has claimed and may hand out without asking the database.
+// pools are the free instruments this process has claimed, new ones in runs (run.go), and may hand out without asking the database.
 // Only the writer uses them.
 type pools struct {
 	claim string // this process, in the claim column
@@ -22,7 +22,8 @@ type pools struct {
 // freeList is one pool's claimed free instruments, the next one first.
 type freeList struct {
 	fresh, rested []pooled
-	imported      bool // something was, since new ones were last claimed
+	runs          []run // that this process has
+	imported      bool  // there may be imported ones that are not claimed
 	// Whether the database may have more: a block came back full, or something was imported.
 	moreNew, moreRested bool
 	few                 bool // the last claim of new ones was less than a block
@@ -65,12 +66,16 @@ func (p *pools) forget(pool engine.Pool, value string) {
 	l.moreNew, l.moreRested = true, true
 }
 
-// low are the pools that have less than a quarter of a block and for which the database has more.
+// low are the pools that have less than a quarter of a block and for which the database has more, and those with many runs.
 func (p *pools) low() []engine.Pool {
 	var low []engine.Pool
 	for pool, l := range p.free {
-		if p.shared && l.few {
-			continue // what is left is not hoarded
+		if len(l.runs) > manyRuns {
+			low = append(low, pool)
+			continue
+		}
+		if p.hoards(l) {
+			continue
 		}
 		if len(l.fresh)+len(l.rested) < p.block/4 && (l.moreNew || l.moreRested) {
 			low = append(low, pool)
@@ -78,6 +83,9 @@ func (p *pools) low() []engine.Pool {
 	}
 	return low
 }
+
+// hoards says that to claim for a list beforehand would take what other processes need.
+func (p *pools) hoards(l *freeList) bool { return p.shared && l.few }
 
 // take hands out the next instrument of a pool: never held first, imported before derived, by number; then the
 // longest at rest.
@@ -107,10 +115,13 @@ func (g *group) take(pool engine.Pool, onlyNew bool) (pooled, error) {
 	return pooled{}, fault.New(fault.CodeNoAddress, "No payment address is free at the moment.")
 }
 
-// refill claims a block beside the callers.
+// refill claims a block beside the callers, and ends runs that are used up.
 func (g *group) refill(pool engine.Pool) error {
 	l := g.store.pools.list(pool)
-	if l.moreNew {
+	if err := g.endRuns(pool); err != nil || g.store.pools.hoards(l) {
+		return err
+	}
+	if l.moreNew && len(l.fresh) < g.store.pools.block/4 {
 		if err := g.claimNew(pool); err != nil {
 			return err
 		}
@@ -121,16 +132,33 @@ func (g *group) refill(pool engine.Pool) error {
 	return nil
 }
 
+// claimNew claims what processes that are gone left, what could not be given out with its run, and then the next run: of imported ones,
+// and where all these are less than a block of derived ones.
 func (g *group) claimNew(pool engine.Pool) error {
 	l, block := g.store.pools.list(pool), g.store.pools.block
-	got, err := g.claimBlock(pool, true, claimNewInstruments, g.store.pools.claim, pool.Merchant, string(pool.Mode), string(pool.Family), block)
+	n, err := g.claimLeft(pool)
 	if err != nil {
 		return err
 	}
-	l.fresh = append(l.fresh, got...)
-	byTurn(l.fresh)
-	l.few = len(got) < block
-	l.moreNew, l.imported = !l.few || g.store.pools.shared && len(got) > 0, false
+	late, err := g.claimBlock(pool, true, claimNewInstruments, append([]any{g.store.pools.claim}, append(poolArgs(pool), block)...)...)
+	if err != nil {
+		return err
+	}
+	g.have(l, late)
+	imported, err := g.claimRun(pool, false)
+	if err != nil {
+		return err
+	}
+	n += len(late) + imported
+	if n == 0 || n < block && !g.store.pools.shared {
+		derived, err := g.claimRun(pool, true)
+		if err != nil {
+			return err
+		}
+		n += derived
+	}
+	l.few = n < block
+	l.moreNew, l.imported = !l.few || g.store.pools.shared && n > 0, imported == block
 	return nil
 }
 
@@ -142,11 +170,12 @@ func (g *group) claimRested(pool engine.Pool) error {
 		return err
 	}
 	now := micros(clock.Shift(g.now))
-	got, err := g.claimBlock(pool, false, claimRestedInstruments, g.store.pools.claim, pool.Merchant, string(pool.Mode), string(pool.Family), now, block)
+	got, err := g.claimBlock(pool, false, claimRestedInstruments, append([]any{g.store.pools.claim}, append(poolArgs(pool), now, block)...)...)
 	if err != nil {
 		return err
 	}
 	l.rested = append(l.rested, got...)
+	g.claimed = append(g.claimed, got...)
 	l.moreRested = len(got) == block
 	return nil
 }
@@ -165,9 +194,6 @@ func (g *group) claimBlock(pool engine.Pool, fresh bool, query string, args ...a
 	slices.SortFunc(got, func(a, b pooled) int {
 		return cmp.Or(cmp.Compare(a.since, b.since), cmp.Compare(a.number, b.number))
 	})
-	if len(got) > 0 {
-		g.dirty = true
-		g.claimed = append(g.claimed, got...)
-	}
+	g.dirty = g.dirty || len(got) > 0
 	return got, nil
 }

@@ -48,10 +48,14 @@ type postgres struct {
 var ownWording = map[string]string{
 	claimNewInstruments:    shareFairly(claimNewInstruments, "$5"),
 	claimRestedInstruments: shareFairly(claimRestedInstruments, "$6"),
-	freeDeadClaims: freeDeadClaims + ` AND (hashtext(claim)::BIGINT & 4294967295) NOT IN (
-		SELECT l.objid::BIGINT FROM pg_locks l JOIN pg_database d ON d.oid = l.database
-		WHERE l.locktype = 'advisory' AND l.classid = ` + claimLocks + ` AND l.objsubid = 2 AND l.granted AND d.datname = current_database())`,
+	freeDeadClaims:         freeDeadClaims + ofTheDead,
+	freeRuns:               freeRuns + ofTheDead,
 }
+
+// ofTheDead: no session lives that has the lock of the claim.
+const ofTheDead = ` AND (hashtext(claim)::BIGINT & 4294967295) NOT IN (
+		SELECT l.objid::BIGINT FROM pg_locks l JOIN pg_database d ON d.oid = l.database
+		WHERE l.locktype = 'advisory' AND l.classid = ` + claimLocks + ` AND l.objsubid = 2 AND l.granted AND d.datname = current_database())`
 
 // shareFairly makes a claim one of several processes: it passes over the rows another one is about to take, and takes
 // one row instead of limit while there are less than four times as many, so that no process hoards what is left.
@@ -289,6 +293,6 @@ func (s *Store) plansAreOld(of *session) bool {
 // mayHaveMore forgets that the database had nothing more for these pools.
 func (p *pools) mayHaveMore() {
 	for _, l := range p.free {
-		l.moreNew, l.moreRested, l.few = true, true, false
+		l.moreNew, l.moreRested, l.imported, l.few = true, true, true, false
 	}
 }

@@ -125,17 +125,18 @@ const (
 const (
 	selectInstruments = `SELECT family, value, merchant, mode FROM instruments WHERE {any}`
 	insertInstrument  = `INSERT INTO instruments (number, family, value, merchant, mode, derivation_index, master_public_key, archived, derived, claim, rest_since, rest_until, created_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, '', 0, 0, $10) ON CONFLICT DO NOTHING`
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, '` + inRun + `', 0, 0, $10) ON CONFLICT DO NOTHING`
 	restInstrument = `UPDATE instruments SET claim = '', counted = 0, rest_since = $1, rest_until = $2 WHERE family = $3 AND value = $4`
 
+	// Those that no run gives out (run.go).
 	claimNewInstruments = `UPDATE instruments SET claim = $1 WHERE number IN (
 		SELECT number FROM instruments WHERE merchant = $2 AND mode = $3 AND family = $4 AND claim = '' AND archived = 0 AND quarantined = 0 AND rest_since = 0
 		ORDER BY derived, number LIMIT $5) RETURNING value, number, 0, derived`
 	claimRestedInstruments = `UPDATE instruments SET claim = $1 WHERE number IN (
 		SELECT number FROM instruments WHERE merchant = $2 AND mode = $3 AND family = $4 AND claim = '' AND archived = 0 AND quarantined = 0 AND rest_since > 0
 		AND counted = 1 AND derived = 0 AND rest_until <= $5 ORDER BY rest_until LIMIT $6) RETURNING value, number, rest_since, derived`
-	selectClaimed  = `SELECT number FROM instruments WHERE claim <> '' AND number > $1 ORDER BY number LIMIT $2`
-	freeDeadClaims = `UPDATE instruments SET claim = '' WHERE claim <> '' AND claim <> $1 AND number > $2 AND number <= $3
+	selectClaimed  = `SELECT number FROM instruments WHERE claim <> '' AND claim <> '` + inRun + `' AND number > $1 ORDER BY number LIMIT $2`
+	freeDeadClaims = `UPDATE instruments SET claim = '' WHERE claim <> '' AND claim <> '` + inRun + `' AND claim <> $1 AND number > $2 AND number <= $3
 		AND NOT EXISTS (SELECT 1 FROM holds h WHERE h.number = instruments.number AND h.to_at = 0)`
 
 	selectInstrumentRows = `SELECT i.value, i.archived, i.quarantined, i.counted, i.derived, i.rest_since, i.rest_until, i.created_at,

@@ -27,6 +27,9 @@ func (s *Store) takeOver() error {
 }
 
 func (s *Store) freeAllClaims() error {
+	if err := s.freeRuns(); err != nil {
+		return err
+	}
 	for after := int64(0); ; {
 		last, more, err := s.freeClaims(after)
 		if err != nil || !more {
@@ -34,6 +37,18 @@ func (s *Store) freeAllClaims() error {
 		}
 		after = last
 	}
+}
+
+// freeRuns lets others take the runs of dead processes, one row for each.
+func (s *Store) freeRuns() error {
+	if err := s.beginWriting(nil); err != nil {
+		return err
+	}
+	defer s.writer.rollback()
+	if _, err := s.writer.exec(freeRuns, s.pools.claim); err != nil {
+		return err
+	}
+	return s.writer.commit()
 }
 
 // freeClaims looks at the next claimed instruments by number and says where to go on.
