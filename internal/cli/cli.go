@@ -28,17 +28,18 @@ type commands struct {
 	Restore restoreCommand `cmd:"" help:"Make a SQLite database of a copy."`
 	Migrate migrateCommand `cmd:"" help:"Bring a database's schema up to date, as serve does at its start."`
 
-	Order      orderCommand      `cmd:"" help:"Orders of every API."`
-	Ledger     ledgerCommand     `cmd:"" help:"What was booked."`
-	Webhook    webhookCommand    `cmd:"" help:"What is told to merchants."`
-	Merchant   merchantCommand   `cmd:"" help:"Who sells."`
-	Key        keyCommand        `cmd:"" help:"API keys, operators' tokens and the master key."`
-	User       userCommand       `cmd:"" help:"People who log in with a password."`
-	Clock      clockCommand      `cmd:"" help:"The sandbox's clock."`
-	Sandbox    sandboxCommand    `cmd:"" help:"Payments that are made up, to try things out."`
-	Instrument instrumentCommand `cmd:"" help:"Addresses and references that orders are paid to."`
-	Suspense   suspenseCommand   `cmd:"" help:"Money that came and did not fit."`
-	Short      shortCommand      `cmd:"" help:"Money that is missing."`
+	Order        orderCommand        `cmd:"" help:"Orders of every API."`
+	Ledger       ledgerCommand       `cmd:"" help:"What was booked."`
+	Webhook      webhookCommand      `cmd:"" help:"What is told to merchants."`
+	Notification notificationCommand `cmd:"" help:"What is told to customers."`
+	Merchant     merchantCommand     `cmd:"" help:"Who sells."`
+	Key          keyCommand          `cmd:"" help:"API keys, operators' tokens and the master key."`
+	User         userCommand         `cmd:"" help:"People who log in with a password."`
+	Clock        clockCommand        `cmd:"" help:"The sandbox's clock."`
+	Sandbox      sandboxCommand      `cmd:"" help:"Payments that are made up, to try things out."`
+	Instrument   instrumentCommand   `cmd:"" help:"Addresses and references that orders are paid to."`
+	Suspense     suspenseCommand     `cmd:"" help:"Money that came and did not fit."`
+	Short        shortCommand        `cmd:"" help:"Money that is missing."`
 
 	Version versionCommand `cmd:"" help:"Print the version."`
 }

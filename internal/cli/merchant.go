@@ -1,14 +1,16 @@
 package cli
 
 import (
+	"errors"
 	"io"
 
 	"till/internal/operator/client"
 )
 
 type merchantCommand struct {
-	List merchantList `cmd:"" help:"List merchants."`
-	Add  merchantAdd  `cmd:"" help:"Make a merchant. Make keys for it next."`
+	List    merchantList    `cmd:"" help:"List merchants."`
+	Add     merchantAdd     `cmd:"" help:"Make a merchant. Make keys for it next."`
+	Setting merchantSetting `cmd:"" help:"Show what is set for a merchant, or set it."`
 }
 
 type merchantList struct {
@@ -49,4 +51,41 @@ func (c *merchantAdd) Run(t *terminal) error {
 		return err
 	}
 	return c.show(t, m, func(w io.Writer) { row(w, "merchant", m.ID, "is made") })
+}
+
+type merchantSetting struct {
+	remote `embed:""`
+	ID     string  `arg:"" help:"The merchant."`
+	Key    string  `arg:"" optional:"" help:"The setting; without it all are shown."`
+	Value  *string `arg:"" optional:"" help:"JSON, like true."`
+	Mode   string  `enum:"live,sandbox" required:"" help:"live or sandbox."`
+	Unset  bool    `help:"Go back to what holds for everybody."`
+}
+
+func (c *merchantSetting) Run(t *terminal) error {
+	if c.Unset != (c.Value == nil) && c.Key != "" || c.Unset && c.Key == "" {
+		return errors.New("give a setting and its value, or a setting and --unset")
+	}
+	api, err := c.client()
+	if err != nil {
+		return err
+	}
+	var all client.MerchantSettings
+	switch {
+	case c.Key == "":
+		all, err = api.MerchantSettings(t, c.ID, c.Mode)
+	case c.Unset:
+		all, err = api.SaveSetting(t, c.ID, c.Key, client.NewSetting{Mode: c.Mode})
+	default:
+		all, err = api.SaveSetting(t, c.ID, c.Key, client.NewSetting{Mode: c.Mode, Value: *c.Value})
+	}
+	if err != nil {
+		return err
+	}
+	return c.show(t, all, func(w io.Writer) {
+		row(w, "SETTING", "VALUE")
+		for _, s := range all.Settings {
+			row(w, s.Key, dash(s.Value))
+		}
+	})
 }

@@ -168,6 +168,20 @@ func TestClientCommands(t *testing.T) {
 	fails(t, 1, "leave the rest out", "webhook", "replay", message.MessageID, "--order", id)
 	fails(t, 1, "missing_field", "webhook", "replay")
 
+	wants(t, []string{"NOTIFICATION", "CHANNEL"}, "notification", "list")
+	if list := answer[[]client.Notification](t, "notification", "ls", "--state=failed", "--order", id); len(list) != 0 || list == nil {
+		t.Errorf("%+v", list)
+	}
+	fails(t, 1, "not_found", "notification", "retry", "none")
+	wants(t, []string{"SETTING", "notify_urls", "reminders"}, "merchant", "setting", "default", "--mode=sandbox")
+	wants(t, []string{"notify_urls", "true"}, "merchant", "setting", "default", "notify_urls", "true", "--mode=sandbox")
+	if set := answer[client.MerchantSettings](t, "merchant", "setting", "default", "notify_urls", "--unset", "--mode=sandbox"); set.Settings[0].Value != "" {
+		t.Errorf("%+v", set)
+	}
+	fails(t, 1, "invalid_value", "merchant", "setting", "default", "notify_urls", "maybe", "--mode=sandbox")
+	fails(t, 1, "give a setting", "merchant", "setting", "default", "notify_urls", "--mode=sandbox")
+	fails(t, 1, "give a setting", "merchant", "setting", "default", "--unset", "--mode=sandbox")
+
 	added := answer[client.Endpoint](t, "webhook", "endpoint", "add", "https://shop.example/hook", "--mode=sandbox", "--dialect=payin", "--name=shop")
 	if added.ID == "" || !strings.HasPrefix(added.Secret, "whsec_") {
 		t.Errorf("%+v", added)

@@ -175,6 +175,9 @@ func DefaultReminding() Reminding {
 	return Reminding{After: []Wait{Wait(24 * time.Hour), Wait(72 * time.Hour)}, BeforeDue: Wait(24 * time.Hour)}
 }
 
+// SettingKeys are the settings that CheckSetting knows.
+func SettingKeys() []string { return []string{NotifyURLs, ReminderTimes} }
+
 // CheckSetting checks a merchant's setting that the engine reads itself; known is false for any other key.
 //
 // Error: invalid_value (Param: the key).

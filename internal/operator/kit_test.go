@@ -45,6 +45,8 @@ type kit struct {
 	now      time.Time
 	message  string // a message of ord_open to ep_1
 	delivery engine.Network
+
+	notification string // of ord_open: an e-mail that failed
 }
 
 func newKit(t testing.TB) *kit {
@@ -166,6 +168,15 @@ func (k *kit) fill(t testing.TB) {
 	list, err := e.SearchMessages(ctx, engine.MessageSearch{Limit: 10}, "ord_open")
 	must(err)
 	k.message = list[0].ID
+
+	must(k.store.Update(ctx, engine.Keys{}, func(tx engine.Tx) error {
+		n := &engine.Notification{
+			ID: tx.NewID(), Scope: scope, OrderID: list[0].OrderID, Customer: "ana", Channel: engine.ByEmail, Subject: engine.AskedToPay,
+			State: engine.NotificationFailed, Attempts: 8, Error: "450 later", CreatedAt: tx.Now(), DoneAt: tx.Now(),
+		}
+		k.notification = n.ID
+		return tx.AddNotification(n)
+	}))
 }
 
 // address adds an address to the pool.

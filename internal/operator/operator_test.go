@@ -212,7 +212,11 @@ var operations = []struct {
 	{"PATCH", "/endpoints/ep_1", `{"enabled":false}`, "endpoints:write", 404},
 	{"POST", "/endpoints/ep_1/rotate", `{}`, "endpoints:write", 404},
 	{"DELETE", "/endpoints/ep_1", "", "endpoints:write", 404},
+	{"GET", "/notifications?order=ord_open", "", "notifications:read", 404},
+	{"POST", "/notifications/NOTIFICATION/retry", "", "notifications:write", 404},
 	{"GET", "/merchants", "", "merchants:read", 200},
+	{"GET", "/merchants/m1/settings?mode=sandbox", "", "merchants:read", 403},
+	{"PUT", "/merchants/m1/settings/notify_urls", `{"mode":"sandbox","value":"true"}`, "merchants:write", 403},
 	{"POST", "/merchants", `{"id":"m2","name":"Two"}`, "merchants:write", 201},
 	{"GET", "/keys", "", "keys:read", 200},
 	{"POST", "/keys", `{"merchant":"m1","mode":"sandbox","dialect":"some"}`, "keys:write", 403},
@@ -243,7 +247,7 @@ func TestWhoMayCall(t *testing.T) {
 		t.Run(op.method+" "+op.path, func(t *testing.T) {
 			t.Parallel()
 			k := newKit(t)
-			h, path := k.handler, strings.NewReplacer("MESSAGE", k.message, "SESSION", k.session).Replace(op.path)
+			h, path := k.handler, strings.NewReplacer("MESSAGE", k.message, "NOTIFICATION", k.notification, "SESSION", k.session).Replace(op.path)
 			for _, token := range []string{"", "op_unknown", tokenOff, tokenOld, keyOfAPI, tokenAll[:len(tokenAll)-1]} {
 				w := call(h, op.method, path, token, op.body)
 				wantProblem(t, w, http.StatusUnauthorized, fault.CodeUnauthorized, "")
