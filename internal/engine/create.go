@@ -10,6 +10,7 @@ import (
 	"till/internal/fault"
 	"till/internal/ledger"
 	"till/internal/order"
+	"till/internal/quote"
 )
 
 // stale is how far behind a rail may be for an instrument that other orders held before to be handed out.
@@ -42,6 +43,15 @@ type NewOrder struct {
 
 	Destination Destination // where it is delivered to; the zero Destination when delivery is a posting
 
+	// What it exchanges, where it does: a quote that this order uses, by its public id, or what is asked for, to be
+	// priced now. Either is handed to Terms, which copies its amounts. Empty and nil: nothing.
+	Quote string
+	Ask   *quote.Ask
+
+	// Releases says that the engine itself gives the merchant what the order collected and could not deliver, and, of
+	// an exchange, what came after its deadline, as his setting late_rate wants it (release.go).
+	Releases bool
+
 	// Terms is called in the transaction, with what only the transaction knows. doc is what the dialect
 	// must remember of the order and echo.
 	Terms func(p Plan) (t order.Terms, doc json.RawMessage, err error)
@@ -58,6 +68,16 @@ type NewOrder struct {
 	// is remembered.
 	Once   *Once
 	Answer func(o *Order) (status int, body []byte)
+
+	made made // by the engine itself, of what was asked for before
+}
+
+// made is an order that follows another one, or is a part of a deal. Its exchange is settled already.
+type made struct {
+	exchange *Frozen
+	amounts  quote.Part // of the exchange, the order's share
+	deal     string     // public id
+	follows  string     // public id
 }
 
 // Origin is where an order's instrument comes from.
@@ -73,6 +93,11 @@ const (
 type Plan struct {
 	Now      time.Time                  // on the mode's clock
 	Settings map[string]json.RawMessage // of the merchant in this mode
+
+	// Quote is the exchange: the quote the order uses, or what was asked for, priced now and without an id. nil: none.
+	// Its rate holds for RateHold from now, on the rail the order is collected on: money that comes later is late.
+	Quote    *Quote
+	RateHold time.Duration
 }
 
 // Created is the new order, or the remembered answer to the same request.
@@ -89,8 +114,8 @@ type Created struct {
 // idempotency_conflict, insufficient_balance, not_configured (the network's rail has never told anything, or
 // the destination's rail serves another mode or nobody), missing_field (a delivery that leaves the house
 // without a destination), invalid_network (of another mode), no_address, of an offer not_found, not_published, offer_ended, sold_out and
-// version_conflict (it has changed since its price was found), policy_denied (Details "rule": which one, where there is one), and what
-// Terms returns.
+// version_conflict (it has changed since its price was found), of a quote not_found, quote_used and quote_expired, of a
+// price those of Price, policy_denied (Details "rule": which one, where there is one), and what Terms returns.
 func (e *Engine) Create(ctx context.Context, n NewOrder) (Created, error) {
 	rails := []RailName{n.Network.Rail}
 	if n.Method != nil {
@@ -105,6 +130,7 @@ func (e *Engine) Create(ctx context.Context, n NewOrder) (Created, error) {
 	if n.Organisation != "" {
 		want.Documents = append(want.Documents, DocumentKey{kindPolicy, policyID(OfOrganisation(n.Organisation, n.Scope.Mode, n.Scope.Dialect))})
 	}
+	n.wantExchange(&want)
 	o, replay, err := once(ctx, e, want, Repeatable[*Order]{Once: n.Once, Answer: n.Answer}, func(tx Tx) (*Order, error) { return e.create(tx, n) })
 	return Created{Order: o, Replay: replay}, err
 }
@@ -134,7 +160,11 @@ func (e *Engine) create(tx Tx, n NewOrder) (*Order, error) {
 			return nil, err
 		}
 	}
-	terms, doc, err := n.Terms(Plan{Now: now, Settings: settings})
+	plan := Plan{Now: now, Settings: settings, RateHold: e.exchange.hold(n.Network)}
+	if plan.Quote, err = e.exchangeOf(tx, n); err != nil {
+		return nil, err
+	}
+	terms, doc, err := n.Terms(plan)
 	if err != nil {
 		return nil, err
 	}
@@ -159,6 +189,9 @@ func (e *Engine) create(tx Tx, n NewOrder) (*Order, error) {
 		return nil, err
 	}
 	asked := order.Change{Kind: order.Create, Actor: order.ByMerchant, Who: n.Maker, Reviews: reviews}
+	if err := o.exchanges(n, plan, &asked); err != nil {
+		return nil, err
+	}
 	switch {
 	case terms.FromBalance:
 		asked.Payment.External = o.ID

@@ -31,6 +31,7 @@ type Engine struct {
 	limits   Limits    // of what leaves without a second person's word
 	who      string    // the operator this engine is for; empty: the program itself
 	payees   Payees    // nil: no account can be paid to
+	exchange *exchange // on what terms the house exchanges
 }
 
 // New makes an engine over a store and the networks it collects on. wake is called after each commit
@@ -43,6 +44,7 @@ func New(store Store, networks []Network, wake func()) *Engine {
 	if e.wake == nil {
 		e.wake = func() {}
 	}
+	e.exchange, _ = newExchange(DefaultExchange()) // its factor is above 1 and it has no references
 	return e
 }
 
@@ -70,6 +72,10 @@ func (e *Engine) apply(tx Tx, o *Order, c order.Change, fresh bool) (order.Outco
 	if err != nil || !out.Changed {
 		return out, err
 	}
+	out, released, err := o.releaseOwn(out, c)
+	if err != nil {
+		return out, err
+	}
 	cursor, err := cursorOn(tx, o.Rail)
 	if err != nil {
 		return out, err
@@ -92,6 +98,7 @@ func (e *Engine) apply(tx Tx, o *Order, c order.Change, fresh bool) (order.Outco
 		return out, err
 	}
 	events := e.events(tx, o, out.Events, now, head)
+	sayWhy(events, released)
 	if err := e.notify(tx, o, events, fresh, o.State.Terminal() && !was.Terminal()); err != nil {
 		return out, err
 	}
@@ -131,6 +138,9 @@ func (e *Engine) apply(tx Tx, o *Order, c order.Change, fresh bool) (order.Outco
 		if err := e.post(tx, o, out.Postings, c.Kind.IsCommand()); err != nil {
 			return out, err
 		}
+	}
+	if err := requoteLater(tx, o, released); err != nil {
+		return out, err
 	}
 	return out, tx.AddEvents(events)
 }

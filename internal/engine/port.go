@@ -42,6 +42,7 @@ type Keys struct {
 	Progress []RailName
 
 	Documents []DocumentKey
+	Quotes    []string // public ids
 }
 
 // UniqueKey names an order by what is unique in its scope.
@@ -102,6 +103,7 @@ type Tx interface {
 	offerTx    // offer.go
 	documentTx // document.go
 	notifyTx   // notify.go
+	quoteTx    // quote.go
 
 	Standing(id string) (*Standing, error)                            // not_found
 	StandingByReference(s Scope, reference string) (*Standing, error) // nil when there is none
@@ -191,6 +193,7 @@ type Reader interface {
 	documentReader                                             // document.go
 	notifyReader                                               // notify.go
 	lineReader                                                 // line.go: statements
+	quoteReader                                                // quote.go
 	Balances(merchant string, m Mode) ([]order.Balance, error) // of every account of the merchant's books
 	Endpoints(s Scope) ([]Endpoint, error)
 	Endpoint(id string) (*Endpoint, error) // nil when there is none

@@ -40,6 +40,11 @@ type Order struct {
 	Kind           string `json:",omitempty"` // what the API calls such an order, opaque: policies, lists and reports tell orders apart by it; empty: the API has one kind
 	PolicyApproval string `json:",omitempty"` // the approval it waits for or waited for; empty: none
 
+	Quote    *Frozen  `json:",omitempty"` // what it exchanges; nil: nothing
+	Deal     string   `json:",omitempty"` // the public id of the deal it is a part of; empty: none
+	Follows  string   `json:",omitempty"` // the public id of the order whose late money it exchanges; empty: none
+	Releases Releases `json:",omitzero"`  // what the engine gives the merchant by itself
+
 	Network    string            // the network or rail the order collects on, as the merchant names it ("ethereum-sepolia"); "" for none
 	Rail       rail.Name         // the rail it collects on
 	Instrument Instrument        // the address, reference or account it is paid to; zero: none
@@ -164,9 +169,10 @@ type Facts struct {
 	Ref           string           `json:"ref,omitempty"`
 	At            time.Time        `json:"at,omitzero"` // on the mode's clock
 
+	Details map[string]string `json:"details,omitempty"` // of funds.released why, where the engine itself did it; of events without an order what happened, for the API that tells it
+
 	// Of events without an order.
-	Details  map[string]string `json:"details,omitempty"`  // what happened, for the API that tells it
-	Endpoint string            `json:"endpoint,omitempty"` // the only endpoint that is told, whatever it wants; empty: all that want it
+	Endpoint string `json:"endpoint,omitempty"` // the only endpoint that is told, whatever it wants; empty: all that want it
 }
 
 // Entry is the postings of one change.

@@ -41,6 +41,7 @@ const (
 	CodeOrderStateConflict  Code = "order_state_conflict"
 	CodeInsufficientBalance Code = "insufficient_balance"
 	CodeQuoteExpired        Code = "quote_expired"
+	CodeQuoteUsed           Code = "quote_used"
 	CodeNotPublished        Code = "not_published"
 	CodeOfferEnded          Code = "offer_ended"
 	CodeOfferArchived       Code = "offer_archived"
@@ -99,6 +100,7 @@ var table = map[Code]fact{
 	CodeOrderStateConflict:  {kind: Conflict},                     // the order is in a state that does not allow the command
 	CodeInsufficientBalance: {kind: Conflict},                     // the spendable balance is less than the command needs
 	CodeQuoteExpired:        {kind: Conflict},                     // the quote's end has passed
+	CodeQuoteUsed:           {kind: Conflict},                     // the quote was used before, and serves once
 	CodeNotPublished:        {kind: Conflict},                     // the offer is not, or no longer, published
 	CodeOfferEnded:          {kind: Conflict},                     // the offer's end has passed
 	CodeOfferArchived:       {kind: Conflict},                     // the offer is archived and does not change any more

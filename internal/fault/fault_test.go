@@ -48,6 +48,7 @@ var kinds = map[Code]Kind{
 	"order_state_conflict":   Conflict,
 	"insufficient_balance":   Conflict,
 	"quote_expired":          Conflict,
+	"quote_used":             Conflict,
 	"not_published":          Conflict,
 	"offer_ended":            Conflict,
 	"offer_archived":         Conflict,

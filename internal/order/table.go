@@ -175,7 +175,7 @@ var rows = table{
 		Doc:   "The merchant cancels where the terms allow it and no payer's money is involved; never past a hold."},
 	{ID: "O5", Entity: OfOrder, From: terminal, Change: on(Release), Guards: all(suspenseHolds),
 		Do: do(release), Event: "funds.released",
-		Doc: "An operator gives money set aside to the merchant: so late money is accepted. The order stays ended."},
+		Doc: "Money set aside is given to the merchant, by an operator or, where the order says so, by the engine itself: so late money is accepted. The order stays ended."},
 	{ID: "O6", Entity: OfOrder, From: terminal, Change: on(Absorb), Guards: all(shortBy),
 		Do: do(absorb), Event: "funds.absorbed",
 		Doc: "The house writes a shortfall off."},

@@ -100,6 +100,25 @@ func (t *Table) Update(told []Rate, now time.Time) (*Table, error) {
 	return next, errors.Join(problems...)
 }
 
+// Restore is the table with rates that were on record, believed and in doubt as they are given, and nothing else: no
+// rate is compared with anything, since a person may have accepted what the factor or a reference would refuse.
+func (t *Table) Restore(believed, doubts []Rate) *Table {
+	next := *t
+	next.markets = map[market]entry{}
+	for _, r := range believed {
+		m := marketOf(r.Base, r.Quote)
+		next.markets[m] = entry{rate: r, value: r.valueIn(m)}
+	}
+	for _, r := range doubts {
+		m := marketOf(r.Base, r.Quote)
+		e := next.markets[m]
+		e.doubt = r
+		next.markets[m] = e
+	}
+	next.findBeside()
+	return &next
+}
+
 // Accept is the table after a person said that the rate in doubt of a pair is
 // right; it is what later ones are compared with. A reference it contradicts
 // still holds for those, so that is to be changed too. It fails with not_found when no rate of the pair is in doubt, and with

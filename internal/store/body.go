@@ -39,6 +39,14 @@ func orderBody(o *engine.Order) (string, error) {
 	w.word("Offer", o.Offer)
 	w.word("Kind", o.Kind)
 	w.word("PolicyApproval", o.PolicyApproval)
+	if o.Quote != nil {
+		w.rare("Quote", o.Quote, 1)
+	}
+	w.word("Deal", o.Deal)
+	w.word("Follows", o.Follows)
+	if o.Releases != (engine.Releases{}) {
+		w.rare("Releases", o.Releases, 1)
+	}
 	w.string("Network", o.Network)
 	w.string("Rail", string(o.Rail))
 	w.name("Instrument")

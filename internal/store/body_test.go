@@ -10,6 +10,7 @@ import (
 	"till/internal/engine"
 	"till/internal/money"
 	"till/internal/order"
+	"till/internal/quote"
 )
 
 // An order's body is what encoding/json makes of it, whatever is in it: every field of the record is zero in some of these orders and
@@ -90,6 +91,11 @@ func fill(r *rand.Rand, v reflect.Value, oneOf int) {
 			v.Set(reflect.ValueOf(amount))
 		}
 		return
+	case quote.Decimal:
+		if r.IntN(oneOf) == 0 {
+			v.Set(reflect.ValueOf(quote.MustDecimal(fmt.Sprintf("%d.5", r.Int64()))))
+		}
+		return
 	}
 	switch v.Kind() {
 	case reflect.Struct:
@@ -120,6 +126,9 @@ func fill(r *rand.Rand, v reflect.Value, oneOf int) {
 			fill(r, one, oneOf)
 			v.SetMapIndex(reflect.ValueOf(fmt.Sprint("key ", i)).Convert(v.Type().Key()), one)
 		}
+	case reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		fill(r, v.Elem(), oneOf)
 	default:
 		panic("a field of a kind that no order had before: " + v.Type().String())
 	}

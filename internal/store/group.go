@@ -311,6 +311,7 @@ func wanted(calls []*call) (want engine.Keys) {
 		want.Clocks = append(want.Clocks, c.want.Clocks...)
 		want.Progress = append(want.Progress, c.want.Progress...)
 		want.Documents = append(want.Documents, c.want.Documents...)
+		want.Quotes = append(want.Quotes, c.want.Quotes...)
 	}
 	return want
 }
@@ -318,7 +319,7 @@ func wanted(calls []*call) (want engine.Keys) {
 // ask asks for what is wanted, each noun with as few queries as it takes.
 func (g *group) ask(want engine.Keys) []question {
 	return slices.Concat(g.askUnique(want.Unique), g.askPayments(want.Payments), g.askOrders(want.Orders), g.askAnswers(want.Answers),
-		g.askSettings(want.Settings), g.askClocks(want.Clocks), g.askProgress(want.Progress), g.askDocuments(want.Documents))
+		g.askSettings(want.Settings), g.askClocks(want.Clocks), g.askProgress(want.Progress), g.askDocuments(want.Documents), g.askQuotes(want.Quotes))
 }
 
 // loadFound loads the orders whose keys or payments were found.

@@ -106,6 +106,7 @@ type overlay struct {
 	reminders    shelf[string, reminder]     // by order
 
 	notifications shelf[string, *engine.Notification]
+	quotes        shelf[string, *engine.Quote]
 
 	standingKeys shelf[standingKey, string] // whose it is: the standing instruction's id
 
@@ -184,13 +185,13 @@ type layer interface {
 	empty() bool
 }
 
-func (o *overlay) layers() [41]layer {
-	return [41]layer{
+func (o *overlay) layers() [42]layer {
+	return [42]layer{
 		&o.orders, &o.unique, &o.numbers, &o.payments, &o.deltas, &o.answers, &o.settings, &o.clocks, &o.progress, &o.marks,
 		&o.instruments, &o.holds, &o.rests, &o.transfers, &o.memory, &o.entries, &o.events, &o.told, &o.merchants, &o.keys, &o.endpoints, &o.messages,
 		&o.lastSeals, &o.leases, &o.standings, &o.standingKeys, &o.actions, &o.seals, &o.keepings, &o.rested,
 		&o.people, &o.personIDs, &o.sessions, &o.tries, &o.used, &o.offers,
-		&o.documents, &o.documentKeys, &o.notifications, &o.reminders, &o.forgotten,
+		&o.documents, &o.documentKeys, &o.notifications, &o.reminders, &o.forgotten, &o.quotes,
 	}
 }
 

@@ -47,6 +47,7 @@ func (v *run) order(o Order) {
 	v.taking(o.Record)
 	v.history(row, o)
 	v.shares(row, o)
+	v.exchange(row, o.Record)
 	if readable {
 		v.payments(row, o)
 	}
@@ -119,6 +120,25 @@ func (v *run) history(row string, o Order) {
 	}
 	if rec.State.Terminal() == rec.EndedAt.IsZero() {
 		v.report.Add(Orders, row, "it is %s, and its end is %v", rec.State, rec.EndedAt)
+	}
+}
+
+// exchange holds an order's amounts to the quote that is frozen on it. The parts of a deal share one: they are added up
+// with the deal.
+func (v *run) exchange(row string, rec *engine.Order) {
+	q := rec.Quote
+	if q == nil {
+		return
+	}
+	if err := q.Check(); err != nil {
+		v.report.Add(Orders, row, "its quote is none: %v", err)
+		return
+	}
+	t := rec.Terms
+	exchanged := q.AmountIn.Asset() != q.AmountOut.Asset()
+	fee := t.Fee.Equal(q.Fee) || t.Fee.IsZero() && q.Fee.IsZero()
+	if rec.Deal == "" && (!t.Due.Equal(q.AmountIn) || !fee || exchanged && !t.Out.Equal(q.AmountOut)) {
+		v.report.Add(Orders, row, "it is over %s for %s, fee %s, and its quote over %s for %s, fee %s", t.Due, t.Out, t.Fee, q.AmountIn, q.AmountOut, q.Fee)
 	}
 }
 

@@ -61,6 +61,7 @@ var refusals = map[fault.Code]refusal{
 	fault.CodeOrderStateConflict:  {http.StatusConflict, "ORDER_STATE_CONFLICT"},
 	fault.CodeInsufficientBalance: {http.StatusBadRequest, "INSUFFICIENT_BALANCE"},
 	fault.CodeQuoteExpired:        {http.StatusBadRequest, "QUOTE_EXPIRED"},
+	fault.CodeQuoteUsed:           {http.StatusConflict, "QUOTE_USED"},
 	fault.CodeNotPublished:        {http.StatusConflict, "NOT_PUBLISHED"},
 	fault.CodeOfferEnded:          {http.StatusConflict, "OFFER_ENDED"},
 	fault.CodeOfferArchived:       {http.StatusConflict, "OFFER_ARCHIVED"},

@@ -62,6 +62,7 @@ var refusals = map[fault.Code]refusal{
 	fault.CodeOrderStateConflict:  {http.StatusConflict, "ORDER_STATE_CONFLICT", "Conflict"},
 	fault.CodeInsufficientBalance: {http.StatusConflict, "INSUFFICIENT_BALANCE", "Conflict"},
 	fault.CodeQuoteExpired:        {http.StatusConflict, "QUOTE_EXPIRED", "Conflict"},
+	fault.CodeQuoteUsed:           {http.StatusConflict, "QUOTE_USED", "Conflict"},
 	fault.CodeNotPublished:        {http.StatusConflict, "PAYMENT_LINK_NOT_PUBLISHED", "Payment link not published"},
 	fault.CodeOfferEnded:          {http.StatusGone, "PAYMENT_LINK_EXPIRED", "Payment link expired"},
 	fault.CodeOfferArchived:       {http.StatusConflict, "PAYMENT_LINK_ARCHIVED", "Payment link archived"},

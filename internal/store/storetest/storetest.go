@@ -137,6 +137,10 @@ func Run(t *testing.T, open Opener) {
 		{"offers in pages", offerLists},
 		{"an offer is not sold more often than it can be", offerRace},
 
+		{"quotes", quotes},
+		{"old quotes that nobody used", oldQuotes},
+		{"a quote is used once", quoteRace},
+
 		{"documents", documents},
 		{"keys of documents", documentKeys},
 		{"a key of documents has one owner", documentKeyRace},
