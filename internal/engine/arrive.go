@@ -13,7 +13,7 @@ import (
 // the payment. Whatever the rail says of the payment from then on is about that order. It has no deadline; reversed
 // before it is final it waits until it is mined again or an operator cancels it.
 //
-// Money of an asset that the network is not configured for, of another mode, or sent after the binding ended is money
+// Money of an asset that the network is not configured for or that the standing instruction does not take, of another mode, or sent after the binding ended is money
 // of nobody. An arrival costs the same however many there were, so there is no bound on their number: dust costs its
 // sender a fee and us an order.
 func (e *Engine) arrive(tx Tx, n Network, hold *Hold, s rail.Observation) error {
@@ -21,7 +21,8 @@ func (e *Engine) arrive(tx Tx, n Network, hold *Hold, s rail.Observation) error 
 	if err != nil {
 		return err
 	}
-	if ended := !hold.To.IsZero() && s.Value.After(hold.To); ended || st.Scope.Mode != n.Mode || !n.has(s) {
+	takes := n.has(s) && (st.Only.IsZero() || st.Only == s.Amount.Asset())
+	if ended := !hold.To.IsZero() && s.Value.After(hold.To); ended || st.Scope.Mode != n.Mode || !takes {
 		return e.newStray(tx, n, hold.Instrument, s)
 	}
 	if s.Amount.Sign() <= 0 {

@@ -18,12 +18,13 @@ import (
 type Standing struct {
 	ID        string // internal, sorts by time; never an order's
 	Scope     Scope
-	Number    int64     // counts the scope's from 1; given by the store at insertion
-	Reference string    // the merchant's own, unique in the scope
-	Prefix    string    // of the public ids of its orders
-	Bindings  []Binding // what it holds now
-	Bound     int64     // how many bindings it ever had
-	CreatedAt time.Time // on the mode's clock
+	Number    int64       // counts the scope's from 1; given by the store at insertion
+	Reference string      // the merchant's own, unique in the scope
+	Prefix    string      // of the public ids of its orders
+	Only      money.Asset `json:",omitzero"` // the one asset it takes; zero: every one
+	Bindings  []Binding   // what it holds now
+	Bound     int64       // how many bindings it ever had
+	CreatedAt time.Time   // on the mode's clock
 	UpdatedAt time.Time
 
 	Arrivals int64          // completed ones
@@ -90,6 +91,7 @@ type NewStanding struct {
 	Reference string
 	Prefix    string // of the public ids of the orders that arrivals make
 	Family    Family
+	Only      money.Asset     // of a new reference: what arrives of any other asset is money of nobody; zero: it takes all
 	Doc       json.RawMessage // of the reference; nil leaves what is remembered of it
 	Binding   json.RawMessage // of this binding
 
@@ -105,7 +107,7 @@ type Bound struct {
 	Replay   *Answer
 }
 
-// Bind holds an instrument of the merchant's pool for a reference, until Unbind. From then on whatever arrives at it
+// Bind holds an instrument for a reference, of the merchant's pool or made for it, until Unbind. From then on whatever arrives at it
 // on any network of the family and mode is the reference's.
 //
 // Errors: duplicate_standing, idempotency_conflict, not_configured (no network of the family is watched), no_address.
@@ -127,7 +129,7 @@ func (e *Engine) bind(tx Tx, n NewStanding) (Bound, error) {
 	}
 	isNew := st == nil
 	if isNew {
-		st = &Standing{ID: StandingPrefix + tx.NewID(), Scope: n.Scope, Reference: n.Reference, Prefix: n.Prefix, CreatedAt: now}
+		st = &Standing{ID: StandingPrefix + tx.NewID(), Scope: n.Scope, Reference: n.Reference, Prefix: n.Prefix, Only: n.Only, CreatedAt: now}
 	}
 	if there := st.Binding(n.Family); there != nil {
 		if !n.Again {
@@ -135,19 +137,7 @@ func (e *Engine) bind(tx Tx, n NewStanding) (Bound, error) {
 		}
 		return Bound{Standing: st, Binding: *there}, nil
 	}
-	from, _, err := e.familyTime(tx, n.Family, n.Scope.Mode)
-	if err != nil {
-		return Bound{}, err
-	}
-	if from.IsZero() {
-		return Bound{}, fault.New(fault.CodeNotConfigured, "no network of the family '"+string(n.Family)+"' is being watched yet")
-	}
-	const everyRail = ""
-	take := tx.TakeInstrument
-	if tx.Now().Sub(from) > stale {
-		take = tx.TakeNewInstrument
-	}
-	in, err := take(Pool{Merchant: n.Scope.Merchant, Mode: n.Scope.Mode, Family: n.Family}, everyRail, st.ID, from)
+	in, err := e.holdFor(tx, st, n.Family)
 	if err != nil {
 		return Bound{}, err
 	}
@@ -167,6 +157,30 @@ func (e *Engine) bind(tx Tx, n NewStanding) (Bound, error) {
 		return Bound{}, err
 	}
 	return Bound{Standing: st, Binding: b}, tellBinding(tx, StandingBound, st, b)
+}
+
+// holdFor gives a standing instruction an instrument of a family: one made for it alone where the family's network makes
+// references, else one of the merchant's pool.
+func (e *Engine) holdFor(tx Tx, st *Standing, f Family) (Instrument, error) {
+	const everyRail = ""
+	pool := Pool{Merchant: st.Scope.Merchant, Mode: st.Scope.Mode, Family: f}
+	for _, n := range e.Networks(st.Scope.Mode) {
+		if n.Family == f && originOn(n) == Made {
+			return tx.MakeInstrument(pool, everyRail, n.Prefix+strings.ToUpper(tx.NewID()), st.ID)
+		}
+	}
+	from, _, err := e.familyTime(tx, f, st.Scope.Mode)
+	if err != nil {
+		return Instrument{}, err
+	}
+	if from.IsZero() {
+		return Instrument{}, fault.New(fault.CodeNotConfigured, "no network of the family '"+string(f)+"' is being watched yet")
+	}
+	take := tx.TakeInstrument
+	if tx.Now().Sub(from) > stale {
+		take = tx.TakeNewInstrument
+	}
+	return take(pool, everyRail, st.ID, from)
 }
 
 // Unbinding says which bindings of a reference end: all of them, those of a family, or that of one instrument.

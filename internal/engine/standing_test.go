@@ -516,3 +516,58 @@ func TestStandings(t *testing.T) {
 	_, err := k.engine.Standings(ctx, engine.StandingFilter{Scope: shop})
 	k.wantCode(err, fault.CodeInvalidPage)
 }
+
+// Where a network makes references a standing instruction has one of its own, for the one asset it takes: each payment
+// there is an order that credits what the house owes the merchant.
+func TestStandingReferenceIsMade(t *testing.T) {
+	k := newKit(t)
+	ctx := context.Background()
+	ask := engine.NewStanding{Scope: shop, Reference: "va", Prefix: "inc_", Family: bank.Family, Only: eur, Again: true}
+	b, err := k.engine.Bind(ctx, ask)
+	k.must(err)
+	to := b.Binding.Instrument.Value
+	if !strings.HasPrefix(to, bank.Prefix) || len(to) < len(bank.Prefix)+20 {
+		t.Errorf("made %q", to)
+	}
+	again, err := k.engine.Bind(ctx, ask)
+	k.must(err)
+	want(k, "asked for again", again.Binding.Instrument.Value, to)
+	ask.Scope = other
+	theirs, err := k.engine.Bind(ctx, ask)
+	k.must(err)
+	if theirs.Binding.Instrument.Value == to {
+		t.Error("two merchants have one reference")
+	}
+
+	k.block(bank, at(time.Minute), k.word(bank, order.RankSeen, "p1", to, units(eur, 500), at(time.Minute)))
+	o := k.arrival(b)
+	k.wantState(o, order.Seen)
+	k.block(bank, at(time.Minute), k.word(bank, order.RankConfirmed, "p1", to, units(eur, 500), at(time.Minute)),
+		k.word(bank, order.RankConfirmed, "p2", to, units(eur, 70), at(time.Minute)), k.word(bank, order.RankConfirmed, "p3", to, units(cop, 9), at(time.Minute)))
+	want(k, "arrivals", len(k.arrivals(b)), 2)
+	for _, o := range k.arrivals(b) {
+		k.wantState(&o, order.Completed)
+	}
+	want(k, "owed to the merchant", k.balance(engine.Sandbox, ledger.Owed("shop").Account(ledger.Merchant), eur), "570")
+	want(k, "money of nobody", k.strays(), 1)
+
+	one, err := k.engine.Bind(ctx, engine.NewStanding{Scope: shop, Reference: "one token", Family: engine.EVM, Only: northUSDT})
+	k.must(err)
+	for i, asset := range []money.Asset{northUSDT, northUSDC} {
+		k.block(north, at(time.Minute), k.word(north, order.RankConfirmed, fmt.Sprint("t", i), one.Binding.Instrument.Value, units(asset, 5), at(time.Minute)))
+	}
+	want(k, "an arrival of its token", k.arrival(one).Terms.Due.Asset(), northUSDT)
+	want(k, "money of nobody with that of another token", k.strays(), 2)
+
+	k.unbind(shop, "va")
+	k.clock.set(at(time.Hour))
+	k.block(bank, at(time.Hour), k.word(bank, order.RankConfirmed, "p4", to, units(eur, 5), at(time.Hour)))
+	want(k, "money that came afterwards", k.strays(), 3)
+	k.reopen()
+	ask.Scope = shop
+	fresh, err := k.engine.Bind(ctx, ask)
+	k.must(err)
+	if fresh.Binding.Instrument.Value == to {
+		t.Error("a reference serves again")
+	}
+}
