@@ -52,7 +52,7 @@ func (e *Engine) arrive(tx Tx, n Network, hold *Hold, s rail.Observation) error 
 		Order: order.Order{Terms: order.Terms{
 			Book: book, Due: s.Amount, To: book.Account(ledger.Merchant), OverAny: true, DueFollows: true, Instant: true,
 		}},
-		ID: tx.NewID(), PublicID: public, Scope: st.Scope.Arrivals(), Reference: st.Reference, Standing: st.ID,
+		ID: tx.NewID(), PublicID: public, Scope: st.Scope.Arrivals(), Reference: st.Reference, Kind: st.Kind, Standing: st.ID,
 		Network: n.ID, Rail: n.Rail, Instrument: hold.Instrument, CreatedAt: now, UpdatedAt: now,
 	}
 	if told != nil {

@@ -21,7 +21,8 @@ type Standing struct {
 	Number    int64       // counts the scope's from 1; given by the store at insertion
 	Reference string      // the merchant's own, unique in the scope
 	Prefix    string      // of the public ids of its orders
-	Only      money.Asset `json:",omitzero"` // the one asset it takes; zero: every one
+	Kind      string      `json:",omitempty"` // of its orders
+	Only      money.Asset `json:",omitzero"`  // the one asset it takes; zero: every one
 	Bindings  []Binding   // what it holds now
 	Bound     int64       // how many bindings it ever had
 	CreatedAt time.Time   // on the mode's clock
@@ -91,6 +92,7 @@ type NewStanding struct {
 	Reference string
 	Prefix    string // of the public ids of the orders that arrivals make
 	Family    Family
+	Kind      string          // of the orders that arrivals of a new reference make; see Order.Kind
 	Only      money.Asset     // of a new reference: what arrives of any other asset is money of nobody; zero: it takes all
 	Doc       json.RawMessage // of the reference; nil leaves what is remembered of it
 	Binding   json.RawMessage // of this binding
@@ -129,7 +131,7 @@ func (e *Engine) bind(tx Tx, n NewStanding) (Bound, error) {
 	}
 	isNew := st == nil
 	if isNew {
-		st = &Standing{ID: StandingPrefix + tx.NewID(), Scope: n.Scope, Reference: n.Reference, Prefix: n.Prefix, Only: n.Only, CreatedAt: now}
+		st = &Standing{ID: StandingPrefix + tx.NewID(), Scope: n.Scope, Reference: n.Reference, Prefix: n.Prefix, Kind: n.Kind, Only: n.Only, CreatedAt: now}
 	}
 	if there := st.Binding(n.Family); there != nil {
 		if !n.Again {

@@ -522,7 +522,7 @@ func TestStandings(t *testing.T) {
 func TestStandingReferenceIsMade(t *testing.T) {
 	k := newKit(t)
 	ctx := context.Background()
-	ask := engine.NewStanding{Scope: shop, Reference: "va", Prefix: "inc_", Family: bank.Family, Only: eur, Again: true}
+	ask := engine.NewStanding{Scope: shop, Reference: "va", Prefix: "inc_", Kind: "income", Family: bank.Family, Only: eur, Again: true}
 	b, err := k.engine.Bind(ctx, ask)
 	k.must(err)
 	to := b.Binding.Instrument.Value
@@ -542,6 +542,7 @@ func TestStandingReferenceIsMade(t *testing.T) {
 	k.block(bank, at(time.Minute), k.word(bank, order.RankSeen, "p1", to, units(eur, 500), at(time.Minute)))
 	o := k.arrival(b)
 	k.wantState(o, order.Seen)
+	want(k, "kind", o.Kind, "income")
 	k.block(bank, at(time.Minute), k.word(bank, order.RankConfirmed, "p1", to, units(eur, 500), at(time.Minute)),
 		k.word(bank, order.RankConfirmed, "p2", to, units(eur, 70), at(time.Minute)), k.word(bank, order.RankConfirmed, "p3", to, units(cop, 9), at(time.Minute)))
 	want(k, "arrivals", len(k.arrivals(b)), 2)

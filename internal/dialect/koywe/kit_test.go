@@ -84,6 +84,7 @@ func newKit(t *testing.T) *kit {
 	t.Cleanup(func() { k.must(opened.Close()) })
 	k.store = opened
 	k.engine = engine.New(opened, []engine.Network{pretend(), sepolia, amoy}, nil).WithRandom(&counter{})
+	k.engine.SetPayees(payees{})
 	for merchant, organisation := range map[string]string{"shop": "acme", "branch": "acme", "other": "rival"} {
 		k.must(k.engine.SaveMerchant(context.Background(), engine.Merchant{ID: merchant, Organisation: organisation, Name: merchant}))
 	}

@@ -206,7 +206,7 @@ func pointer(place []string) string {
 	return text.String()
 }
 
-// pathOf is the documented path that a request's path fits; one without parameters goes before one with them
+// pathOf is the documented path that a request's path fits; the one with the fewest parameters goes first
 // (OpenAPI 3.1, Paths Object).
 func (d document) pathOf(path string) (string, error) {
 	path, _, _ = strings.Cut(path, "?")
@@ -215,11 +215,13 @@ func (d document) pathOf(path string) (string, error) {
 		if slices.EqualFunc(strings.Split(template, "/"), strings.Split(path, "/"), func(documented, asked string) bool {
 			return documented == asked || strings.HasPrefix(documented, "{") && asked != ""
 		}) {
-			if !strings.Contains(template, "{") {
-				return template, nil
-			}
 			fitting = append(fitting, template)
 		}
+	}
+	parameters := func(template string) int { return strings.Count(template, "{") }
+	slices.SortStableFunc(fitting, func(a, b string) int { return parameters(a) - parameters(b) })
+	if len(fitting) > 1 && parameters(fitting[0]) < parameters(fitting[1]) {
+		return fitting[0], nil
 	}
 	if len(fitting) != 1 {
 		return "", fmt.Errorf("%s fits the documented paths %q", path, fitting)

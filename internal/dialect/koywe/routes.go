@@ -36,6 +36,9 @@ type answer struct {
 func (d *Dialect) routes() []route {
 	return slices.Concat(
 		d.authRoutes(),
+		d.accountsRoutes(),
+		d.contactsRoutes(),
+		d.incomeRoutes(),
 	)
 }
 

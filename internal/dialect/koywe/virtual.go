@@ -14,10 +14,23 @@ import (
 
 // virtualAccountID is the id of a scope's balance in a currency: acc_ and a UUID (RFC 9562, version 8).
 func virtualAccountID(s engine.Scope, currency money.Asset) string {
-	sum := sha256.Sum256([]byte(strings.Join([]string{"virtual account", s.Merchant, string(s.Mode), currency.Code()}, "\n")))
+	return madeOf("acc", "virtual account", s.Merchant, string(s.Mode), currency.Code())
+}
+
+// idOf is the id of a currency (cur_) or a country (ctry_), which are the same on every server; nil for no code.
+func idOf(prefix, code string) *string {
+	if code == "" {
+		return nil
+	}
+	return new(madeOf(prefix, code))
+}
+
+// madeOf is an id that follows from what it names.
+func madeOf(prefix string, words ...string) string {
+	sum := sha256.Sum256([]byte(strings.Join(words, "\n")))
 	raw := sum[:16]
 	raw[6], raw[8] = raw[6]&0x0f|0x80, raw[8]&0x3f|0x80
-	return fmt.Sprintf("acc_%x-%x-%x-%x-%x", raw[:4], raw[4:6], raw[6:8], raw[8:10], raw[10:])
+	return fmt.Sprintf("%s_%x-%x-%x-%x-%x", prefix, raw[:4], raw[4:6], raw[6:8], raw[8:10], raw[10:])
 }
 
 // virtualCurrency is the currency of the balance that has an id in the scope; is is false for every other id.

@@ -22,7 +22,10 @@ func (d *Dialect) Retries(engine.Endpoint, map[string]json.RawMessage) webhook.R
 }
 
 // Tell renders what there is to tell of an event.
-func (d *Dialect) Tell(engine.Event, *engine.Order) (id, kind string, body []byte, ok bool) {
+func (d *Dialect) Tell(ev engine.Event, o *engine.Order) (id, kind string, body []byte, ok bool) {
+	if o == nil || o.Standing != "" {
+		return d.tellRecord(ev, o)
+	}
 	return "", "", nil, false
 }
 
