@@ -18,6 +18,7 @@ type session struct {
 	stmts   map[string]*sql.Stmt
 	inTx    bool
 	batch   *batch        // PostgreSQL: what the group has to write; nil: statements are run as they come
+	inserts inserts       // SQLite: what is written with the next row
 	counted *atomic.Int64 // statements sent; nil: not counted
 
 	plannedAt int64 // PostgreSQL: how many changes had been committed when its plans were made
@@ -36,7 +37,7 @@ func (s *session) prepare(query string) (*sql.Stmt, error) {
 	if len(s.stmts) >= maxStatements {
 		s.forgetStatements()
 	}
-	text := keepPlan(query)
+	text := unnumbered(keepPlan(query))
 	if s.batch != nil {
 		text = cmp.Or(ownWording[query], query)
 	}
@@ -60,6 +61,11 @@ func (s *session) query(query string, args ...any) (*sql.Rows, error) {
 }
 
 func (s *session) queryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	if len(s.inserts.args) > 0 {
+		if err := s.inserts.send(s); err != nil {
+			return nil, err
+		}
+	}
 	stmt, err := s.prepare(query)
 	if err != nil {
 		return nil, err
@@ -81,13 +87,21 @@ func (s *session) exec(query string, args ...any) (changed int64, err error) {
 
 func (s *session) postgres() bool { return s.batch != nil }
 
-// write runs a statement, or records it for send. none, where it is not nil, is the error when no row changes.
+// write runs a statement, or records it for send or for the next write. none, where it is not nil, is the error when no row changes.
 func (s *session) write(none *conflict, query string, args ...any) error {
 	if !storable(args) {
 		return errText
 	}
 	if s.batch != nil {
 		s.batch.statements = append(s.batch.statements, statement{query: query, args: args, none: none})
+		return nil
+	}
+	if query != s.inserts.query && len(s.inserts.args) > 0 {
+		if err := s.inserts.send(s); err != nil {
+			return err
+		}
+	}
+	if s.inserts.add(query, args, none) {
 		return nil
 	}
 	n, err := s.exec(query, args...)
@@ -113,13 +127,14 @@ func (s *session) ask(list []question) error {
 // send sends what write recorded.
 func (s *session) send() error {
 	if s.batch == nil {
-		return nil
+		return s.inserts.send(s)
 	}
 	return s.batch.send(s)
 }
 
 // oneByOne says whether rows are to be written one by one, so that a guard that fails says which row it was.
 func (s *session) oneByOne(single bool) {
+	s.inserts.single = single
 	if s.batch != nil {
 		s.batch.single = single
 	}
@@ -156,6 +171,7 @@ func (s *session) rollback() {
 		return
 	}
 	s.inTx = false
+	s.inserts.clear()
 	if s.batch == nil {
 		s.exec("ROLLBACK")
 		return
