@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"net"
 	"net/http"
 	"strings"
@@ -8,6 +9,7 @@ import (
 	"till/internal/checkout"
 	"till/internal/dashboard"
 	"till/internal/page"
+	"till/internal/rail/sandbox"
 )
 
 // publicURL is where browsers reach the server: what the config says, else the listener, as long as that is
@@ -38,6 +40,11 @@ func (a *App) startPages(cfg Config) error {
 	}
 	a.checkout, err = checkout.New(checkout.Config{
 		Engine: a.Engine, Kit: a.pages, Faces: faces, Bounds: page.UsualBounds, Now: cfg.Now, Random: cfg.Random, Log: cfg.Log,
+		Public: a.publicURL(cfg),
+		Play: func(ctx context.Context, p checkout.Played) error {
+			_, err := a.sandbox.Pay(ctx, sandbox.Payment{ID: p.ID, Reference: p.Reference, Amount: p.Amount, Document: p.Document})
+			return err
+		},
 	})
 	if err != nil {
 		return err

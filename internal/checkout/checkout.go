@@ -34,14 +34,16 @@ type Face interface {
 	ReturnURL(o *engine.Order) string     // where the payer's browser goes now; "" for nowhere
 }
 
-// Config is what the checkout works with. All fields are required.
+// Config is what the checkout works with. All fields but Public are required.
 type Config struct {
 	Engine *engine.Engine
 	Kit    *page.Kit
 	Faces  []Face
 	Bounds page.StreamBounds
-	Now    func() time.Time // true time
-	Random io.Reader        // for what nobody may guess; crypto/rand's in production; safe for concurrent use
+	Play   func(ctx context.Context, p Played) error // makes a payment up, for methods whose far side is; see play.go
+	Public string                                    // where browsers reach these pages, without a slash at the end; "": nobody knows
+	Now    func() time.Time                          // true time
+	Random io.Reader                                 // for what nobody may guess; crypto/rand's in production; safe for concurrent use
 	Log    *slog.Logger
 }
 
@@ -52,6 +54,8 @@ type Checkout struct {
 	pages   *page.Pages
 	faces   map[string]Face
 	streams *page.Streams
+	play    func(context.Context, Played) error
+	public  string
 	rate    *web.Rate
 	now     func() time.Time
 	random  io.Reader
@@ -72,7 +76,7 @@ func New(c Config) (*Checkout, error) {
 		faces[f.Name()] = f
 	}
 	return &Checkout{
-		engine: c.Engine, kit: c.Kit, pages: pages, faces: faces, streams: page.NewStreams(c.Bounds),
+		engine: c.Engine, kit: c.Kit, pages: pages, faces: faces, streams: page.NewStreams(c.Bounds), play: c.Play, public: c.Public,
 		rate: &web.Rate{Burst: 240, Each: 100 * time.Millisecond}, now: c.Now, random: c.Random, log: c.Log,
 	}, nil
 }
@@ -90,6 +94,13 @@ func (c *Checkout) Handler(face string) http.Handler {
 	mux.HandleFunc("GET /pay/order/{orderId}", func(w http.ResponseWriter, r *http.Request) { c.show(w, r, face) })
 	mux.HandleFunc("GET /pay/order/{orderId}/live", func(w http.ResponseWriter, r *http.Request) { c.tell(w, r, face) })
 	mux.HandleFunc("GET /pay/order/{orderId}/events", func(w http.ResponseWriter, r *http.Request) { c.stream(w, r, face) })
+	for path, serve := range map[string]func(http.ResponseWriter, *http.Request, string){
+		"GET /pay/order/{orderId}/methods": c.showMethods, "POST /pay/order/{orderId}/method": c.choose,
+		"GET /pay/order/{orderId}/given": c.showGiven, "POST /pay/order/{orderId}/given": c.give,
+		"GET /pay/order/{orderId}/sandbox": c.showSandbox, "POST /pay/order/{orderId}/sandbox": c.played,
+	} {
+		mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) { serve(w, r, face) })
+	}
 	mux.HandleFunc("GET /checkout/{slug}", func(w http.ResponseWriter, r *http.Request) { c.showLink(w, r, face) })
 	mux.HandleFunc("POST /checkout/{slug}", func(w http.ResponseWriter, r *http.Request) { c.takeLink(w, r, face) })
 	mux.HandleFunc("/", c.kit.NotFound)
@@ -99,7 +110,7 @@ func (c *Checkout) Handler(face string) http.Handler {
 // bounded refuses a client that asks more often than any page of ours does.
 func (c *Checkout) bounded(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !strings.HasPrefix(r.URL.Path, "/checkout/") { // which has a form: see the kit's Guard
+		if !hasForm(r.URL.Path) { // see the kit's Guard
 			w.Header().Set("Referrer-Policy", "no-referrer") // the address is all that protects the page of an order
 		}
 		if _, ok := c.rate.Allow(web.ClientOf(r), c.now()); !ok {
@@ -108,6 +119,11 @@ func (c *Checkout) bounded(next http.Handler) http.Handler {
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// hasForm says that a path is a form's, or the page that one is on.
+func hasForm(path string) bool {
+	return strings.HasPrefix(path, "/checkout/") || strings.Count(path, "/") > 3 && !strings.HasSuffix(path, "/live") && !strings.HasSuffix(path, "/events")
 }
 
 // look finds the order of a request and what is to be shown of it.
@@ -126,6 +142,7 @@ func (c *Checkout) look(ctx context.Context, id, face string, l page.Lang) (view
 	}
 	v := newView(o, n, f, at)
 	v.Lang = l
+	c.addMethods(&v, o, n)
 	return v, nil
 }
 
@@ -134,6 +151,9 @@ func (c *Checkout) show(w http.ResponseWriter, r *http.Request, face string) {
 	if err != nil {
 		c.refuse(w, r, err)
 		return
+	}
+	if len(v.order.Methods) > 0 { // it may have a form
+		w.Header().Set("Referrer-Policy", "same-origin")
 	}
 	c.pages.Write(w, r, http.StatusOK, "order", v)
 }

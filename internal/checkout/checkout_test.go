@@ -325,7 +325,7 @@ func TestMessagesAreComplete(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, p := range []phase{toPay, partly, arriving, checking, handling, notYet, completed, expired, closed} {
+	for _, p := range []phase{toPay, partly, arriving, checking, handling, notYet, completed, expired, closed, failed, choosing, asking, stuck} {
 		if texts[page.English][view{Phase: p}.TitleKey()] == "" {
 			t.Errorf("the phase %s has no title", p)
 		}

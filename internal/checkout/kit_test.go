@@ -67,9 +67,14 @@ func (h *house) clock() time.Time {
 }
 
 // The face of the tests.
-func (h *house) Name() string                         { return scope.Dialect }
-func (h *house) PageTitle(*engine.Order) string       { return h.title }
-func (h *house) PageWindow(o *engine.Order) time.Time { return o.CreatedAt.Add(window) }
+func (h *house) Name() string                   { return scope.Dialect }
+func (h *house) PageTitle(*engine.Order) string { return h.title }
+func (h *house) PageWindow(o *engine.Order) time.Time {
+	if len(o.Methods) > 0 {
+		return o.Terms.Deadline
+	}
+	return o.CreatedAt.Add(window)
+}
 func (h *house) ReturnURL(o *engine.Order) string {
 	if !o.State.Terminal() {
 		return ""
@@ -90,16 +95,17 @@ func openWith(t *testing.T, face func(h *house) Face) *house {
 	opened, err := store.OpenSQLite(context.Background(), filepath.Join(t.TempDir(), "till.db"), store.Options{Now: h.clock, Log: log})
 	h.must(err)
 	t.Cleanup(func() { h.must(opened.Close()) })
-	h.engine = engine.New(opened, []engine.Network{chain}, nil)
+	h.engine = engine.New(opened, []engine.Network{chain, played}, nil).WithMethods(ways)
 	h.must(h.engine.SaveMerchant(context.Background(), engine.Merchant{ID: scope.Merchant, Name: "Shop"}))
 	pool := engine.Pool{Merchant: scope.Merchant, Mode: scope.Mode, Family: engine.EVM}
 	_, err = h.engine.ImportInstruments(context.Background(), pool, []engine.Imported{{Value: payTo}, {Value: "0xfB6916095ca1df60bB79Ce92cE3Ea74c37c5d359"}})
 	h.must(err)
 	h.told()
+	h.must(h.engine.Observe(context.Background(), played, engine.Report{Progress: engine.Progress{Rail: played.Rail, Fence: 1}}))
 
 	kit, err := page.New(page.Config{Log: log})
 	h.must(err)
-	c, err := New(Config{Engine: h.engine, Kit: kit, Faces: []Face{face(h)}, Now: h.clock, Random: rand.Reader, Log: log,
+	c, err := New(Config{Play: h.play, Public: "https://pay.example.com", Engine: h.engine, Kit: kit, Faces: []Face{face(h)}, Now: h.clock, Random: rand.Reader, Log: log,
 		Bounds: page.StreamBounds{All: 100, PerClient: 100, Every: 10 * time.Millisecond, Beat: time.Second, Life: time.Minute}})
 	h.must(err)
 	mux := http.NewServeMux()

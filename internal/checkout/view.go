@@ -25,6 +25,10 @@ const (
 	completed phase = "completed" // paid
 	expired   phase = "expired"   // nothing came in time, or too little
 	closed    phase = "closed"    // the merchant or the operator ended it
+	failed    phase = "failed"    // its only attempt was refused
+	choosing  phase = "choosing"  // the payer must choose how to pay
+	asking    phase = "asking"    // the payer must say something first
+	stuck     phase = "stuck"     // he has chosen too often
 )
 
 // view is all that the page shows of an order.
@@ -51,8 +55,13 @@ type view struct {
 	Share                                 int64 // of what is due, in thousandths
 	Confirmations, Needed                 uint64
 
+	Unfit, Stranger money.Amount
+	methods
+
 	Back     string // where to go from here; "" for nowhere
 	BackHost string
+
+	order *engine.Order
 }
 
 // The seconds a reader gets before the page leaves by itself: more where there is something to read.
@@ -68,9 +77,9 @@ func newView(o *engine.Order, n engine.Network, f Face, now time.Time) view {
 		Network: n.Name, Token: o.Terms.Due.Asset().Code(), Test: o.Scope.Mode == engine.Sandbox, Address: o.Instrument.Value,
 		Now: now, Window: f.PageWindow(o), Last: o.Terms.Deadline,
 		Due: o.Terms.Due, Confirmed: arrived.Confirmed, Seen: arrived.Seen, InTime: arrived.InTime(), Missing: o.Missing(),
-		Late: arrived.Late, Wrong: arrived.Wrong, Needed: uint64(max(n.Confirmations, 0)),
+		Late: arrived.Late, Wrong: arrived.Wrong, Unfit: arrived.Unfit, Stranger: arrived.Stranger, order: o, Needed: uint64(max(n.Confirmations, 0)),
 	}
-	v.Grace = v.Payable() && now.After(v.Window)
+	v.Grace = v.Payable() && !v.Window.IsZero() && now.After(v.Window)
 	v.Share = share(v.InTime, v.Due)
 	v.Surplus = money.Zero(v.Due.Asset())
 	if v.InTime.Cmp(v.Due) > 0 {
@@ -105,6 +114,8 @@ func phaseOf(o *engine.Order, now time.Time) phase {
 		return completed
 	case o.State == order.Expired:
 		return expired
+	case o.State == order.Failed && o.Reason == order.ReasonAttemptLost:
+		return failed
 	case o.State.Terminal():
 		return closed
 	case o.State == order.Documents || o.State == order.InReview:
@@ -122,18 +133,25 @@ func phaseOf(o *engine.Order, now time.Time) phase {
 }
 
 // Payable says that the payer is asked for money.
-func (v view) Payable() bool { return v.Phase == toPay || v.Phase == partly }
+func (v view) Payable() bool {
+	return v.Phase == toPay || v.Phase == partly || v.Phase == choosing || v.Phase == asking
+}
+
+// Counted says that a countdown is shown: the end is near enough to count.
+func (v view) Counted() bool { return v.Window.Sub(v.Now) <= 24*time.Hour }
 
 // Done says that nothing more will change by itself.
-func (v view) Done() bool { return v.Phase == completed || v.Phase == expired || v.Phase == closed }
+func (v view) Done() bool {
+	return v.Phase == completed || v.Phase == expired || v.Phase == closed || v.Phase == failed
+}
 
 // Progress says that there is something to show of money on its way.
 func (v view) Progress() bool { return v.InTime.Sign() > 0 && !v.Done() }
 
 // Trouble says that money came that the order did not need, or that did not help it: there is something to read.
 func (v view) Trouble() bool {
-	return v.Late.Sign() > 0 || len(v.Wrong) > 0 || v.Phase == completed && v.Surplus.Sign() > 0 ||
-		(v.Phase == expired || v.Phase == closed) && v.InTime.Sign() > 0
+	return v.Late.Sign() > 0 || len(v.Wrong) > 0 || v.Unfit.Sign() > 0 || v.Stranger.Sign() > 0 || v.Phase == completed && v.Surplus.Sign() > 0 ||
+		(v.Phase == expired || v.Phase == closed || v.Phase == failed) && v.InTime.Sign() > 0
 }
 
 // Leave is after how many seconds the page goes where Back says.

@@ -212,10 +212,11 @@ func TestCreateWithMethod(t *testing.T) {
 	}{
 		"too little":      {499, nil, fault.CodeInvalidAmount, ""},
 		"too much":        {100001, nil, fault.CodeAmountTooLarge, ""},
+		"no bank":         {1000, map[string]string{"email": "ana@example.com"}, fault.CodeMissingField, "bank"},
 		"no such bank":    {1000, map[string]string{"bank": "BANCO_TRES"}, fault.CodeInvalidValue, "bank"},
-		"a bad address":   {1000, map[string]string{"email": "nobody"}, fault.CodeInvalidValue, "email"},
-		"a bad document":  {1000, map[string]string{"document": "!"}, fault.CodeInvalidValue, "document"},
-		"a long document": {1000, map[string]string{"document": fmt.Sprintf("%0300d", 1)}, fault.CodeTooLong, "document"},
+		"a bad address":   {1000, map[string]string{"bank": "BANCO_UNO", "email": "nobody"}, fault.CodeInvalidValue, "email"},
+		"a bad document":  {1000, map[string]string{"bank": "BANCO_UNO", "document": "!"}, fault.CodeInvalidValue, "document"},
+		"a long document": {1000, map[string]string{"bank": "BANCO_UNO", "document": fmt.Sprintf("%0300d", 1)}, fault.CodeTooLong, "document"},
 	} {
 		method := "LOGIN"
 		if test.given == nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -113,7 +114,7 @@ type Created struct {
 // Errors: duplicate_reference (Details "existing": the public id of the order that has the unique key),
 // idempotency_conflict, insufficient_balance, not_configured (the network's rail has never told anything, or
 // the destination's rail serves another mode or nobody), missing_field (a delivery that leaves the house
-// without a destination), invalid_network (of another mode), no_address, of an offer not_found, not_published, offer_ended, sold_out and
+// without a destination; on "bank": of a method that needs one), invalid_network (of another mode), no_address, of an offer not_found, not_published, offer_ended, sold_out and
 // version_conflict (it has changed since its price was found), of a quote not_found, quote_used and quote_expired, of a
 // price those of Price, policy_denied (Details "rule": which one, where there is one), and what Terms returns.
 func (e *Engine) Create(ctx context.Context, n NewOrder) (Created, error) {
@@ -212,6 +213,9 @@ func (e *Engine) create(tx Tx, n NewOrder) (*Order, error) {
 		return nil, err
 	}
 	if n.Method != nil && !terms.FromBalance {
+		if slices.Contains(n.Method.Required, FieldBank) && n.Given[FieldBank] == "" { // the rest the page asks for
+			return nil, fault.New(fault.CodeMissingField, n.Method.Code+" needs a bank").On(FieldBank)
+		}
 		if err := e.open(tx, o, *n.Method, n.Given); err != nil {
 			return nil, err
 		}

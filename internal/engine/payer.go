@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"till/internal/ledger"
 	"till/internal/money"
 	"till/internal/order"
 )
@@ -39,23 +40,29 @@ type Arrived struct {
 	Seen      money.Amount   // the same, but not confirmed yet
 	Late      money.Amount   // in that asset, after the deadline; confirmed or not
 	Wrong     []money.Amount // in other assets
+	Unfit     money.Amount   // in that asset and in time, but more or less than an order takes that wants it in one piece
+	Stranger  money.Amount   // in that asset, from somebody else than who must pay
 	Count     int            // payments that stand, of all kinds
 }
 
 // Arrived adds up the payments that stand: seen or confirmed, not failed or reversed.
 func (o *Order) Arrived() Arrived {
 	none := money.Zero(o.Terms.Due.Asset())
-	a := Arrived{Confirmed: none, Seen: none, Late: none}
+	a := Arrived{Confirmed: none, Seen: none, Late: none, Unfit: none, Stranger: none}
 	for _, p := range o.Payments {
 		if p.Rank != order.RankSeen && p.Rank != order.RankConfirmed {
 			continue
 		}
 		a.Count++
-		switch {
+		switch belongs := o.Terms.Counts(p); {
 		case p.Amount.Asset() != o.Terms.Due.Asset():
 			a.Wrong = append(a.Wrong, p.Amount)
-		case !o.Terms.Deadline.IsZero() && p.Value.After(o.Terms.Deadline):
+		case belongs == ledger.Wrong:
+			a.Stranger = a.Stranger.Add(p.Amount)
+		case belongs == ledger.Late:
 			a.Late = a.Late.Add(p.Amount)
+		case belongs == ledger.Unfit:
+			a.Unfit = a.Unfit.Add(p.Amount)
 		case p.Rank == order.RankConfirmed:
 			a.Confirmed = a.Confirmed.Add(p.Amount)
 		default:
