@@ -83,6 +83,7 @@ type App struct {
 	served    chan struct{} // closed when the HTTP server has ended
 	failed    chan error    // why, when nobody asked it to
 	rails     []worker.Rail
+	senders   []rail.Sender
 	sandbox   *sandbox.Rail
 	now       func() time.Time
 	random    io.Reader
@@ -139,7 +140,7 @@ func (a *App) start(cfg Config) error {
 		return err
 	}
 	told, commits := worker.NewBell(), worker.NewBell()
-	a.Engine = engine.New(a.tracing.store(a.store), networks(cfg.Networks), func() { told.Ring(); commits.Ring() })
+	a.Engine = engine.New(a.tracing.store(a.store), networks(cfg.Networks), func() { told.Ring(); commits.Ring() }).Limited(limits(cfg.Networks))
 	if cfg.Methods == nil {
 		cfg.Methods = MethodCatalogue()
 	}
@@ -149,7 +150,7 @@ func (a *App) start(cfg Config) error {
 	if err != nil {
 		return err
 	}
-	a.rails, a.sandbox = reach.rails, reach.sandbox
+	a.rails, a.senders, a.sandbox = reach.rails, reach.senders, reach.sandbox
 	keys := auth.New(keys{a.store}, cfg.Now)
 	a.people = auth.NewPeople(auth.PeopleConfig{Store: a.store, Now: cfg.Now, Random: cfg.Random})
 	if a.listener, err = net.Listen("tcp", cfg.Addr); err != nil {

@@ -127,6 +127,10 @@ type NetworkSection struct {
 	ChainID       uint64         `toml:"chain_id"`
 	Mode          engine.Mode    `toml:"mode"`
 	Tokens        []TokenSection `toml:"tokens"`
+
+	Coin   string                  `toml:"coin"` // code of the native coin
+	Sender SenderSection           `toml:"sender"`
+	Limits map[string]LimitSection `toml:"limits"` // by the token's code
 }
 
 // TokenSection is one token contract.
@@ -153,6 +157,8 @@ const (
 	defaultPoll                 = Duration(4 * time.Second)
 	minPoll                     = Duration(100 * time.Millisecond)
 	maxPoll                     = Duration(10 * time.Minute)
+	defaultMaxFee               = "100" // gwei
+	defaultBump                 = Duration(2 * time.Minute)
 	defaultConfirmations        = 12  // of a network the catalogue does not know
 	maxConfirmations            = 256 // the watcher remembers the hashes of as many blocks
 	maxChainID           uint64 = 1<<53 - 1
@@ -180,8 +186,10 @@ func Defaults() File {
 
 // defaultNetwork is a network's section before the file is read; nil is a network of the operator's own.
 func defaultNetwork(known *engine.Network) NetworkSection {
-	s := NetworkSection{Enabled: true, RPC: []secrets.Text{}, Confirmations: defaultConfirmations, Poll: defaultPoll}
+	s := NetworkSection{Enabled: true, RPC: []secrets.Text{}, Confirmations: defaultConfirmations, Poll: defaultPoll,
+		Sender: SenderSection{MaxFee: defaultMaxFee, BumpAfter: defaultBump}}
 	if known != nil {
+		s.Coin = known.Coin.Code()
 		s.Confirmations, s.Name, s.ChainID, s.Mode = known.Confirmations, known.Name, known.ChainID, known.Mode
 	}
 	return s
@@ -198,8 +206,10 @@ func LoadConfig(path string, env func(string) string, logTo io.Writer) (Config, 
 	if err != nil {
 		return Config{}, err
 	}
-	cfg.Box, err = f.box(cfg, env)
-	return cfg, err
+	if cfg.Box, err = f.box(cfg, env); err != nil {
+		return cfg, err
+	}
+	return cfg, f.openSenders(&cfg, env)
 }
 
 // ReadConfig is LoadConfig for a command that seals and opens nothing: without the master key, whose file it
@@ -340,6 +350,9 @@ func keyPattern(key toml.Key) string {
 	pattern := slices.Clone(key)
 	for i := 1; i <= ids && i < len(key); i++ {
 		pattern[i] = anyID
+	}
+	if len(key) > 3 && key[0] == "networks" && key[2] == "limits" {
+		pattern[3] = anyID
 	}
 	return pattern.String()
 }

@@ -56,7 +56,7 @@ func TestTemplateHasEveryKey(t *testing.T) {
 		example = append(example, strings.TrimPrefix(line, "#"))
 	}
 	// A pool has no key of its own to show: the example's is one that everybody knows.
-	text := Template + strings.Join(example, "\n") + "\n[pools.default]\nmerchant = \"default\"\nmode = \"live\"\nxpub = \"" + junkXPub + "\"\nahead = 200\nstart = 0\n"
+	text := Template + strings.Join(example, "\n") + "\n[pools.default]\nmerchant = \"default\"\nmode = \"live\"\nxpub = \"" + junkXPub + "\"\nahead = 200\nstart = 0\nhouse = false\n"
 	if _, err := load(t, text); err != nil {
 		t.Fatal(err)
 	}
@@ -64,7 +64,7 @@ func TestTemplateHasEveryKey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	there := map[string]bool{"": true, "networks": true, "pools": true, "methods": true, "methods.ID": true, "notify": true}
+	there := map[string]bool{"": true, "networks": true, "pools": true, "methods": true, "methods.ID": true, "notify": true, "networks.ID.limits": true}
 	for _, key := range md.Keys() {
 		there[keyPattern(key)] = true
 	}

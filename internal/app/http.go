@@ -103,10 +103,14 @@ const (
 	watchTrouble reason = "watch_trouble" // what its node told could not be booked, or is another chain's
 	noAddresses  reason = "no_addresses"  // no merchant has an address in this mode
 
-	nodeSpare      reason = "node_spare"      // one of its nodes is not used, because it failed or serves another chain
-	addressGap     reason = "address_gap"     // addresses beyond the last one derived are in use: nothing more is derived
-	addressTrouble reason = "address_trouble" // addresses cannot be derived, or not looked into at the end of their rest
-	quarantine     reason = "quarantine"      // money arrived at an address that no order held: an operator must release it
+	nodeSpare      reason = "node_spare"          // one of its nodes is not used, because it failed or serves another chain
+	addressGap     reason = "address_gap"         // addresses beyond the last one derived are in use: nothing more is derived
+	addressTrouble reason = "address_trouble"     // addresses cannot be derived, or not looked into at the end of their rest
+	houseLow       reason = "house_addresses_low" // few of the house's own addresses are free
+	walletLow      reason = "wallet_low"          // the hot wallet lacks tokens or gas: transfers wait
+	walletMisused  reason = "wallet_misused"      // the hot wallet sent what is not on record: nothing more is sent
+	walletTrouble  reason = "wallet_trouble"      // the hot wallet cannot send, or its transfers cannot be followed
+	quarantine     reason = "quarantine"          // money arrived at an address that no order held: an operator must release it
 )
 
 // readyWithin is how long /readyz waits for the database.
@@ -140,6 +144,10 @@ func (a *App) ready(ctx context.Context) (int, readiness) {
 			n.Reasons = append(n.Reasons, quarantine)
 		}
 		n.Reasons = append(n.Reasons, a.addressReasons(r.Network)...)
+		if stock.houseLow {
+			n.Reasons = append(n.Reasons, houseLow)
+		}
+		n.Reasons = append(n.Reasons, a.walletReasons(r.Network.Rail)...)
 		if len(n.Reasons) > 0 {
 			n.Status, got.Status = "degraded", "degraded"
 		}
@@ -192,8 +200,32 @@ func (a *App) addressReasons(n engine.Network) (reasons []reason) {
 	return reasons
 }
 
+// walletReasons is what is wrong with a network's hot wallet.
+func (a *App) walletReasons(on rail.Name) (reasons []reason) {
+	for _, s := range a.senders {
+		wallet, ok := s.(*evm.Sender)
+		if !ok || s.Name() != on {
+			continue
+		}
+		got := wallet.Status()
+		if got.Low {
+			reasons = append(reasons, walletLow)
+		}
+		if got.Foreign {
+			reasons = append(reasons, walletMisused)
+		}
+		if got.Err != nil && !got.Low && !got.Foreign {
+			reasons = append(reasons, walletTrouble)
+		}
+	}
+	return reasons
+}
+
 // stock is what there is of instruments of a mode and family.
-type stock struct{ any, quarantined bool }
+type stock struct{ any, quarantined, houseLow bool }
+
+// lowHouse is how many free addresses of the house's own are few.
+const lowHouse = 20
 
 // stocked says of which modes and families any merchant has an instrument, and whether any is in quarantine. A
 // whole pool is never counted: one row of it is enough to know.
@@ -216,6 +248,9 @@ func (a *App) stocked(ctx context.Context) (map[engine.Pool]stock, error) {
 			if found.any, err = anyInstrument(rd, merchants, kind); err != nil {
 				return err
 			}
+			if found.houseLow, err = fewForHouse(rd, kind); err != nil {
+				return err
+			}
 			if found.quarantined, err = rd.AnyQuarantined(kind.Family, kind.Mode); err != nil {
 				return err
 			}
@@ -226,8 +261,47 @@ func (a *App) stocked(ctx context.Context) (map[engine.Pool]stock, error) {
 	return has, err
 }
 
+// houseFree counts the house's own free addresses up to 1,000, of each mode and family that it has any of.
+func (a *App) houseFree(ctx context.Context) map[engine.Pool]int64 {
+	free := map[engine.Pool]int64{}
+	err := a.store.View(ctx, func(rd engine.Reader) error {
+		for _, r := range a.rails {
+			kind := engine.HousePool(r.Network.Mode, r.Network.Family)
+			if _, done := free[kind]; done || r.Network.Simulated {
+				continue
+			}
+			rows, err := rd.Instruments(kind, "", 1)
+			if err != nil {
+				return err
+			}
+			if len(rows) == 0 {
+				continue
+			}
+			if free[kind], err = rd.FreeInstruments(kind, 1000); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		a.log.WarnContext(ctx, "metrics without the house's addresses", "error", err)
+	}
+	return free
+}
+
+// fewForHouse says that the house has a pool and few of its addresses are free.
+func fewForHouse(rd engine.Reader, kind engine.Pool) (bool, error) {
+	house := engine.HousePool(kind.Mode, kind.Family)
+	rows, err := rd.Instruments(house, "", 1)
+	if err != nil || len(rows) == 0 {
+		return false, err
+	}
+	free, err := rd.FreeInstruments(house, lowHouse)
+	return free < lowHouse, err
+}
+
 func anyInstrument(rd engine.Reader, merchants []engine.Merchant, kind engine.Pool) (bool, error) {
-	for _, m := range merchants {
+	for _, m := range append([]engine.Merchant{{}}, merchants...) { // the house has no id
 		rows, err := rd.Instruments(engine.Pool{Merchant: m.ID, Mode: kind.Mode, Family: kind.Family}, "", 1)
 		if err != nil || len(rows) > 0 {
 			return len(rows) > 0, err

@@ -1,13 +1,19 @@
 package app
 
 import (
+	"fmt"
 	"os"
 	"testing"
 
 	"till/internal/store/pgtest"
 )
 
+// TestMain is also the main of the processes that TestKilledSending kills.
 func TestMain(m *testing.M) {
+	if config := os.Getenv("TILL_TEST_SERVER"); config != "" {
+		fmt.Fprintln(os.Stderr, victimServer(config))
+		os.Exit(3)
+	}
 	code := m.Run()
 	pgtest.Stop()
 	os.Exit(code)

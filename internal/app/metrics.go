@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"crypto/subtle"
+	"math/big"
 	"net/http"
 	"runtime"
 	"strconv"
@@ -15,6 +16,8 @@ import (
 
 	"till/internal/engine"
 	"till/internal/fault"
+	"till/internal/money"
+	"till/internal/rail/evm"
 	"till/internal/secrets"
 	"till/internal/web"
 )
@@ -50,6 +53,12 @@ var (
 	descHorizon    = desc("rail_lag_seconds", "How long ago the last block that a rail has told of was made.", "rail")
 	descHead       = desc("rail_head_block", "Number of the last block that a rail has told of.", "rail")
 	descHeard      = desc("rail_heard_seconds", "How long ago the rail was heard.", "rail")
+	descWallet     = desc("wallet_units", "What a hot wallet holds, in the smallest unit of the asset.", "rail", "asset")
+	descNonce      = desc("wallet_next_nonce", "The next nonce of a hot wallet.", "rail")
+	descOpen       = desc("wallet_open_transfers", "Transfers of a hot wallet that are not final yet.", "rail")
+	descOldest     = desc("wallet_oldest_open_seconds", "Age of the oldest transfer of a hot wallet that is not final yet; 0 when there is none.", "rail")
+	descTrouble    = desc("wallet_trouble", "1 while a hot wallet cannot send: it is low, was used by somebody else, or its nodes fail.", "rail", "reason")
+	descHouse      = desc("house_addresses_free", "Free addresses of the house's own, counted up to 1,000.", "mode", "family")
 	descFailing    = desc("job_failing", "1 while a background loop fails.", "job")
 	descGroups     = desc("store_groups_total", "Transactions that the writer committed.")
 	descCalls      = desc("store_changes_total", "Changes in them: by groups, the size of a group.")
@@ -101,6 +110,12 @@ func (m *meter) Collect(out chan<- prometheus.Metric) {
 		}
 	}
 
+	for _, s := range m.app.senders {
+		if wallet, ok := s.(*evm.Sender); ok {
+			collectWallet(gauge, string(s.Name()), wallet.Status(), now)
+		}
+	}
+
 	ctx, cancel := context.WithTimeout(context.Background(), collectWithin)
 	defer cancel()
 	counts, err := m.app.Engine.OrderCounts(ctx)
@@ -126,6 +141,29 @@ func (m *meter) Collect(out chan<- prometheus.Metric) {
 		lag = now.Sub(backlog.OldestPending).Seconds()
 	}
 	gauge(descLag, lag)
+	for kind, n := range m.app.houseFree(ctx) {
+		gauge(descHouse, float64(n), string(kind.Mode), string(kind.Family))
+	}
+}
+
+// collectWallet tells how a hot wallet is.
+func collectWallet(gauge func(d *prometheus.Desc, value float64, labels ...string), on string, s evm.SenderStatus, now time.Time) {
+	for _, held := range append([]money.Amount{s.Coin}, s.Tokens...) {
+		if !held.IsZero() {
+			units, _ := new(big.Float).SetInt(held.Big()).Float64() // a gauge is a float, whatever is counted
+			gauge(descWallet, units, on, held.Asset().Code())
+		}
+	}
+	oldest := 0.0
+	if !s.Oldest.IsZero() {
+		oldest = now.Sub(s.Oldest).Seconds()
+	}
+	gauge(descNonce, float64(s.Next), on)
+	gauge(descOpen, float64(s.Open), on)
+	gauge(descOldest, oldest, on)
+	gauge(descTrouble, flag(s.Low), on, string(walletLow))
+	gauge(descTrouble, flag(s.Foreign), on, string(walletMisused))
+	gauge(descTrouble, flag(s.Err != nil), on, string(walletTrouble))
 }
 
 func flag(b bool) float64 {

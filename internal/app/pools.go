@@ -13,9 +13,10 @@ import (
 	"till/internal/worker"
 )
 
-// PoolSection is a public key from which a merchant's addresses in one mode are derived.
+// PoolSection is a public key from which a merchant's addresses in one mode are derived, or the house's own.
 type PoolSection struct {
 	Merchant string       `toml:"merchant"` // empty: the section's name
+	House    bool         `toml:"house"`    // the operator's own, of no merchant
 	Mode     engine.Mode  `toml:"mode"`
 	XPub     secrets.Text `toml:"xpub"` // not secret if all is well; a private key put here by mistake is
 	Ahead    int          `toml:"ahead"`
@@ -52,8 +53,13 @@ func poolList(sections map[string]PoolSection) ([]worker.Pool, error) {
 func (s PoolSection) pool(name string) (worker.Pool, error) {
 	key := func(k string) toml.Key { return toml.Key{"pools", name, k} }
 	merchant := cmp.Or(s.Merchant, name)
+	if s.House {
+		merchant = ""
+	}
 	switch {
-	case merchant == "" || len(merchant) > 64:
+	case s.House && s.Merchant != "":
+		return worker.Pool{}, wrong(key("house"), "a merchant is named too: the pool is one's or the other's")
+	case merchant == "" && !s.House || len(merchant) > 64:
 		return worker.Pool{}, wrong(key("merchant"), "want a merchant's id")
 	case s.Mode != engine.Live && s.Mode != engine.Sandbox:
 		return worker.Pool{}, wrong(key("mode"), "want live or sandbox")

@@ -18,8 +18,10 @@ import (
 // Network is a network and how to reach it. RPC may be empty: orders are then refused as not configured.
 type Network struct {
 	engine.Network
-	RPC  []string
-	Poll time.Duration
+	RPC    []string
+	Poll   time.Duration
+	Sender *Sender                      // its hot wallet; nil: nothing can be sent here
+	Limits map[money.Asset]engine.Limit // of what is sent without a second person
 }
 
 // sandboxNetwork stands for every method that has no far side here: orders of the sandbox mode are collected and
@@ -40,6 +42,7 @@ func sandboxNetwork() engine.Network {
 func networks(list []Network) []engine.Network {
 	out := []engine.Network{sandboxNetwork()}
 	for _, n := range list {
+		n.Network.ReceiveOnly = n.Sender == nil
 		out = append(out, n.Network)
 	}
 	return out
@@ -64,6 +67,13 @@ func rails(cfg Config, e *engine.Engine) (reach, error) {
 				return out, err
 			}
 			r.Watcher = w
+			s, err := sender(n, w, e.State(n.Rail))
+			if err != nil {
+				return out, err
+			}
+			if s != nil {
+				out.senders = append(out.senders, s)
+			}
 		}
 		out.rails = append(out.rails, r)
 	}

@@ -32,34 +32,50 @@ func Open(path string, random io.Reader, create bool) (*Box, error) {
 }
 
 func readKeyFile(path string) (string, *Box, error) {
+	text, err := readPrivate("master key file", path)
+	if err != nil {
+		return "", nil, err
+	}
+	box, err := FromText(text)
+	if err != nil {
+		return "", nil, fmt.Errorf("secrets: master key file %s: %w", path, err)
+	}
+	return text, box, nil
+}
+
+// ReadFile reads a file that holds a secret: a regular one of at most 64 KiB that nobody but its owner may read or
+// write. A missing file is an error that matches [fs.ErrNotExist]. Errors name the path and never the contents.
+func ReadFile(path string) (Text, error) {
+	text, err := readPrivate("file", path)
+	return Text(text), err
+}
+
+// readPrivate reads a file that only its owner can reach. what is its name in errors.
+func readPrivate(what, path string) (string, error) {
 	file, err := os.Open(path)
 	if err != nil {
-		return "", nil, fmt.Errorf("secrets: master key file: %w", err)
+		return "", fmt.Errorf("secrets: %s: %w", what, err)
 	}
 	defer file.Close()
 	info, err := file.Stat()
 	if err != nil {
-		return "", nil, fmt.Errorf("secrets: master key file: %w", err)
+		return "", fmt.Errorf("secrets: %s: %w", what, err)
 	}
 	if !info.Mode().IsRegular() {
-		return "", nil, fmt.Errorf("secrets: master key file %s is not a regular file", path)
+		return "", fmt.Errorf("secrets: %s %s is not a regular file", what, path)
 	}
 	if open := info.Mode().Perm() & 0o077; open != 0 {
-		return "", nil, fmt.Errorf("secrets: master key file %s has mode %04o, so others than its owner can reach it: chmod 600 it, and replace the key if anyone might have read it",
-			path, info.Mode().Perm())
+		return "", fmt.Errorf("secrets: %s %s has mode %04o, so others than its owner can reach it: chmod 600 it, and replace the key if anyone might have read it",
+			what, path, info.Mode().Perm())
 	}
 	text, err := io.ReadAll(io.LimitReader(file, maxKeyFile+1))
 	if err != nil {
-		return "", nil, fmt.Errorf("secrets: master key file: %w", err)
+		return "", fmt.Errorf("secrets: %s: %w", what, err)
 	}
 	if len(text) > maxKeyFile {
-		return "", nil, fmt.Errorf("secrets: master key file %s is larger than %d bytes", path, maxKeyFile)
+		return "", fmt.Errorf("secrets: %s %s is larger than %d bytes", what, path, maxKeyFile)
 	}
-	box, err := FromText(string(text))
-	if err != nil {
-		return "", nil, fmt.Errorf("secrets: master key file %s: %w", path, err)
-	}
-	return string(text), box, nil
+	return string(text), nil
 }
 
 func createKeyFile(path string, random io.Reader) error {

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/big"
 	"net"
 	"net/http"
 	"os"
@@ -17,6 +18,9 @@ import (
 	"sync"
 	"time"
 
+	"github.com/ethereum/go-ethereum/crypto"
+	"github.com/ethereum/go-ethereum/params"
+
 	"till/internal/app"
 	"till/internal/auth"
 	"till/internal/dialect/koywe"
@@ -24,6 +28,7 @@ import (
 	"till/internal/engine"
 	"till/internal/money"
 	"till/internal/rail"
+	"till/internal/rail/evm"
 	"till/internal/secrets"
 	"till/internal/simchain"
 	"till/internal/web"
@@ -38,7 +43,8 @@ const (
 	endpointID    = "ep_dev"
 	koyweEndpoint = "wh_dev"
 	poll          = 100 * time.Millisecond
-	block         = 2000 // addresses that are added to the pool at a time
+	houseFrom     = 1 << 40 // the first index of the wallet that is the house's own
+	block         = 2000    // addresses that are added to the pool at a time
 	readyWithin   = 30 * time.Second
 )
 
@@ -98,9 +104,13 @@ func (s *Server) start(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
+	net := chainNetwork(s.chain)
+	if net.Sender, err = hotWallet(ctx, s.chain); err != nil {
+		return err
+	}
 	database := cmp.Or(o.Postgres, filepath.Join(data, "till.db"))
 	cfg := app.Config{
-		Addr: o.Addr, Database: database, Networks: []app.Network{chainNetwork(s.chain)},
+		Addr: o.Addr, Database: database, Networks: []app.Network{net},
 		Guard: webhook.Guard{AllowPrivate: true, AllowHTTP: true}, Heads: filepath.Join(data, "heads"), Box: box, Log: o.Log,
 	}
 	if err := s.goOnInTime(ctx, cfg); err != nil {
@@ -192,12 +202,37 @@ func (s *Server) startTools(keys Keys) (url string, err error) {
 func chainNetwork(c *simchain.Chain) app.Network {
 	n := app.Network{RPC: []string{c.RPCURL()}, Poll: poll, Network: engine.Network{
 		ID: network, Name: "Ethereum Sepolia", Family: engine.EVM, Mode: engine.Sandbox,
-		Rail: rail.Name("evm:" + network), ChainID: c.ChainID(), Confirmations: confirmations,
+		Rail: rail.Name("evm:" + network), ChainID: c.ChainID(), Confirmations: confirmations, Coin: coin,
 	}}
 	for code, t := range c.Tokens() {
 		n.Tokens = append(n.Tokens, engine.Token{Asset: money.MustAsset(code, network, t.Decimals), Contract: t.Address.Hex()})
 	}
 	return n
+}
+
+// coin is the chain's own.
+var coin = money.MustAsset("ETH", network, 18)
+
+// hotWallet makes what the house sends from, with 100 of the chain's coin and 10 million of each token. The chain begins
+// anew at every start, and so does the wallet, whose key is in memory only.
+func hotWallet(ctx context.Context, c *simchain.Chain) (*app.Sender, error) {
+	key, err := crypto.GenerateKey()
+	if err != nil {
+		return nil, err
+	}
+	address, whole := crypto.PubkeyToAddress(key.PublicKey), func(n, decimals int64) *big.Int {
+		units := new(big.Int).Exp(big.NewInt(10), big.NewInt(decimals), nil)
+		return units.Mul(units, big.NewInt(n))
+	}
+	if _, err := c.Fund(ctx, address, whole(100, 18)); err != nil {
+		return nil, err
+	}
+	for _, t := range c.Tokens() {
+		if _, err := c.Transfer(ctx, t.Address, address, whole(10_000_000, int64(t.Decimals))); err != nil {
+			return nil, err
+		}
+	}
+	return &app.Sender{Signer: evm.KeySigner(key), MaxFee: big.NewInt(1000 * params.GWei), BumpAfter: 20 * time.Second}, nil
 }
 
 func (s *Server) info(keys Keys, tools, database string) Info {
@@ -263,15 +298,28 @@ func (s *Server) setUp(ctx context.Context, keys Keys) error {
 	return err
 }
 
-// fillPool adds addresses of the merchant's wallet when few are free.
+// fillPool adds addresses of the merchant's wallet, and of the house's, when few are free.
 func (s *Server) fillPool(ctx context.Context) (added int, err error) {
-	pool := engine.Pool{Merchant: merchant, Mode: engine.Sandbox, Family: engine.EVM}
+	for pool, from := range map[engine.Pool]int64{
+		{Merchant: merchant, Mode: engine.Sandbox, Family: engine.EVM}: 0,
+		engine.HousePool(engine.Sandbox, engine.EVM):                   houseFrom,
+	} {
+		n, err := s.fill(ctx, pool, from)
+		if added += n; err != nil {
+			return added, err
+		}
+	}
+	return added, nil
+}
+
+// fill adds addresses of the wallet, whose indexes begin at from, when few of a pool are free.
+func (s *Server) fill(ctx context.Context, pool engine.Pool, from int64) (added int, err error) {
 	counts, err := s.app.Engine.InstrumentCounts(ctx, pool)
 	if err != nil || counts.Free >= block/2 {
 		return 0, err
 	}
 	var list []engine.Imported
-	for n := counts.Total; n < counts.Total+block; n++ {
+	for n := from + counts.Total; n < from+counts.Total+block; n++ {
 		list = append(list, engine.Imported{Value: s.wallet.address(uint64(n)).Hex(), DerivationIndex: &n})
 	}
 	return s.app.Engine.ImportInstruments(ctx, pool, list)
