@@ -39,6 +39,7 @@ type commands struct {
 	Sandbox      sandboxCommand      `cmd:"" help:"Payments that are made up, to try things out."`
 	Instrument   instrumentCommand   `cmd:"" help:"Addresses and references that orders are paid to."`
 	Suspense     suspenseCommand     `cmd:"" help:"Money that came and did not fit."`
+	Delivery     deliveryCommand     `cmd:"" help:"What leaves the house and waits for a second person."`
 	Short        shortCommand        `cmd:"" help:"Money that is missing."`
 
 	Version versionCommand `cmd:"" help:"Print the version."`

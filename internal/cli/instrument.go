@@ -26,7 +26,7 @@ type instrumentCommand struct {
 
 // pool is which pool a command is about.
 type pool struct {
-	Merchant string `default:"default" help:"Whose pool."`
+	Merchant string `default:"default" help:"Whose pool; :house is the operator's own."`
 	Mode     string `enum:"live,sandbox" required:"" help:"live or sandbox."`
 	Family   string `default:"evm" help:"What shares addresses: evm is every Ethereum-like chain."`
 }

@@ -45,13 +45,21 @@ func (a *api) instruments() {
 
 // PoolInput names a pool. It is exported because huma reads an embedded struct only then.
 type PoolInput struct {
-	Merchant string `query:"merchant" required:"true" maxLength:"64"`
+	Merchant string `query:"merchant" required:"true" maxLength:"64" doc:":house is the operator's own pool"`
 	Mode     string `query:"mode" required:"true" enum:"live,sandbox"`
 	Family   string `query:"family" default:"evm" maxLength:"32" doc:"what shares addresses: evm is every Ethereum-like chain"`
 }
 
 func (in PoolInput) pool() engine.Pool {
-	return engine.Pool{Merchant: in.Merchant, Mode: engine.Mode(in.Mode), Family: engine.Family(in.Family)}
+	return poolOf(in.Merchant, in.Mode, in.Family)
+}
+
+// poolOf is the pool of a merchant, or of the house.
+func poolOf(merchant, mode, family string) engine.Pool {
+	if merchant == client.House {
+		return engine.HousePool(engine.Mode(mode), familyOf(family))
+	}
+	return engine.Pool{Merchant: merchant, Mode: engine.Mode(mode), Family: familyOf(family)}
 }
 
 type instrumentsInput struct {
@@ -105,7 +113,7 @@ func (a *api) importInstruments(ctx context.Context, in *importInput) (client.In
 	if err := mustSee(ctx, engine.Mode(b.Mode)); err != nil {
 		return client.InstrumentsImported{}, err
 	}
-	p := engine.Pool{Merchant: b.Merchant, Mode: engine.Mode(b.Mode), Family: familyOf(b.Family)}
+	p := poolOf(b.Merchant, b.Mode, b.Family)
 	list := make([]engine.Imported, len(b.Addresses))
 	first := map[string]int{}
 	for i, text := range b.Addresses {
@@ -119,8 +127,10 @@ func (a *api) importInstruments(ctx context.Context, in *importInput) (client.In
 		first[value] = i
 		list[i] = engine.Imported{Value: value}
 	}
-	if err := a.merchant(ctx, b.Merchant); err != nil {
-		return client.InstrumentsImported{}, err
+	if !p.IsHouse() {
+		if err := a.merchant(ctx, b.Merchant); err != nil {
+			return client.InstrumentsImported{}, err
+		}
 	}
 	added, err := a.as(ctx).ImportInstruments(ctx, p, list)
 	if f, ok := fault.As(err); ok && f.Code == fault.CodeInvalidAddress {
@@ -157,7 +167,7 @@ func (a *api) unarchiveInstrument(ctx context.Context, in *instrumentInput) (cli
 // keep changes how an address is kept and shows it afterwards. An address of a pool that the caller may not
 // see does not exist for him.
 func (a *api) keep(ctx context.Context, ref client.InstrumentRef, change func(*engine.Engine, context.Context, engine.Pool, string) error) (client.Instrument, error) {
-	p := engine.Pool{Merchant: ref.Merchant, Mode: engine.Mode(ref.Mode), Family: familyOf(ref.Family)}
+	p := poolOf(ref.Merchant, ref.Mode, ref.Family)
 	if !sees(ctx, p.Mode) {
 		return client.Instrument{}, fault.New(fault.CodeNotFound, "the pool has no such address")
 	}

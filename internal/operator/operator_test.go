@@ -203,6 +203,9 @@ var operations = []struct {
 	{"POST", "/suspense/refund", `{"id":"r2","order":"ord_late","from":"suspense/late","amount":"4.00"}`, "suspense:write", 404},
 	{"GET", "/shortfalls", "", "suspense:read", 200},
 	{"POST", "/shortfalls/absorb", `{"id":"a1","order":"ord_short","amount":"5.00"}`, "suspense:write", 404},
+	{"GET", "/deliveries/waiting", "", "deliveries:read", 200},
+	{"POST", "/deliveries/approve", `{"order":"ord_wait"}`, "deliveries:write", 404},
+	{"POST", "/deliveries/refuse", `{"order":"ord_wait"}`, "deliveries:write", 404},
 	{"GET", "/messages?order=ord_open", "", "messages:read", 404},
 	{"POST", "/messages/MESSAGE/replay", "", "messages:write", 404},
 	{"POST", "/messages/replay", `{"order":"ord_open"}`, "messages:write", 404},
@@ -247,6 +250,9 @@ func TestWhoMayCall(t *testing.T) {
 		t.Run(op.method+" "+op.path, func(t *testing.T) {
 			t.Parallel()
 			k := newKit(t)
+			if strings.HasPrefix(op.path, "/deliveries/") {
+				k.above(t, "ord_wait")
+			}
 			h, path := k.handler, strings.NewReplacer("MESSAGE", k.message, "NOTIFICATION", k.notification, "SESSION", k.session).Replace(op.path)
 			for _, token := range []string{"", "op_unknown", tokenOff, tokenOld, keyOfAPI, tokenAll[:len(tokenAll)-1]} {
 				w := call(h, op.method, path, token, op.body)

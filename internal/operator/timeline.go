@@ -101,10 +101,17 @@ func waitingOf(o *engine.Order) client.Waiting {
 			}
 		}
 	}
+	if o.Approval.State == engine.ApprovalOpen {
+		say("a second person's approval of the delivery: ", o.Approval.Why)
+	}
 	if o.State == order.Paid && !o.SendAt.IsZero() {
 		say("a worker that sends it on ", string(o.Destination.Rail), ", from ", o.SendAt.UTC().Format(time.RFC3339), " on")
 	}
 	for _, t := range o.Transfers {
+		if s := o.Sendings[t.ID]; s.Approval.State == engine.ApprovalOpen {
+			say("a second person's approval of refund ", t.ID, ": ", s.Approval.Why)
+			continue
+		}
 		if t.State.InFlight() {
 			say("the outcome of ", string(t.Purpose), " ", t.ID, ", ", t.Amount.String(), " on ", t.Rail, ", which is ", string(t.State))
 		}

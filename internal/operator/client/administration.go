@@ -102,7 +102,7 @@ func (c *Client) RevokeKey(ctx context.Context, id string) (Key, error) {
 
 // InstrumentImport adds addresses to a pool.
 type InstrumentImport struct {
-	Merchant  string   `json:"merchant" minLength:"1" maxLength:"64"`
+	Merchant  string   `json:"merchant" minLength:"1" maxLength:"64" doc:":house is the operator's own pool"`
 	Mode      string   `json:"mode" enum:"live,sandbox"`
 	Family    string   `json:"family,omitempty" maxLength:"32" doc:"absent: evm"`
 	Addresses []string `json:"addresses" minItems:"1" maxItems:"1000" nullable:"false"`

@@ -59,6 +59,9 @@ type InstrumentQuery struct {
 	Limit                  int
 }
 
+// House stands for a merchant where the operator's own pool is meant. No merchant is called so.
+const House = ":house"
+
 // Instruments is one page of a pool, by address.
 func (c *Client) Instruments(ctx context.Context, q InstrumentQuery) (InstrumentPage, error) {
 	query := pool(q.Merchant, q.Mode, q.Family)
