@@ -52,6 +52,7 @@ func (s *Store) write() {
 		s.commit(s.running)
 		s.running = nil
 		s.refill()
+		s.checkpoint()
 	}
 	ended = true
 }

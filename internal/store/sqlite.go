@@ -16,13 +16,14 @@ import (
 )
 
 // Every connection waits for a lock instead of failing. The writer syncs at each commit, keeps its pages and
-// checkpoints rarely; readers cannot write whatever they try. The writer keeps 16 MB of pages: what orders write next
+// rarely checkpoints by itself (sqlite_checkpoint.go); readers cannot write whatever they try. The writer keeps 16 MB of pages: what orders write next
 // to one another fits, and whenever a group splits a page, SQLite walks over all that are kept, which at 64 MB took
 // half a millisecond of each commit.
 const (
 	writerPragmas = "_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)" +
-		"&_pragma=cache_size(-16384)&_pragma=temp_store(2)&_pragma=wal_autocheckpoint(8000)"
-	readerPragmas = "mode=ro&_pragma=busy_timeout(5000)&_pragma=query_only(1)&_pragma=temp_store(2)"
+		"&_pragma=cache_size(-16384)&_pragma=temp_store(2)&_pragma=wal_autocheckpoint(16000)"
+	checkpointPragmas = "_pragma=busy_timeout(5000)&_pragma=synchronous(FULL)&_pragma=cache_size(-1024)"
+	readerPragmas     = "mode=ro&_pragma=busy_timeout(5000)&_pragma=query_only(1)&_pragma=temp_store(2)"
 )
 
 // OpenSQLite opens the database file at path, creates it where there is none, brings its schema up to date
@@ -86,6 +87,13 @@ func OpenSQLite(ctx context.Context, path string, o Options) (_ *Store, err erro
 	if err := lock.begin(); err != nil {
 		return nil, err
 	}
+	beside, err := sql.Open("sqlite", fileURI(path, checkpointPragmas))
+	if err != nil {
+		return nil, err
+	}
+	beside.SetMaxOpenConns(1)
+	s.checkpoints = startCheckpoints(beside, log)
+	closers = append(closers, beside.Close, func() error { s.checkpoints.stop(); return nil })
 	go s.write()
 	return s, nil
 }

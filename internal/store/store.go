@@ -49,7 +49,8 @@ type Store struct {
 	searches chan struct{} // one for each that runs
 	close    func() error  // what the database itself needs at the end
 
-	postgres *postgres // nil: SQLite
+	postgres    *postgres    // nil: SQLite
+	checkpoints *checkpoints // nil: PostgreSQL
 
 	scopes sync.Map // engine.Scope -> int64, committed ones only; a scope's id never changes
 
