@@ -43,6 +43,9 @@ func (b *batch) gather(ctx context.Context, c *pgx.Conn) ([]statement, error) {
 		if err != nil {
 			return nil, err
 		}
+		if rest[0].none != nil {
+			text = strings.TrimSuffix(text, skipTaken)
+		}
 		list, rest = append(list, asOne(text, rest[:n])), rest[n:]
 	}
 	return list, nil
@@ -87,6 +90,11 @@ func (b *batch) many(ctx context.Context, c *pgx.Conn, query string) (string, er
 }
 
 var placeholder = regexp.MustCompile(`\$(\d+)`)
+
+// skipTaken is left out of a statement for many rows that must write them all: with it PostgreSQL looks every unique index through
+// beforehand, and writes each row first in doubt and then for good. Without it a row that is there already is an error (23505), which is the same
+// conflict: the group is computed again row by row, and the words that skip it tell which row it is.
+const skipTaken = " ON CONFLICT DO NOTHING"
 
 // forMany rewrites a statement for one row into one whose placeholders are arrays of the kinds.
 func forMany(query string, kinds []string) string {
