@@ -39,6 +39,7 @@ func (d *Dialect) routes() []route {
 		d.accountsRoutes(),
 		d.contactsRoutes(),
 		d.incomeRoutes(),
+		d.paymentMethodRoutes(),
 	)
 }
 
