@@ -33,6 +33,8 @@ type commands struct {
 	Webhook      webhookCommand      `cmd:"" help:"What is told to merchants."`
 	Notification notificationCommand `cmd:"" help:"What is told to customers."`
 	Merchant     merchantCommand     `cmd:"" help:"Who sells."`
+	Customer     customerCommand     `cmd:"" help:"Who pays merchants, or is paid by them."`
+	Account      accountCommand      `cmd:"" help:"Bank accounts and wallets that money can be sent to."`
 	Key          keyCommand          `cmd:"" help:"API keys, operators' tokens and the master key."`
 	User         userCommand         `cmd:"" help:"People who log in with a password."`
 	Clock        clockCommand        `cmd:"" help:"The sandbox's clock."`

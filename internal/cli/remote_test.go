@@ -168,6 +168,14 @@ func TestClientCommands(t *testing.T) {
 	fails(t, 1, "leave the rest out", "webhook", "replay", message.MessageID, "--order", id)
 	fails(t, 1, "missing_field", "webhook", "replay")
 
+	wants(t, []string{"CUSTOMER", "EMAIL"}, "customer", "list", "--merchant=default", "--mode=sandbox", "--dialect=koywe")
+	wants(t, []string{"ACCOUNT", "CURRENCY"}, "account", "list", "--merchant=default", "--mode=sandbox", "--dialect=koywe", "--customer=none")
+	if list := answer[[]client.ExternalAccount](t, "account", "ls", "--merchant=default", "--mode=sandbox", "--dialect=koywe"); len(list) != 0 || list == nil {
+		t.Errorf("%+v", list)
+	}
+	fails(t, 1, "not_found", "customer", "show", "none")
+	fails(t, 1, "not_found", "account", "show", "none")
+
 	wants(t, []string{"NOTIFICATION", "CHANNEL"}, "notification", "list")
 	if list := answer[[]client.Notification](t, "notification", "ls", "--state=failed", "--order", id); len(list) != 0 || list == nil {
 		t.Errorf("%+v", list)

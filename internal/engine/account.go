@@ -176,7 +176,8 @@ func takeDefault(tx Tx, a *Account, now time.Time) error {
 	return tx.SaveDocument(d)
 }
 
-// Account finds an account of the scope. Error: not_found, also for another scope's.
+// Account finds an account of the scope; the zero Scope means any, for operators. Error: not_found, also for another
+// scope's.
 func (e *Engine) Account(ctx context.Context, s Scope, id string) (a *Account, err error) {
 	err = e.store.View(ctx, func(rd Reader) error {
 		d, err := rd.Document(KindAccount, id)
@@ -208,6 +209,7 @@ type AccountFilter struct {
 	All         bool   // whoever's; Customer and Currency do not choose then
 	Currency    string // the code; empty: any
 	Page, Limit int
+	Behind      int64 // a number: the list begins behind it, on page 1; 0: with the newest
 }
 
 // AccountPage is one page of a list and the exact total.
@@ -218,7 +220,7 @@ type AccountPage struct {
 
 // Accounts lists a scope's accounts. An owner's are counted, for a second at most. Errors: invalid_page, overloaded.
 func (e *Engine) Accounts(ctx context.Context, f AccountFilter) (page AccountPage, err error) {
-	of := DocumentFilter{Kind: KindAccount, Scope: f.Scope, Page: f.Page, Limit: f.Limit, Descending: true}
+	of := DocumentFilter{Kind: KindAccount, Scope: f.Scope, Page: f.Page, Limit: f.Limit, Behind: f.Behind, Descending: true}
 	if !f.All {
 		of.Parent, of.State = parentOf(f.Customer), f.Currency
 	}
@@ -269,7 +271,7 @@ func (a *Account) document() (*Document, error) {
 }
 
 func accountOf(d *Document, s Scope) (*Account, error) {
-	if d == nil || d.Scope != s {
+	if d == nil || d.Scope != s && s != (Scope{}) {
 		return nil, fault.New(fault.CodeNotFound, "there is no such account")
 	}
 	a := &Account{}

@@ -22,6 +22,7 @@ import (
 	"till/internal/money"
 	"till/internal/operator/client"
 	"till/internal/order"
+	"till/internal/party"
 	"till/internal/rail"
 	"till/internal/secrets"
 	"till/internal/store"
@@ -169,6 +170,26 @@ func (k *kit) fill(t testing.TB) {
 	must(err)
 	k.message = list[0].ID
 
+	e.SetPayees(payees{})
+	_, err = e.AddCustomer(ctx, engine.Customer{Scope: scope, Customer: party.Customer{
+		ID: "con_ana", Kind: party.Person, FirstName: "Ana", LastName: "Restrepo", Email: "ana@example.com", Phone: "+573001234567", Country: "CO",
+		Document: party.Document{Type: "CED_CIU", Number: "1020304050"},
+	}})
+	must(err)
+	added, err := e.Untold(ctx, []string{scope.Dialect}, 10)
+	must(err)
+	for _, u := range added {
+		must(e.Told(ctx, []string{u.Event.ID}, nil))
+	}
+	for _, a := range []engine.Account{
+		{ID: "acc_bank", Customer: "con_ana", Bank: &party.BankAccount{Country: "MX", Number: "012180026050783858"}, Default: true},
+		{ID: "acc_own", Name: "Main", Bank: &party.BankAccount{Country: "MX", Number: "012180026050783858"}},
+	} {
+		a.Scope = scope
+		_, err = e.AddAccount(ctx, a)
+		must(err)
+	}
+
 	must(k.store.Update(ctx, engine.Keys{}, func(tx engine.Tx) error {
 		n := &engine.Notification{
 			ID: tx.NewID(), Scope: scope, OrderID: list[0].OrderID, Customer: "ana", Channel: engine.ByEmail, Subject: engine.AskedToPay,
@@ -178,6 +199,13 @@ func (k *kit) fill(t testing.TB) {
 		return tx.AddNotification(n)
 	}))
 }
+
+// payees are rails that take every account.
+type payees struct{}
+
+func (payees) Address(_ engine.Network, address string) (string, error) { return address, nil }
+
+func (payees) Bank(*engine.Account) (engine.Destination, error) { return engine.Destination{}, nil }
 
 // address adds an address to the pool.
 func (k *kit) address(t testing.TB, value string) {

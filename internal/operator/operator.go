@@ -105,6 +105,7 @@ func Handler(cfg Config) http.Handler {
 	a.endpoints()
 	a.notifications()
 	a.merchants()
+	a.customers()
 	a.settings()
 	a.keys()
 	a.people()
