@@ -2,6 +2,7 @@ package cli
 
 import (
 	"io"
+	"strings"
 
 	"till/internal/operator/client"
 )
@@ -12,21 +13,28 @@ type sandboxCommand struct {
 
 type sandboxPay struct {
 	remote   `embed:""`
-	Order    string `arg:"" help:"The order's id in the API that made it."`
+	Order    string `arg:"" help:"The order's id in the API that made it, or the number of a virtual account (SBX-...)."`
 	Amount   string `arg:"" help:"How much, a decimal."`
-	Currency string `help:"Another currency than the order's."`
+	Currency string `help:"Another currency than the order's; needed for a virtual account."`
 	State    string `enum:",seen,failed,confirmed,reversed" default:"" help:"What is told of it: seen, failed, confirmed or reversed. Default: confirmed."`
 	ID       string `name:"id" help:"More of a payment that was made up before, by its id."`
 	From     string `help:"The payer's account."`
 	Name     string `help:"The payer's name."`
 }
 
+// references begins what the sandbox's own rail is paid to.
+const references = "SBX-"
+
 func (c *sandboxPay) Run(t *terminal) error {
 	api, err := c.client()
 	if err != nil {
 		return err
 	}
-	got, err := api.SimulatePayment(t, client.SimulatedPayment{Order: c.Order, Amount: c.Amount, Currency: c.Currency, State: c.State, ID: c.ID, From: c.From, Name: c.Name})
+	p := client.SimulatedPayment{Order: c.Order, Amount: c.Amount, Currency: c.Currency, State: c.State, ID: c.ID, From: c.From, Name: c.Name}
+	if strings.HasPrefix(c.Order, references) {
+		p.Order, p.Reference = "", c.Order
+	}
+	got, err := api.SimulatePayment(t, p)
 	if err != nil {
 		return err
 	}
