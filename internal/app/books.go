@@ -84,7 +84,7 @@ func Verify(ctx context.Context, b Books, p Proof) (*verify.Report, error) {
 			if err != nil {
 				return err
 			}
-			if err := verify.AddHoldings(ctx, r, report, n.Network, chain); err != nil {
+			if err := verify.AddHoldings(ctx, r, report, n.Network, chain, n.Sender.wallet(n.dir)); err != nil {
 				return fmt.Errorf("network %s: %w", n.ID, err)
 			}
 		}
@@ -116,7 +116,7 @@ func (b Books) reached(rpc map[string]string) ([]Network, error) {
 			return nil, fmt.Errorf("the config has no network %q", id)
 		}
 		n := cfg.Networks[i]
-		n.RPC = []string{url}
+		n.RPC, n.dir = []string{url}, cfg.Dir
 		list = append(list, n)
 	}
 	return list, nil

@@ -22,6 +22,7 @@ type Network struct {
 	Poll   time.Duration
 	Sender *Sender                      // its hot wallet; nil: nothing can be sent here
 	Limits map[money.Asset]engine.Limit // of what is sent without a second person
+	dir    string                       // of the config file, where the wallet's address is looked for; empty: it is not
 }
 
 // sandboxNetwork stands for every method that has no far side here: orders of the sandbox mode are collected and

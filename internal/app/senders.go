@@ -1,11 +1,13 @@
 package app
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
 	"math/big"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -48,6 +50,8 @@ type Sender struct {
 	BumpAfter time.Duration
 	MinCoin   money.Amount
 	Start     uint64
+
+	keystore, address string // where its address is found without its key: the file, or the address itself
 }
 
 const (
@@ -77,7 +81,7 @@ func (s SenderSection) sender(n engine.Network, rpc []string) (*Sender, error) {
 	case s.BumpAfter < minBump || s.BumpAfter > maxBump:
 		return nil, wrong(key("bump_after"), "want %s to %s", time.Duration(minBump), time.Duration(maxBump))
 	}
-	out := &Sender{BumpAfter: time.Duration(s.BumpAfter), Start: s.StartNonce}
+	out := &Sender{BumpAfter: time.Duration(s.BumpAfter), Start: s.StartNonce, keystore: s.Keystore, address: s.Address}
 	fee, err := money.Parse(money.MustAsset("GWEI", "", maxGwei), s.MaxFee)
 	if err != nil || fee.Sign() <= 0 {
 		return nil, wrong(key("max_fee"), "want a decimal number of gwei above zero, like \"100\"")
@@ -128,6 +132,29 @@ func (s SenderSection) open(network, dir string, env func(string) string) (evm.S
 		return nil, fmt.Errorf("%s: %w", key("keystore"), err)
 	}
 	return evm.KeySigner(private), nil
+}
+
+// wallet is the address of the hot wallet, found without its password; "" where there is none, or none to be read.
+func (s *Sender) wallet(dir string) string {
+	if s == nil {
+		return ""
+	}
+	text := s.address
+	if s.keystore != "" {
+		var file struct {
+			Address string `json:"address"`
+		}
+		raw, err := os.ReadFile(under(dir, s.keystore))
+		if err != nil || json.Unmarshal(raw, &file) != nil {
+			return ""
+		}
+		text = "0x" + strings.TrimPrefix(file.Address, "0x")
+	}
+	canonical, _, err := evm.ParseAddress(text)
+	if err != nil {
+		return ""
+	}
+	return canonical
 }
 
 // openSenders opens the key of every hot wallet.

@@ -52,7 +52,7 @@ const (
 	auditCounters = `SELECT scope_id, state, bucket, n FROM order_counts WHERE (scope_id, state, bucket) > ($1, $2, $3) ORDER BY scope_id, state, bucket LIMIT $4`
 	auditSums     = `SELECT scope_id, bucket, state, asset, n, seen, seen_us, units_0, units_1, units_2, units_3, units_4, units_5, units_6, units_7, units_8
 		FROM order_sums WHERE (scope_id, bucket, state, asset) > ($1, $2, $3, $4) ORDER BY scope_id, bucket, state, asset LIMIT $5`
-	auditAddresses = `SELECT value FROM instruments WHERE family = $1 AND mode = $2 AND value > $3 ORDER BY value LIMIT $4`
+	auditAddresses = `SELECT value, merchant FROM instruments WHERE family = $1 AND mode = $2 AND value > $3 ORDER BY value LIMIT $4`
 	auditHolders   = `SELECT DISTINCT h.order_id FROM holds h JOIN instruments i ON i.number = h.number WHERE {any}`
 	auditArrivals  = `SELECT id FROM orders WHERE standing_id IS NOT NULL AND {any}`
 	auditOffers    = `SELECT id, scope_id, number, COALESCE(slug, ''), state, version, body FROM offers WHERE id > $1 ORDER BY id LIMIT $2`
@@ -661,16 +661,20 @@ func (a *audit) Scopes() (map[int64]verify.Scope, error) {
 
 // Booked finds the orders of each address by its holds, and their payments on the rail to that very address.
 func (a *audit) Booked(m engine.Mode, f engine.Family, on engine.RailName, after string, limit int) ([]verify.Booked, error) {
-	values, err := texts(a.r, auditAddresses, string(f), string(m), after, limit)
-	if err != nil || len(values) == 0 {
+	var found []verify.Booked
+	err := scan(a.r, auditAddresses, []any{string(f), string(m), after, limit}, func(rows record) error {
+		var value, merchant string
+		err := rows.Scan(&value, &merchant)
+		found = append(found, verify.Booked{Address: value, House: merchant == "", Amounts: map[money.Asset]money.Amount{}})
+		return err
+	})
+	if err != nil || len(found) == 0 {
 		return nil, err
 	}
-	found := make([]verify.Booked, len(values))
 	at := map[string]*verify.Booked{}
-	keys := make([][]any, len(values))
-	for i, v := range values {
-		found[i] = verify.Booked{Address: v, Amounts: map[money.Asset]money.Amount{}}
-		at[v], keys[i] = &found[i], []any{string(f), v}
+	keys := make([][]any, len(found))
+	for i, b := range found {
+		at[b.Address], keys[i] = &found[i], []any{string(f), b.Address}
 	}
 	owners := map[string]bool{}
 	err = matchAny(a.r, auditHolders, []string{"i.family", "i.value"}, keys, func(rows record) error {

@@ -187,5 +187,6 @@ type Finding struct {
 // Booked is an address and the confirmed money that orders got through it on one rail, by asset.
 type Booked struct {
 	Address string
+	House   bool // it is the operator's own
 	Amounts map[money.Asset]money.Amount
 }
