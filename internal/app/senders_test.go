@@ -272,6 +272,34 @@ func TestHotWalletStaysOffTheDisk(t *testing.T) {
 	}
 }
 
+// A wallet that is low on gas is told of by the probe and by the numbers.
+func TestWalletLow(t *testing.T) {
+	p := newPaying(t, "[metrics]\nenabled = true\n")
+	text, err := os.ReadFile(p.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, p.dir, "till.toml", strings.Replace(string(text), "keystore =", "min_coin = \"1.5\"\nkeystore =", 1))
+	a := p.serve(io.Discard)
+	waitFor(t, a, "sim", []reason{noAddresses, walletLow})
+	for end := time.Now().Add(deadline); ; <-time.After(20 * time.Millisecond) {
+		_, numbers := visit(t, a, "GET", "/metrics", "")
+		missing := ""
+		for _, line := range []string{`till_wallet_units{asset="ETH",rail="evm:sim"} 1e+18`, `till_wallet_units{asset="USDT",rail="evm:sim"} 1e+08`,
+			`till_wallet_trouble{rail="evm:sim",reason="wallet_low"} 1`, `till_wallet_open_transfers{rail="evm:sim"} 0`} {
+			if !strings.Contains(numbers, line) {
+				missing = line
+			}
+		}
+		if missing == "" {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("no %s in\n%s", missing, numbers)
+		}
+	}
+}
+
 func TestSenderConfig(t *testing.T) {
 	const network = "[networks.ethereum-mainnet]\nrpc = [\"http://127.0.0.1:1\"]\n[networks.ethereum-mainnet.sender]\n"
 	signer := network + "signer_url = \"http://127.0.0.1:8550\"\naddress = \"" + walletAddress + "\"\n"
