@@ -10,7 +10,7 @@ import (
 // ToldEvent is an event that an organisation's endpoints were told, or are being told. Its bytes are the same for all.
 type ToldEvent struct {
 	Message         // the first of its messages
-	Merchant string // whose event it is
+	Merchant string // whose event it is; empty: the organisation's own
 	Order    string // public id; empty: an event of no order
 }
 
@@ -61,6 +61,11 @@ func (e *Engine) ToldEvents(ctx context.Context, f ToldFilter, publicID string) 
 		}
 		var err error
 		page, err = rd.ToldEvents(f)
+		for i := range page.Events {
+			if _, is := (Scope{Merchant: page.Events[i].Merchant}).Organisation(); is {
+				page.Events[i].Merchant = ""
+			}
+		}
 		return err
 	})
 	return page, err

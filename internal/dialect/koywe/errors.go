@@ -125,6 +125,8 @@ func (d *Dialect) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	if n, ok := errors.AsType[numbered](err); ok {
 		row.code = n.number
+	} else if f.Code == fault.CodePolicyDenied {
+		row.code = numberNoRule
 	}
 	if row.status == http.StatusUnauthorized {
 		w.Header().Set("WWW-Authenticate", "Bearer") // RFC 9110, 15.5.2

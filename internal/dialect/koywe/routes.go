@@ -40,6 +40,10 @@ func (d *Dialect) routes() []route {
 		d.contactsRoutes(),
 		d.incomeRoutes(),
 		d.paymentMethodRoutes(),
+		d.policyRoutes(),
+		d.webhooksRoutes(),
+		d.reportsRoutes(),
+		d.organisationRoutes(),
 	)
 }
 

@@ -49,12 +49,15 @@ type incomeData struct {
 
 // tellRecord renders an event of a scope, or of an arrival.
 func (d *Dialect) tellRecord(ev engine.Event, o *engine.Order) (id, kind string, body []byte, ok bool) {
+	if ev.Type == endpointTried {
+		return tellPing(ev)
+	}
 	if o == nil {
 		if kind, ok = recordEvents[ev.Type]; !ok {
 			return "", "", nil, false
 		}
 		data := contactData{ContactID: ev.Facts.Ref, MerchantID: ev.Scope.Merchant, CountrySymbol: ev.Facts.Details["country"], OccurredAt: wireTime(ev.Facts.At)}
-		return madeOf("evt", ev.ID), kind, encode(recordBody{kind, data, recordRelation{recordSelf{"contact", ev.Facts.Ref}}}), true
+		return eventID(ev.ID), kind, encode(recordBody{kind, data, recordRelation{recordSelf{"contact", ev.Facts.Ref}}}), true
 	}
 	if kind, ok = incomeEvents[ev.Type]; !ok {
 		return "", "", nil, false
@@ -71,5 +74,5 @@ func (d *Dialect) tellRecord(ev engine.Event, o *engine.Order) (id, kind string,
 	if len(o.Payments) > 0 {
 		data.SenderName = textOrNull(o.Payments[0].Evidence.Name)
 	}
-	return madeOf("evt", ev.ID), kind, encode(recordBody{kind, data, recordRelation{recordSelf{"bank_income", o.PublicID}}}), true
+	return eventID(ev.ID), kind, encode(recordBody{kind, data, recordRelation{recordSelf{"bank_income", o.PublicID}}}), true
 }
