@@ -100,6 +100,7 @@ func Handler(cfg Config) http.Handler {
 	a.payments()
 	a.ledger()
 	a.suspense()
+	a.reviews()
 	a.deliveries()
 	a.messages()
 	a.endpoints()

@@ -203,6 +203,9 @@ var operations = []struct {
 	{"POST", "/suspense/refund", `{"id":"r2","order":"ord_late","from":"suspense/late","amount":"4.00"}`, "suspense:write", 404},
 	{"GET", "/shortfalls", "", "suspense:read", 200},
 	{"POST", "/shortfalls/absorb", `{"id":"a1","order":"ord_short","amount":"5.00"}`, "suspense:write", 404},
+	{"GET", "/reviews", "", "reviews:read", 200},
+	{"POST", "/orders/ord_held/reviews/approval/approve", "", "reviews:write", 404},
+	{"POST", "/orders/ord_held/reviews/approval/refuse", `{"reason":"no"}`, "reviews:write", 404},
 	{"GET", "/deliveries/waiting", "", "deliveries:read", 200},
 	{"POST", "/deliveries/approve", `{"order":"ord_wait"}`, "deliveries:write", 404},
 	{"POST", "/deliveries/refuse", `{"order":"ord_wait"}`, "deliveries:write", 404},
@@ -256,6 +259,9 @@ func TestWhoMayCall(t *testing.T) {
 			k := newKit(t)
 			if strings.HasPrefix(op.path, "/deliveries/") {
 				k.above(t, "ord_wait")
+			}
+			if strings.Contains(op.path, "/reviews") {
+				k.hold(t, "ord_held", "somebody")
 			}
 			h, path := k.handler, strings.NewReplacer("MESSAGE", k.message, "NOTIFICATION", k.notification, "SESSION", k.session).Replace(op.path)
 			for _, token := range []string{"", "op_unknown", tokenOff, tokenOld, keyOfAPI, tokenAll[:len(tokenAll)-1]} {

@@ -55,13 +55,19 @@ func (a *api) listShortfalls(ctx context.Context, in *asideInput) (client.AsideP
 	return a.aside(ctx, in, func(acc ledger.Account) bool { return acc.Kind() == ledger.Short })
 }
 
-// aside lists ended orders with a balance on an account that is wanted: live ones, then sandbox ones. It
-// reads on until the page is full.
+// aside lists ended orders with a balance on an account that is wanted: live ones, then sandbox ones.
 func (a *api) aside(ctx context.Context, in *asideInput, wanted func(ledger.Account) bool) (client.AsidePage, error) {
-	page := client.AsidePage{Orders: []client.Aside{}}
+	found, next, err := walk(ctx, a, in, a.Engine.Aside, func(o *engine.Order) (client.Aside, bool) { return asideOf(o, wanted) })
+	return client.AsidePage{Orders: found, Next: next}, err
+}
+
+// walk makes a page of orders that read gives by internal id: live ones, then sandbox ones. It reads on until the page is
+// full of those that show lets through.
+func walk[T any](ctx context.Context, a *api, in *asideInput, read func(context.Context, engine.Mode, string, int) ([]engine.Order, error),
+	show func(*engine.Order) (T, bool)) (list []T, next string, err error) {
 	mode, err := in.mode(ctx)
 	if err != nil {
-		return page, err
+		return nil, "", err
 	}
 	modes := engine.Modes()
 	if mode != "" {
@@ -71,35 +77,39 @@ func (a *api) aside(ctx context.Context, in *asideInput, wanted func(ledger.Acco
 	if in.After != "" {
 		o, err := a.find(ctx, in.After)
 		if err != nil {
-			return page, fault.New(fault.CodeInvalidPage, "no such order to go on behind").On("after")
+			return nil, "", fault.New(fault.CodeInvalidPage, "no such order to go on behind").On("after")
 		}
 		for len(modes) > 0 && modes[0] != o.Scope.Mode {
 			modes = modes[1:]
 		}
 		after = o.ID
 	}
-	var found []client.Aside
+	list = []T{}
+	last := ""
 	for _, m := range modes {
-		for len(found) <= in.Limit {
-			list, err := a.Engine.Aside(ctx, m, after, engine.MaxSearch)
+		for {
+			orders, err := read(ctx, m, after, engine.MaxSearch)
 			if err != nil {
-				return page, err
+				return nil, "", err
 			}
-			for _, o := range list {
-				if line, ok := asideOf(&o, wanted); ok {
-					found = append(found, line)
+			for i := range orders {
+				line, ok := show(&orders[i])
+				if !ok {
+					continue
 				}
+				if len(list) == in.Limit {
+					return list, last, nil
+				}
+				list, last = append(list, line), orders[i].PublicID
 			}
-			if len(list) < engine.MaxSearch {
+			if len(orders) < engine.MaxSearch {
 				break
 			}
-			after = list[len(list)-1].ID
+			after = orders[len(orders)-1].ID
 		}
 		after = ""
 	}
-	found, page.Next = cut(found[:min(len(found), in.Limit+1)], in.Limit, func(o client.Aside) string { return o.Order })
-	page.Orders = append(page.Orders, found...)
-	return page, nil
+	return list, "", nil
 }
 
 func asideOf(o *engine.Order, wanted func(ledger.Account) bool) (client.Aside, bool) {
