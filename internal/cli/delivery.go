@@ -8,7 +8,7 @@ import (
 )
 
 type deliveryCommand struct {
-	Ls      deliveryList    `cmd:"" help:"List deliveries and refunds above a limit, which wait for a second person."`
+	Ls      deliveryList    `cmd:"" aliases:"list" help:"List deliveries and refunds above a limit, which wait for a second person."`
 	Approve deliveryApprove `cmd:"" help:"Let one be sent. Not by who made it."`
 	Refuse  deliveryRefuse  `cmd:"" help:"End one: the order is cancelled, a refund's money goes back to where it was taken from."`
 }

@@ -807,3 +807,51 @@ func TestNewSenderRefuses(t *testing.T) {
 		}
 	}
 }
+
+// A process died between putting a higher offer on record and signing it: whoever tends goes on from there.
+func TestHigherOfferThatWasNotSigned(t *testing.T) {
+	s := newSending(t, 0)
+	d := s.delivery("t1", address("someone"), 5)
+	first := s.must(d)
+	err := s.sender.change(t.Context(), 0, func(at *open) {
+		last := at.last()
+		at.Tries = append(at.Tries, try{Price: more(last.Price, last.Price), Tip: more(last.Tip, last.Tip), At: s.at()})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.open()
+	s.is(d, rail.StatusSent)
+	s.tend()
+	s.chain.Mine(confirmations)
+	_, ref, err := s.sender.Lookup(t.Context(), d)
+	if err != nil || ref == first {
+		t.Errorf("delivered by %s, %v; the first was %s", ref, err, first)
+	}
+	s.movedTo(d.To, 1)
+}
+
+// A token that answers false instead of reverting moves nothing, and one that pays somebody else is for an operator.
+// case 20
+func TestMinedAndNothingMoved(t *testing.T) {
+	s := newSending(t, 0)
+	d := s.delivery("t1", address("someone"), 5)
+	s.must(d)
+	s.chain.Mine(confirmations)
+	s.node.lies(of("eth_getTransactionReceipt", &answer{edit: func(result []byte) string {
+		return strings.ReplaceAll(string(result), strings.ToLower(d.To[2:]), strings.ToLower(address("somebody else")[2:]))
+	}}))
+	if status, _, err := s.sender.Lookup(t.Context(), d); err == nil {
+		t.Errorf("paid to somebody else, it is called %s", status)
+	}
+	s.node.lies(of("eth_getTransactionReceipt", &answer{edit: func(result []byte) string {
+		var r map[string]json.RawMessage
+		if json.Unmarshal(result, &r) != nil || r == nil {
+			return "null"
+		}
+		r["logs"] = json.RawMessage("[]")
+		text, _ := json.Marshal(r)
+		return string(text)
+	}}))
+	s.is(d, rail.StatusFailed)
+}
