@@ -131,7 +131,7 @@ func TestClientCommands(t *testing.T) {
 	wants(t, []string{"ORDER", id, "waiting", "100.000000 USDT", "CLI-1", "payin"}, "order", "list")
 	for args, want := range map[string]int{"": 1, "--state=waiting": 1, "--state=completed": 0, "--mode=live": 0, "--merchant=other": 0, "--reference=cli": 1,
 		"--to=2020-01-01T00:00:00Z": 0, "--from=2020-01-01T00:00:00Z": 1, "--limit=1": 1} {
-		list := answer[[]client.OrderLine](t, append([]string{"order", "list"}, strings.Fields(args)...)...)
+		list := answer[[]client.OrderLine](t, append([]string{"order", "list", "--dialect=payin"}, strings.Fields(args)...)...)
 		if len(list) != want || list == nil {
 			t.Errorf("%s: %+v", args, list)
 		}

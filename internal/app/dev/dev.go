@@ -126,7 +126,10 @@ func (s *Server) start(ctx context.Context, o Options) error {
 	loops, stop := context.WithCancel(context.Background())
 	s.stop = stop
 	s.loops.Go(func() { s.keepPool(loops) })
-	return s.ready(ctx)
+	if err := s.ready(ctx); err != nil {
+		return err
+	}
+	return s.fund(ctx)
 }
 
 // Stop ends the server and removes what was temporary.

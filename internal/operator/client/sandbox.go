@@ -7,7 +7,7 @@ import (
 
 // SimulatedPayment asks for a payment that is made up.
 type SimulatedPayment struct {
-	Order    string `json:"order,omitempty" maxLength:"100" doc:"public id of an order of the sandbox mode that is collected on the sandbox's own rail"`
+	Order string `json:"order,omitempty" maxLength:"100" doc:"public id of an order of the sandbox mode that is collected on the sandbox's own rail"`
 
 	Reference string `json:"reference,omitempty" maxLength:"100" doc:"instead of an order: what is paid to, such as a virtual account's number; where nobody has it the money is nobody's"`
 
