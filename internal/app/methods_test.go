@@ -1,11 +1,17 @@
 package app
 
 import (
+	"encoding/json"
+	"io"
 	"strings"
 	"testing"
 	"time"
 
 	"till/internal/engine"
+	"till/internal/fault"
+	"till/internal/ledger"
+	"till/internal/money"
+	"till/internal/order"
 )
 
 // The sandbox has every method of the catalogue, and live has none: no rail of it serves one.
@@ -89,6 +95,51 @@ func TestMethodsOfAFileAreChecked(t *testing.T) {
 		}
 		if _, err := load(t, text+change); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", change, err, want)
+		}
+	}
+}
+
+// A method of the sandbox pays by itself when its time has come on the sandbox's clock, after a restart too.
+func TestSandboxPaysByItself(t *testing.T) {
+	dir := t.TempDir()
+	a := startIn(t, dir, networksOff, io.Discard)
+	mxn := fiat("MXN")
+	book := ledger.Owed("default")
+	spei, err := a.Engine.Method(engine.Sandbox, "SPEI", "MXN")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask := engine.NewOrder{
+		Scope: engine.Scope{Merchant: "default", Mode: engine.Sandbox, Dialect: "none"}, PublicID: "spei", Methods: []string{"SPEI"}, Method: &spei,
+		Terms: func(p engine.Plan) (order.Terms, json.RawMessage, error) {
+			return order.Terms{Book: book, Due: money.FromInt(mxn, 50_000), To: book.Account(ledger.Merchant), Whole: true, OverAny: true, OneAttempt: true,
+				Instant: true, Deadline: p.Now.Add(24 * time.Hour)}, nil, nil
+		},
+	}
+	for end := time.Now().Add(deadline); ; <-time.After(10 * time.Millisecond) { // until the rail has spoken for the first time
+		_, err := a.Engine.Create(t.Context(), ask)
+		if err == nil {
+			break
+		}
+		if !fault.Is(err, fault.CodeNotConfigured) || time.Now().After(end) {
+			t.Fatal(err)
+		}
+	}
+	stop(t, a)
+	a = startIn(t, dir, networksOff, io.Discard)
+	if _, err := a.Engine.MoveClock(t.Context(), engine.Sandbox, itselfAfter); err != nil {
+		t.Fatal(err)
+	}
+	for end := time.Now().Add(deadline); ; <-time.After(10 * time.Millisecond) {
+		o, err := a.Engine.Find(t.Context(), "spei")
+		if err != nil || time.Now().After(end) {
+			t.Fatalf("%+v %v", o, err)
+		}
+		if o.State == order.Completed {
+			if len(o.Payments) != 1 || o.Attempts[0].State != order.AttemptSucceeded {
+				t.Errorf("%d payments, attempts %v", len(o.Payments), o.Attempts)
+			}
+			break
 		}
 	}
 }

@@ -120,6 +120,7 @@ func (e *Engine) Choose(ctx context.Context, orderID string, p Pick) (*Order, er
 		if !o.MayChoose() {
 			return fault.New(fault.CodeOrderStateConflict, "another method cannot be chosen any more")
 		}
+		o.Enforced.Shown = o.Enforced.Shown || p.Given[FieldDocument] != "" // open checks that it is the right one
 		return e.open(tx, o, list[i], p.Given)
 	})
 }
@@ -196,9 +197,6 @@ func (e *Engine) open(tx Tx, o *Order, m Method, given map[string]string) error 
 		if c.Instrument, err = takeFor(tx, o, n, originOn(n), told); err != nil {
 			return err
 		}
-	}
-	if given[FieldDocument] != "" {
-		o.Enforced.Shown = true
 	}
 	id := tx.NewID()
 	if c.Asked, err = e.ask(tx, o, m, id, c); err != nil {

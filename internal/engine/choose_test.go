@@ -309,6 +309,11 @@ func TestEnforcedDocument(t *testing.T) {
 	k.pays(reported, "p2", 1000, "12.345.678-5")
 	k.wantState(reported, order.Completed)
 
+	told := k.single("CARD", map[string]string{"document": "12.345.678-5"}) // what the merchant says of his payer proves nothing
+	o := k.order(withEnforced(told))
+	_, of, _ := o.Current()
+	wantList(k, "lacks", o.Lacks(*k.method("CARD"), of), "document")
+
 	silent := ask("CARD") // its rail does not: the payer says it on the page
 	_, c, _ := silent.Current()
 	wantList(k, "lacks", silent.Lacks(*k.method("CARD"), c), "document")

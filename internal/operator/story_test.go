@@ -228,3 +228,22 @@ func must(t *testing.T, err error) {
 		t.Fatal(err)
 	}
 }
+
+// What a payer chose is told by its method and by what he was given to pay to; where he must still choose, that is waited
+// for.
+func TestChoicesAreTold(t *testing.T) {
+	mxn := money.MustAsset("MXN", "", 2)
+	o := &engine.Order{Methods: []string{engine.AnyMethod}}
+	o.State, o.Terms.Due = order.Waiting, money.FromInt(mxn, 100)
+	if w := waitingOf(o); len(w.Missing) != 2 || w.Missing[0] != "the payer's choice of a method" {
+		t.Errorf("waits for %q", w.Missing)
+	}
+	o.Attempts = []order.Attempt{{ID: "a1", Method: "SPEI", State: order.AttemptOpen}}
+	o.Chosen = map[string]engine.Chosen{"a1": {Method: "SPEI", Network: "sandbox", Instrument: engine.Instrument{Value: "SBX-1"}}}
+	if got := eventText(o, engine.Event{Type: "attempt.open", Facts: engine.Facts{Ref: "a1"}}); got != "attempt.open: SPEI on sandbox, paid to SBX-1" {
+		t.Errorf("told as %q", got)
+	}
+	if w := waitingOf(o); len(w.Missing) != 1 {
+		t.Errorf("waits for %q", w.Missing)
+	}
+}

@@ -57,6 +57,9 @@ func eventText(o *engine.Order, e engine.Event) string {
 		}
 	case e.Type == "order.created" && o.Standing != "":
 		text += ": an arrival at " + o.Instrument.Value + ", which is held for the reference " + strconv.Quote(o.Reference)
+	case o.Chosen[f.Ref].Method != "":
+		c := o.Chosen[f.Ref]
+		text += ": " + c.Method + " on " + c.Network + ", paid to " + c.Instrument.Value
 	case f.Ref != "":
 		text += ": " + f.Ref
 	}
@@ -88,6 +91,9 @@ func waitingOf(o *engine.Order) client.Waiting {
 	w := client.Waiting{Says: o.State.Meaning(), Missing: []string{}}
 	say := func(parts ...string) { w.Missing = append(w.Missing, strings.Join(parts, "")) }
 	if o.State.Collecting() {
+		if _, _, chosen := o.Current(); !chosen && o.MayChoose() {
+			say("the payer's choice of a method")
+		}
 		w.Missing = append(w.Missing, uncollected(o)...)
 		w.Deadline, w.Then = deadlineOf(o)
 	}
