@@ -42,6 +42,8 @@ type Config struct {
 	Database string          // the SQLite file, or a postgres:// URL
 	Networks []Network       // where orders are collected
 	Pools    []worker.Pool   // that addresses are derived for
+	Exchange engine.Exchange // on what terms the house exchanges; zero: the defaults
+	Rates    Rates           // where exchange rates come from; zero: from nowhere
 	Methods  []engine.Method // that payers may choose; nil: those of the sandbox
 	Guard    webhook.Guard
 	Box      *secrets.Box // seals what must sign
@@ -145,6 +147,9 @@ func (a *App) start(cfg Config) error {
 		cfg.Methods = MethodCatalogue()
 	}
 	a.Engine = a.Engine.WithMethods(cfg.Methods)
+	if a.Engine, err = withExchange(a.Engine, cfg); err != nil {
+		return err
+	}
 	a.Engine.SetPayees(payees{a.Engine})
 	reach, err := rails(cfg, a.Engine)
 	if err != nil {
@@ -169,7 +174,7 @@ func (a *App) start(cfg Config) error {
 	a.client = webhook.NewClient(cfg.Guard, webhook.Options{Now: cfg.Now})
 	a.workers = worker.New(worker.Config{
 		Engine: a.Engine, Rails: a.rails, Senders: reach.senders, Pools: cfg.Pools, Tellers: tellers(a.dialects), Open: a.open, Client: a.client,
-		Notices: notices, Events: told, Commits: commits, Random: cfg.Random, Heads: cfg.Heads, Now: cfg.Now, Chance: mathrand.Uint64, Log: cfg.Log,
+		Notices: notices, Rates: rateSources(cfg.Rates, a.client), Every: cfg.Rates.Every, Events: told, Commits: commits, Random: cfg.Random, Heads: cfg.Heads, Now: cfg.Now, Chance: mathrand.Uint64, Log: cfg.Log,
 	})
 	a.workers.Start(context.Background())
 	a.uses = recordUses(a.Engine, keys, cfg.Log)

@@ -55,6 +55,8 @@ type File struct {
 	PayIn    PayInSection              `toml:"payin"`
 	Networks map[string]NetworkSection `toml:"networks"` // by the id merchants name
 	Pools    map[string]PoolSection    `toml:"pools"`    // that addresses are derived for
+	Rates    RatesSection              `toml:"rates"`
+	Pricing  []PricingSection          `toml:"pricing"` // the first that fits counts
 
 	Methods map[string]map[string]MethodSection `toml:"methods"` // by code and country; beside those of the sandbox
 }
@@ -176,6 +178,7 @@ func Defaults() File {
 		PayIn:    PayInSection{Hosts: []string{}},
 		Networks: map[string]NetworkSection{},
 		Pools:    map[string]PoolSection{},
+		Rates:    defaultRates(),
 		Methods:  map[string]map[string]MethodSection{},
 	}
 	for _, n := range Catalogue() {
@@ -441,6 +444,12 @@ func (f File) config(dir string, logTo io.Writer) (cfg Config, err error) {
 		return cfg, err
 	}
 	if cfg.Methods, err = methodList(f.Methods, cfg.Networks); err != nil {
+		return cfg, err
+	}
+	if cfg.Exchange, err = f.Rates.exchange(f.Pricing); err != nil {
+		return cfg, err
+	}
+	if cfg.Rates, err = f.Rates.sources(dir, cfg.Guard); err != nil {
 		return cfg, err
 	}
 	cfg.Pools, err = poolList(f.Pools)

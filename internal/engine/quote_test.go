@@ -37,6 +37,7 @@ func (k *kit) tellRates(list ...quote.Rate) error {
 // exchanging is the kit with a price and the rate of 1 EUR = 1.25 USDT.
 func exchanging(t *testing.T) *kit {
 	k := newKit(t)
+	k.pool(engine.HousePool(engine.Sandbox, engine.EVM), "h", 8) // for what the house collects
 	x := engine.DefaultExchange()
 	x.Now = k.clock.now
 	x.Pricing = []engine.Pricing{{Kind: "dear", Percent: 100, Fixed: "0.50", From: "EUR", Tax: 1900}, {Kind: "wrong", Fixed: "0.123", From: "EUR"}}

@@ -15,6 +15,7 @@ const (
 // forgetEngine is what forgetting needs of the engine.
 type forgetEngine interface {
 	ForgetAnswers(ctx context.Context, now time.Time, limit int) (n int, err error)
+	ForgetQuotes(ctx context.Context, now time.Time, limit int) (n int, err error)
 	ForgetNotifications(ctx context.Context, before time.Time, limit int) (n int, err error)
 }
 
@@ -47,7 +48,12 @@ func (f *Forget) RunOnce(ctx context.Context) (n int, err error) {
 		if err != nil {
 			return n, err
 		}
-		if max(answers, notifications) < forgetBatch || ctx.Err() != nil {
+		quotes, err := f.engine.ForgetQuotes(ctx, now, forgetBatch)
+		n += quotes
+		if err != nil {
+			return n, err
+		}
+		if max(answers, notifications, quotes) < forgetBatch || ctx.Err() != nil {
 			f.next = now.Add(forgetApart)
 			return n, nil
 		}

@@ -88,6 +88,7 @@ func TestForget(t *testing.T) {
 type failing struct{}
 
 func (failing) ForgetAnswers(context.Context, time.Time, int) (int, error)       { return 0, errPoison }
+func (failing) ForgetQuotes(context.Context, time.Time, int) (int, error)        { return 0, errPoison }
 func (failing) ForgetNotifications(context.Context, time.Time, int) (int, error) { return 0, errPoison }
 
 // A failure is tried again at once, not a minute later.

@@ -271,7 +271,7 @@ func TestWorkers(t *testing.T) {
 			t.Errorf("%s: %v", status.Name, status.Err)
 		}
 	}
-	if want := []string{"watch chain:test", "tick chain:test", "tick unchosen live", "tick unchosen sandbox", "rest sandbox evm", "low", "tell", "send", "notify email", "notify whatsapp", "notify app", "notify url", "remind", "seal", "forget"}; !slices.Equal(names, want) {
+	if want := []string{"watch chain:test", "tick chain:test", "tick unchosen live", "tick unchosen sandbox", "rest sandbox evm", "low", "tell", "send", "notify email", "notify whatsapp", "notify app", "notify url", "remind", "seal", "forget", "rates", "exchange"}; !slices.Equal(names, want) {
 		t.Errorf("health of %v, want %v", names, want)
 	}
 }

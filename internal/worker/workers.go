@@ -9,6 +9,7 @@
 //   - low.go tells merchants that few addresses are left
 //   - send.go delivers messages; lane.go is the queue that each endpoint has for itself
 //   - notify.go tells customers of orders, by e-mail, WhatsApp and in the merchant's app, and reminds them
+//   - rates.go asks for exchange rates; exchange.go goes on with deals and with late money that is exchanged anew
 //   - forget.go deletes remembered answers that are given no more
 //   - seal.go puts what is committed under seal, and exports the heads of the chains
 //
@@ -81,6 +82,8 @@ type Config struct {
 	Chance  func() uint64    // 64 random bits, to spread retries; nil spreads nothing
 	Commits *Bell            // rung after each commit, so that it is sealed soon; nil: every second will do
 	Random  io.Reader        // salts of seals; nil: crypto/rand
+	Rates   []RateSource     // who tells exchange rates; none: nothing is exchanged but at 1
+	Every   time.Duration    // between two looks at them; 0 is a minute
 	Heads   string           // the folder that heads of the sealed chains are exported to; empty: they are not
 	Log     *slog.Logger
 
@@ -104,6 +107,8 @@ type Workers struct {
 	Remind  *Remind
 	Seal    *Seal
 	Forget  *Forget
+	Rates   *Rates
+	Trade   *Exchange
 	Heads   *Heads // nil: not exported
 
 	cancel  context.CancelFunc
@@ -147,6 +152,11 @@ func New(c Config) *Workers {
 	}
 	w.Seal = &Seal{loop: newLoop("seal", c.Commits, c), sealer: c.Engine.Sealer(processName(random), random)}
 	w.Forget = &Forget{loop: newLoop("forget", nil, c), engine: c.Engine}
+	w.Rates = &Rates{loop: newLoop("rates", nil, c), engine: c.Engine, sources: c.Rates}
+	if w.Rates.every = c.Every; c.Every == 0 {
+		w.Rates.every = time.Minute
+	}
+	w.Trade = &Exchange{loop: newLoop("exchange", nil, c), engine: c.Engine}
 	if c.Heads != "" {
 		w.Heads = &Heads{loop: newLoop("heads", nil, c), engine: c.Engine, folder: c.Heads}
 	}
@@ -189,6 +199,8 @@ func (w *Workers) Start(ctx context.Context) {
 	w.running.Go(func() { w.Remind.Run(ctx) })
 	w.running.Go(func() { w.Seal.Run(ctx) })
 	w.running.Go(func() { w.Forget.Run(ctx) })
+	w.running.Go(func() { w.Rates.Run(ctx) })
+	w.running.Go(func() { w.Trade.Run(ctx) })
 	if w.Heads != nil {
 		w.running.Go(func() { w.Heads.Run(ctx) })
 	}
@@ -228,7 +240,7 @@ func (w *Workers) Health() []Status {
 	for _, notify := range w.Notify {
 		all = append(all, notify.Status())
 	}
-	all = append(all, w.Remind.Status(), w.Seal.Status(), w.Forget.Status())
+	all = append(all, w.Remind.Status(), w.Seal.Status(), w.Forget.Status(), w.Rates.Status(), w.Trade.Status())
 	if w.Heads != nil {
 		all = append(all, w.Heads.Status())
 	}

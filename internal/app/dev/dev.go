@@ -27,6 +27,7 @@ import (
 	"till/internal/dialect/payin"
 	"till/internal/engine"
 	"till/internal/money"
+	"till/internal/quote"
 	"till/internal/rail"
 	"till/internal/rail/evm"
 	"till/internal/secrets"
@@ -112,6 +113,7 @@ func (s *Server) start(ctx context.Context, o Options) error {
 	cfg := app.Config{
 		Addr: o.Addr, Database: database, Networks: []app.Network{net},
 		Guard: webhook.Guard{AllowPrivate: true, AllowHTTP: true}, Heads: filepath.Join(data, "heads"), Box: box, Log: o.Log,
+		Rates: app.Rates{Fixed: exampleRates()},
 	}
 	if err := s.goOnInTime(ctx, cfg); err != nil {
 		return err
@@ -130,6 +132,17 @@ func (s *Server) start(ctx context.Context, o Options) error {
 		return err
 	}
 	return s.fund(ctx)
+}
+
+// exampleRates are near those of a day, and stand still, so that what is written about an exchange stays true.
+func exampleRates() (list []quote.Rate) {
+	for _, r := range [][3]string{
+		{"USD", "COP", "4000"}, {"USD", "CLP", "950"}, {"USD", "BRL", "5.40"}, {"USD", "MXN", "18.50"}, {"USD", "ARS", "1000"}, {"USD", "PEN", "3.75"},
+		{"USD", "BOB", "6.91"}, {"USDC", "USD", "1"}, {"USDT", "USD", "1"}, {"ETH", "USD", "3000"}, {"BTC", "USD", "90000"},
+	} {
+		list = append(list, quote.Rate{Base: r[0], Quote: r[1], Value: quote.MustDecimal(r[2])})
+	}
+	return list
 }
 
 // Stop ends the server and removes what was temporary.
