@@ -542,6 +542,15 @@ func cloneOrder(o *engine.Order) *engine.Order {
 	c.Balances = slices.Clone(o.Balances)
 	c.Payments = slices.Clone(o.Payments)
 	c.Notify.Times = slices.Clone(o.Notify.Times)
+	c.Methods = slices.Clone(o.Methods)
+	c.Chosen = maps.Clone(o.Chosen)
+	for id, chosen := range c.Chosen {
+		chosen.Given = maps.Clone(chosen.Given)
+		c.Chosen[id] = chosen
+	}
+	if o.Quote != nil {
+		c.Quote = new(*o.Quote) // what a quote says never changes
+	}
 	c.Doc = bytes.Clone(o.Doc)
 	return &c
 }
