@@ -183,7 +183,7 @@ func TestClientCommands(t *testing.T) {
 	fails(t, 1, "not_found", "notification", "retry", "none")
 	wants(t, []string{"SETTING", "notify_urls", "reminders"}, "merchant", "setting", "default", "--mode=sandbox")
 	wants(t, []string{"notify_urls", "true"}, "merchant", "setting", "default", "notify_urls", "true", "--mode=sandbox")
-	if set := answer[client.MerchantSettings](t, "merchant", "setting", "default", "notify_urls", "--unset", "--mode=sandbox"); set.Settings[0].Value != "" {
+	if set := answer[client.MerchantSettings](t, "merchant", "setting", "default", "notify_urls", "--unset", "--mode=sandbox"); set.Settings[1].Value != "" {
 		t.Errorf("%+v", set)
 	}
 	fails(t, 1, "invalid_value", "merchant", "setting", "default", "notify_urls", "maybe", "--mode=sandbox")

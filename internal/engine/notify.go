@@ -176,13 +176,15 @@ func DefaultReminding() Reminding {
 }
 
 // SettingKeys are the settings that CheckSetting knows.
-func SettingKeys() []string { return []string{NotifyURLs, ReminderTimes} }
+func SettingKeys() []string { return []string{LateRateSetting, NotifyURLs, ReminderTimes} }
 
 // CheckSetting checks a merchant's setting that the engine reads itself; known is false for any other key.
 //
 // Error: invalid_value (Param: the key).
 func CheckSetting(key string, value json.RawMessage) (known bool, err error) {
 	switch key {
+	case LateRateSetting:
+		_, err = ParseLateRate(value)
 	case NotifyURLs:
 		var on bool
 		if json.Unmarshal(value, &on) != nil {

@@ -253,6 +253,8 @@ func TestSettingsOfNotifications(t *testing.T) {
 		key, value string
 		known, ok  bool
 	}{
+		{engine.LateRateSetting, `"requote"`, true, true},
+		{engine.LateRateSetting, `"never"`, true, false},
 		{engine.NotifyURLs, "true", true, true},
 		{engine.NotifyURLs, `"true"`, true, false},
 		{engine.ReminderTimes, `{"after":["24h"],"before_due":"1h"}`, true, true},

@@ -38,6 +38,7 @@ func (d *Dialect) routes() []route {
 		d.authRoutes(),
 		d.accountsRoutes(),
 		d.contactsRoutes(),
+		d.notificationsRoutes(),
 		d.incomeRoutes(),
 		d.paymentMethodRoutes(),
 		d.policyRoutes(),
