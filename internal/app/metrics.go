@@ -17,6 +17,7 @@ import (
 	"till/internal/engine"
 	"till/internal/fault"
 	"till/internal/money"
+	"till/internal/quote"
 	"till/internal/rail/evm"
 	"till/internal/secrets"
 	"till/internal/web"
@@ -66,6 +67,8 @@ var (
 	descConflicts  = desc("store_conflicts_total", "Groups computed again because another process was faster.")
 	descBusy       = desc("store_busy_seconds_total", "Time the writer spent on groups: by groups, the latency of a commit.")
 	descBroken     = desc("store_broken", "1 once the disk failed; the process ends then.")
+	descRateAge    = desc("rate_age_seconds", "Age of an exchange rate that is believed.", "pair", "source")
+	descRateClosed = desc("rate_closed", "1 while a rate in doubt closes the pair.", "pair")
 	descMissing    = desc("collection_failed", "1 when the database did not give its numbers in time.")
 )
 
@@ -123,6 +126,10 @@ func (m *meter) Collect(out chan<- prometheus.Metric) {
 	if err == nil {
 		backlog, err = m.app.Engine.Backlog(ctx)
 	}
+	var believed, doubts []quote.Rate
+	if err == nil {
+		believed, doubts, err = m.app.Engine.Rates(ctx)
+	}
 	gauge(descMissing, flag(err != nil))
 	if err != nil {
 		m.app.log.WarnContext(ctx, "metrics without the database", "error", err)
@@ -136,6 +143,12 @@ func (m *meter) Collect(out chan<- prometheus.Metric) {
 		gauge(descQueue, float64(n), queue)
 	}
 	gauge(descNotSent, float64(backlog.Unnotifiable))
+	for _, r := range believed {
+		gauge(descRateAge, now.Sub(r.At).Seconds(), r.Base+"/"+r.Quote, r.Source)
+	}
+	for _, r := range doubts {
+		gauge(descRateClosed, 1, r.Base+"/"+r.Quote)
+	}
 	lag := 0.0
 	if !backlog.OldestPending.IsZero() {
 		lag = now.Sub(backlog.OldestPending).Seconds()

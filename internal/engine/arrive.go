@@ -82,10 +82,13 @@ func (e *Engine) WithRandom(r io.Reader) *Engine {
 	return &mine
 }
 
+// publicRandom is how many random characters the engine's public ids end with.
+const publicRandom = 26
+
 // publicID is a prefix and 26 letters and digits, each equally likely: 134 random bits. Only orders that no dialect
 // asked for get their public id here.
 func (e *Engine) publicID(prefix string) (string, error) {
-	const alphabet, length = "abcdefghijklmnopqrstuvwxyz0123456789", 26
+	const alphabet, length = "abcdefghijklmnopqrstuvwxyz0123456789", publicRandom
 	const even = 256 - 256%len(alphabet) // bytes from here on would make the first letters likelier
 	text, buffer := make([]byte, 0, length), make([]byte, length)
 	for len(text) < length {

@@ -175,5 +175,11 @@ func fromBalance(like order.Terms, share quote.Part) order.Terms {
 	}
 }
 
-// prefixOf is what a public id begins with, before its random part.
-func prefixOf(publicID string) string { return publicID[:strings.LastIndexByte(publicID, '_')+1] }
+// prefixOf is what a public id begins with, before its random part: what the engine's own ids put behind it has the
+// length that ids of the API have.
+func prefixOf(publicID string) string {
+	if n := len(publicID) - publicRandom; n > 0 {
+		return publicID[:n]
+	}
+	return publicID[:strings.LastIndexByte(publicID, '_')+1]
+}

@@ -23,6 +23,7 @@ import (
 	"till/internal/operator/client"
 	"till/internal/order"
 	"till/internal/party"
+	"till/internal/quote"
 	"till/internal/rail"
 	"till/internal/secrets"
 	"till/internal/store"
@@ -125,6 +126,13 @@ func testConfig(e *engine.Engine, now func() time.Time, log *slog.Logger) Config
 }
 
 func (k *kit) fill(t testing.TB) {
+	for _, value := range []string{"400", "4000"} { // the second is in doubt
+		at := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
+		r := quote.Rate{Base: "USD", Quote: "COP", Value: quote.MustDecimal(value), At: at, Source: "file", MaxAge: quote.Forever}
+		if _, err := k.engine.TellRates(t.Context(), []string{"file"}, []engine.RatesTold{{Source: "file", Rates: []quote.Rate{r}}}); err != nil {
+			t.Fatal(err)
+		}
+	}
 	t.Helper()
 	e, ctx := k.engine, t.Context()
 	scope := engine.Scope{Merchant: "m1", Mode: engine.Sandbox, Dialect: "some"}

@@ -113,6 +113,7 @@ func Handler(cfg Config) http.Handler {
 	a.instruments()
 	a.clock()
 	a.sandbox()
+	a.rates()
 	a.jobs()
 	return a
 }

@@ -247,6 +247,8 @@ var operations = []struct {
 	{"GET", "/clock?mode=sandbox", "", "clock:read", 403},
 	{"POST", "/clock", `{"mode":"sandbox","advanceSeconds":60}`, "clock:write", 403},
 	{"POST", "/sandbox/payments", `{"order":"ord_open","amount":"1.00"}`, "sandbox:write", 403},
+	{"GET", "/rates", "", "rates:read", 200},
+	{"POST", "/rates/accept", `{"base":"USD","quote":"COP","value":"4000","at":"2026-03-01T00:00:00Z","source":"file"}`, "rates:write", 403},
 	{"GET", "/jobs", "", "jobs:read", 200},
 	{"GET", "/audit/heads", "", "audit:read", 200},
 }

@@ -55,6 +55,7 @@ const (
 	auditAddresses = `SELECT value, merchant FROM instruments WHERE family = $1 AND mode = $2 AND value > $3 ORDER BY value LIMIT $4`
 	auditHolders   = `SELECT DISTINCT h.order_id FROM holds h JOIN instruments i ON i.number = h.number WHERE {any}`
 	auditArrivals  = `SELECT id FROM orders WHERE standing_id IS NOT NULL AND {any}`
+	auditDeals     = `SELECT id, doc FROM documents WHERE kind = 'deal' AND id > $1 ORDER BY id LIMIT $2`
 	auditOffers    = `SELECT id, scope_id, number, COALESCE(slug, ''), state, version, body FROM offers WHERE id > $1 ORDER BY id LIMIT $2`
 	auditStandings = `SELECT id, scope_id, number, reference, reference_lower, bound, version, body FROM standings WHERE id > $1 ORDER BY id LIMIT $2`
 	auditScopes    = `SELECT id, merchant, mode, dialect, last_number FROM scopes`
@@ -538,6 +539,26 @@ func (a *audit) Offers(after string, limit int) ([]verify.Offer, error) {
 			})
 		}
 		found = append(found, o)
+		return nil
+	})
+	return found, err
+}
+
+func (a *audit) Deals(after string, limit int) ([]verify.Deal, error) {
+	var found []verify.Deal
+	err := scan(a.r, auditDeals, []any{after, limit}, func(rows record) error {
+		var d verify.Deal
+		var doc []byte
+		if err := rows.Scan(&d.ID, &doc); err != nil {
+			return err
+		}
+		record := &engine.Deal{}
+		if err := json.Unmarshal(doc, record); err != nil {
+			d.Unreadable = err.Error()
+		} else {
+			d.Record = record
+		}
+		found = append(found, d)
 		return nil
 	})
 	return found, err

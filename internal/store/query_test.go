@@ -117,6 +117,7 @@ func indexedQueries(match func(query string, columns ...string) string) (list []
 		{auditHolds, "PRIMARY KEY"},
 		{auditStandings, "PRIMARY KEY"},
 		{auditOffers, "PRIMARY KEY"},
+		{auditDeals, "PRIMARY KEY"},
 		{match(auditArrivals, "standing_id"), "orders_standing"},
 		{match(selectStandings, "id"), "PRIMARY KEY"},
 		{selectStandingByReference, "standings_reference"},

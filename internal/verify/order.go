@@ -45,6 +45,7 @@ func (v *run) order(o Order) {
 	v.sumUp(o)
 	v.arrival(o.Record)
 	v.taking(o.Record)
+	v.part(o.Record)
 	v.history(row, o)
 	v.shares(row, o)
 	v.exchange(row, o.Record)

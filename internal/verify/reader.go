@@ -19,6 +19,7 @@ type Reader interface {
 	Notices(after string, limit int) ([]Event, error)                                               // events of no order, by id
 	Standings(after string, limit int) ([]Standing, error)                                          // by internal id
 	Offers(after string, limit int) ([]Offer, error)                                                // by id
+	Deals(after string, limit int) ([]Deal, error)                                                  // by id
 	Strays(after order.PaymentKey, limit int) ([]Payment, error)                                    // payments of no order, by rail and external id
 	Actions(after string, limit int) ([]Action, error)                                              // by id
 	Balances(after BalanceKey, limit int) ([]Balance, error)                                        // by mode, account and asset
@@ -60,6 +61,13 @@ type Offer struct {
 	Unreadable string
 	Record     *engine.Offer // nil when it is unreadable
 	Columns    []string      // of its row, that contradict the record
+}
+
+// Deal is a deal on record.
+type Deal struct {
+	ID         string
+	Unreadable string
+	Record     *engine.Deal // nil when it is unreadable
 }
 
 // Payment is a row of a payment.

@@ -117,7 +117,7 @@ func Run(r Reader, o Options) (*Report, error) {
 		o.Page = 500
 	}
 	v := &run{Reader: r, Options: o, report: &Report{}, sums: sums{}, booked: map[Counter]int64{}, dues: map[SumKey]*dues{}, strays: sums{}, listed: map[BalanceKey]*listed{},
-		arrived: map[string]*arrived{}, taken: map[string]*taken{}, bound: map[string][]engine.Instrument{}}
+		arrived: map[string]*arrived{}, taken: map[string]*taken{}, parts: map[string]*parts{}, bound: map[string][]engine.Instrument{}}
 	var err error
 	if v.scopes, err = r.Scopes(); err != nil {
 		return nil, err
@@ -125,7 +125,7 @@ func Run(r Reader, o Options) (*Report, error) {
 	for _, s := range v.scopes {
 		v.total += s.Last
 	}
-	steps := []func() error{v.findings, v.orders, v.loose, v.notices, v.strayPayments, v.actions, v.statements, v.balances, v.counters, v.orderSums, v.holds, v.standings, v.offers, v.seals}
+	steps := []func() error{v.findings, v.orders, v.loose, v.notices, v.strayPayments, v.actions, v.statements, v.balances, v.counters, v.orderSums, v.holds, v.standings, v.offers, v.deals, v.seals}
 	for _, step := range steps {
 		if err := step(); err != nil {
 			return nil, err
@@ -149,6 +149,7 @@ type run struct {
 	arrived map[string]*arrived            // completed orders of each standing instruction
 	bound   map[string][]engine.Instrument // what each standing instruction holds by the holds
 	taken   map[string]*taken              // orders of each offer
+	parts   map[string]*parts              // orders of each deal
 	done    int64
 	total   int64
 }
