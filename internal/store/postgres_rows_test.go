@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -34,7 +35,7 @@ func TestManyRowsAreWrittenAsOne(t *testing.T) {
 		}
 		tables := map[string][]string{}
 		raw := db.raw(t)
-		for _, table := range []string{"orders", "order_counts", "scopes", "payments", "events", "entries", "postings", "balances", "answers", "holds", "messages", "message_counts", "seals", "documents", "document_keys", "document_counts"} {
+		for _, table := range []string{"orders", "order_counts", "scopes", "payments", "events", "entries", "postings", "balances", "answers", "holds", "messages", "message_counts", "seals", "documents", "document_keys", "document_counts", "quotes"} {
 			tables[table] = dump(t, raw, "SELECT * FROM "+table)
 		}
 		tables["instruments"] = dump(t, raw, `SELECT number, family, value, merchant, mode, derivation_index, rest_since, rest_until, created_at, derived, counted FROM instruments`)
@@ -230,6 +231,27 @@ func writeManyRows(t *testing.T, s *Store, tick func()) {
 				if err := tx.SaveDocument(d); err != nil {
 					return err
 				}
+			}
+		}
+		return nil
+	})
+	update(func(tx engine.Tx) error {
+		for i := range 3 * n {
+			if err := tx.InsertQuote(&engine.Quote{ID: "quote" + strconv.Itoa(i), Scope: testScope, Doc: []byte(`{"é": "\\n"}`)}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	update(func(tx engine.Tx) error {
+		for i := range n {
+			q, err := tx.Quote("quote" + strconv.Itoa(i))
+			if err != nil {
+				return err
+			}
+			q.UsedBy = "order" + strconv.Itoa(i)
+			if err := errors.Join(tx.SaveQuote(q), tx.ForgetQuote("quote"+strconv.Itoa(n+i))); err != nil {
+				return err
 			}
 		}
 		return nil
