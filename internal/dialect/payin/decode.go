@@ -42,27 +42,26 @@ const confirmTime = 30 * time.Minute
 
 // decodeOrder reads POST /orders. What is wrong is told in this order: the body, the fields as they stand in
 // the seed, the amount, the chain, the currency. The engine then looks for a duplicate, the length of the
-// window and a free address.
-func (d *Dialect) decodeOrder(r *http.Request, s engine.Scope) (engine.NewOrder, error) {
+// window and a free address. kept is what the order remembers, once it is made.
+func (d *Dialect) decodeOrder(r *http.Request, s engine.Scope) (n engine.NewOrder, kept *record, err error) {
 	body, err := web.Decode(r, maxOrderBody)
 	if err != nil {
-		return engine.NewOrder{}, err
+		return n, nil, err
 	}
 	asked, err := decodeFields(body)
 	if err != nil {
-		return engine.NewOrder{}, err
+		return n, nil, err
 	}
-	n, err := d.newOrder(s, asked)
-	if err != nil {
-		return engine.NewOrder{}, err
+	if n, err = d.newOrder(s, &asked); err != nil {
+		return n, nil, err
 	}
 	again, err := repeatable(r, s, body, func(o *engine.Order) any { return d.encodeOrder(o) })
 	n.Once, n.Answer = again.Once, again.Answer
-	return n, err
+	return n, &asked.record, err
 }
 
-// newOrder checks what an order is to be paid with.
-func (d *Dialect) newOrder(s engine.Scope, asked asked) (engine.NewOrder, error) {
+// newOrder checks what an order is to be paid with. The record in asked is complete when the order is made.
+func (d *Dialect) newOrder(s engine.Scope, asked *asked) (engine.NewOrder, error) {
 	if err := checkAmount(asked.record.Amount); err != nil {
 		return engine.NewOrder{}, err
 	}
@@ -101,12 +100,12 @@ func (d *Dialect) served(chain, currency string, m engine.Mode) (engine.Network,
 // terms are what an order of this API agrees on: parts of the money add up, what is too much is set aside,
 // and money that was sent in time is waited for. The money lies in the merchant's own wallet, so that the
 // delivery is a record.
-func terms(merchant string, due money.Amount, a asked, p engine.Plan) (order.Terms, json.RawMessage, error) {
+func terms(merchant string, due money.Amount, a *asked, p engine.Plan) (order.Terms, json.RawMessage, error) {
 	if !ordersSetting.on(p.Settings) {
 		return order.Terms{}, nil, fault.New(fault.CodeServiceDisabled, "The order service is disabled").With("service", "orders")
 	}
 	w := windowsOf(p.Settings)
-	w.replace(a)
+	w.replace(*a)
 	if w.window+w.grace > w.max {
 		return order.Terms{}, nil, fault.New(fault.CodeWindowTooLong, w.tooLong()).On("paymentWindowMinutes")
 	}

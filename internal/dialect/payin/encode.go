@@ -41,8 +41,10 @@ var projection = map[order.State]string{
 func statusOf(s order.State) string { return projection[s] }
 
 // encodeOrder is an order with all the merchant may know of it.
-func (d *Dialect) encodeOrder(o *engine.Order) orderBody {
-	kept := recordOf(o)
+func (d *Dialect) encodeOrder(o *engine.Order) orderBody { return d.encodeRecorded(o, recordOf(o)) }
+
+// encodeRecorded is encodeOrder where what the order remembers is at hand.
+func (d *Dialect) encodeRecorded(o *engine.Order, kept record) orderBody {
 	body := orderBody{
 		OrderID: o.PublicID, OrderReference: o.Reference,
 		Amount: kept.Amount, Currency: o.Terms.Due.Asset().Code(), ChainID: o.Network,
@@ -97,11 +99,11 @@ func closingPayment(o *engine.Order) (order.Payment, bool) {
 	return order.Payment{}, false
 }
 
-func (d *Dialect) encodeCreated(made engine.Created) answer {
+func (d *Dialect) encodeCreated(made engine.Created, kept *record) answer {
 	if made.Replay != nil {
 		return replayed(made.Replay)
 	}
-	return answer{http.StatusCreated, d.encodeOrder(made.Order)}
+	return answer{http.StatusCreated, d.encodeRecorded(made.Order, *kept)}
 }
 
 func encodePage(f engine.Filter, page engine.Page) listBody {

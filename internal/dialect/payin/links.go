@@ -183,7 +183,7 @@ func (d *Dialect) take(ctx context.Context, slug string, choice taking) (*engine
 		if choice.once == "" {
 			asked.reference = linkReference(slug, d.randomText(12))
 		}
-		n, err := d.newOrder(o.Scope, asked)
+		n, err := d.newOrder(o.Scope, &asked)
 		if err != nil {
 			return nil, err
 		}

@@ -205,7 +205,7 @@ func (d *Dialect) serve(rt route) http.Handler {
 }
 
 func (d *Dialect) createOrder(r *http.Request, s engine.Scope) (answer, error) {
-	asked, err := d.decodeOrder(r, s)
+	asked, kept, err := d.decodeOrder(r, s)
 	if err != nil {
 		return answer{}, err
 	}
@@ -213,7 +213,7 @@ func (d *Dialect) createOrder(r *http.Request, s engine.Scope) (answer, error) {
 	if err != nil {
 		return answer{}, explain(err, asked)
 	}
-	return d.encodeCreated(made), nil
+	return d.encodeCreated(made, kept), nil
 }
 
 func (d *Dialect) getOrder(r *http.Request, s engine.Scope) (answer, error) {
