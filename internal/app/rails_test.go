@@ -80,7 +80,7 @@ func TestSandboxRail(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pool := engine.Pool{Merchant: "default", Mode: engine.Live, Family: engine.EVM}
+	pool := engine.HousePool(engine.Live, engine.EVM) // the money will be owed
 	if _, err := a.Engine.ImportInstruments(t.Context(), pool, []engine.Imported{{Value: goodContract}}); err != nil {
 		t.Fatal(err)
 	}
