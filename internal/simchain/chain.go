@@ -75,6 +75,9 @@ type Config struct {
 	// Log hears of failed automatic blocks; nil discards.
 	Log *slog.Logger
 
+	// Holders have what the payer has, from block 0 on. None is the payer.
+	Holders []common.Address
+
 	// PayerKey is the payer's secp256k1 key in hex, with or without 0x; "" is a
 	// new random key.
 	PayerKey string
@@ -83,12 +86,13 @@ type Config struct {
 // Chain is a running chain. Its methods may be called concurrently; those that
 // change the chain run one at a time.
 type Chain struct {
-	now    func() time.Time
-	log    *slog.Logger
-	payer  *ecdsa.PrivateKey
-	node   *node.Node
-	eth    *eth.Ethereum
-	client *ethclient.Client
+	now     func() time.Time
+	log     *slog.Logger
+	payer   *ecdsa.PrivateKey
+	holders []common.Address
+	node    *node.Node
+	eth     *eth.Ethereum
+	client  *ethclient.Client
 
 	stop  chan struct{}  // closed by Close
 	tasks sync.WaitGroup // the automatic miner
@@ -104,7 +108,7 @@ type Chain struct {
 // JSON-RPC port open. The caller must Close it. It fails on a bad payer key or
 // if no loopback port can be opened.
 func Start(cfg Config) (*Chain, error) {
-	c := &Chain{now: cfg.Now, log: cfg.Log, stop: make(chan struct{})}
+	c := &Chain{now: cfg.Now, log: cfg.Log, holders: cfg.Holders, stop: make(chan struct{})}
 	if c.now == nil {
 		c.now = time.Now
 	}
@@ -416,7 +420,7 @@ func (c *Chain) startNode() error {
 	nodeConf.HTTPCors = []string{"http://localhost", "http://localhost:*", "http://127.0.0.1", "http://127.0.0.1:*"}
 
 	ethConf := ethconfig.Defaults
-	ethConf.Genesis = genesis(c.Payer(), ethConf.Miner.GasCeil, c.now().Add(-genesisAge))
+	ethConf.Genesis = genesis(append([]common.Address{c.Payer()}, c.holders...), ethConf.Miner.GasCeil, c.now().Add(-genesisAge))
 	ethConf.SyncMode = ethconfig.FullSync
 	ethConf.StateScheme = rawdb.HashScheme // with NoPruning: the state of every
 	ethConf.NoPruning = true               // block stays, so any can get a new branch

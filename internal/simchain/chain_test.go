@@ -252,6 +252,20 @@ func TestTransferIsSeenOverJSONRPC(t *testing.T) {
 	}
 }
 
+// Who else holds money from the start has what the payer has, and the payer has made no transaction for it.
+func TestHolders(t *testing.T) {
+	c, client := start(t, Config{Holders: []common.Address{someone}})
+	wantBalance(t, client, c.Tokens()["USDT"], someone, 1_000_000_000_000_000)
+	for _, holder := range []common.Address{someone, c.Payer()} {
+		if got := must(client.BalanceAt(t.Context(), holder, nil))(t); got.Cmp(units(1000, 18)) != 0 {
+			t.Errorf("%s holds %s", holder, got)
+		}
+	}
+	if n := must(client.NonceAt(t.Context(), c.Payer(), nil))(t); n != 0 {
+		t.Errorf("the payer made %d transactions", n)
+	}
+}
+
 func TestFund(t *testing.T) {
 	c, client := start(t, Config{})
 	for _, wei := range []*big.Int{nil, big.NewInt(-1)} {

@@ -63,26 +63,27 @@ func rules() *params.ChainConfig {
 	return &config
 }
 
-// genesis describes block 0: the payer's ether and the four token contracts
-// with their code, texts and the payer's balances. Random bytes make it another
+// genesis describes block 0: the holders' ether and the four token contracts
+// with their code, texts and the holders' balances. Random bytes make it another
 // block at every start, also within a second and with the same payer: whoever
 // watches tells one chain from the next by the hash of block 0.
-func genesis(payer common.Address, gasLimit uint64, at time.Time) *core.Genesis {
-	alloc := types.GenesisAlloc{payer: {Balance: units(payerEther, 18)}}
+func genesis(holders []common.Address, gasLimit uint64, at time.Time) *core.Genesis {
+	alloc := types.GenesisAlloc{}
+	for _, h := range holders {
+		alloc[h] = types.Account{Balance: units(payerEther, 18)}
+	}
 	code := common.FromHex(strings.TrimSpace(tokenRuntimeHex))
 	for _, t := range genesisTokens {
-		supply := common.BigToHash(units(payerUnits, t.Decimals))
-		alloc[t.Address] = types.Account{
-			Balance: new(big.Int),
-			Code:    code,
-			Storage: map[common.Hash]common.Hash{ // slots as declared in token/Token.sol
-				slot(0):                       shortString(t.name),
-				slot(1):                       shortString(t.symbol),
-				slot(2):                       common.BigToHash(big.NewInt(int64(t.Decimals))),
-				slot(3):                       supply, // totalSupply
-				mappingSlot(payer.Bytes(), 4): supply, // balanceOf[payer]
-			},
+		storage := map[common.Hash]common.Hash{ // slots as declared in token/Token.sol
+			slot(0): shortString(t.name),
+			slot(1): shortString(t.symbol),
+			slot(2): common.BigToHash(big.NewInt(int64(t.Decimals))),
+			slot(3): common.BigToHash(units(payerUnits*int64(len(holders)), t.Decimals)), // totalSupply
 		}
+		for _, h := range holders {
+			storage[mappingSlot(h.Bytes(), 4)] = common.BigToHash(units(payerUnits, t.Decimals)) // balanceOf[h]
+		}
+		alloc[t.Address] = types.Account{Balance: new(big.Int), Code: code, Storage: storage}
 	}
 	var one [32]byte
 	rand.Read(one[:])

@@ -18,6 +18,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/crypto"
 	"github.com/ethereum/go-ethereum/params"
 
@@ -98,7 +99,12 @@ func (s *Server) start(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	if s.chain, err = simchain.Start(simchain.Config{BlockTime: o.BlockTime, PayerKey: keys.PayerKey, Log: o.Log}); err != nil {
+	wallet, err := hotWallet()
+	if err != nil {
+		return err
+	}
+	holders := []common.Address{wallet.Signer.Address()}
+	if s.chain, err = simchain.Start(simchain.Config{BlockTime: o.BlockTime, PayerKey: keys.PayerKey, Holders: holders, Log: o.Log}); err != nil {
 		return err
 	}
 	tools, err := s.startTools(keys)
@@ -106,9 +112,7 @@ func (s *Server) start(ctx context.Context, o Options) error {
 		return err
 	}
 	net := chainNetwork(s.chain)
-	if net.Sender, err = hotWallet(ctx, s.chain); err != nil {
-		return err
-	}
+	net.Sender = wallet
 	database := cmp.Or(o.Postgres, filepath.Join(data, "till.db"))
 	cfg := app.Config{
 		Addr: o.Addr, Database: database, Networks: []app.Network{net},
@@ -229,24 +233,12 @@ func chainNetwork(c *simchain.Chain) app.Network {
 // coin is the chain's own.
 var coin = money.MustAsset("ETH", network, 18)
 
-// hotWallet makes what the house sends from, with 100 of the chain's coin and 10 million of each token. The chain begins
-// anew at every start, and so does the wallet, whose key is in memory only.
-func hotWallet(ctx context.Context, c *simchain.Chain) (*app.Sender, error) {
+// hotWallet makes what the house sends from. The chain begins anew at every start, and so does the wallet, which holds
+// as much as the payer from block 0 on and whose key is in memory only.
+func hotWallet() (*app.Sender, error) {
 	key, err := crypto.GenerateKey()
 	if err != nil {
 		return nil, err
-	}
-	address, whole := crypto.PubkeyToAddress(key.PublicKey), func(n, decimals int64) *big.Int {
-		units := new(big.Int).Exp(big.NewInt(10), big.NewInt(decimals), nil)
-		return units.Mul(units, big.NewInt(n))
-	}
-	if _, err := c.Fund(ctx, address, whole(100, 18)); err != nil {
-		return nil, err
-	}
-	for _, t := range c.Tokens() {
-		if _, err := c.Transfer(ctx, t.Address, address, whole(10_000_000, int64(t.Decimals))); err != nil {
-			return nil, err
-		}
 	}
 	return &app.Sender{Signer: evm.KeySigner(key), MaxFee: big.NewInt(1000 * params.GWei), BumpAfter: 20 * time.Second}, nil
 }
