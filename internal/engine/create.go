@@ -10,6 +10,7 @@ import (
 
 	"till/internal/fault"
 	"till/internal/ledger"
+	"till/internal/money"
 	"till/internal/order"
 	"till/internal/quote"
 )
@@ -25,7 +26,8 @@ type NewOrder struct {
 	PublicID  string
 	Reference string
 	UniqueKey string
-	Kind      string // what the API calls such an order, opaque
+	Kind      string   // what the API calls such an order, opaque
+	Words     []string // by which its lists find it beside
 
 	// Whose policy is asked, and who makes the order: a key or a person, who cannot approve what the policy puts on
 	// hold. Organisation is the merchant's, as the caller has checked; empty: no policy is asked.
@@ -180,7 +182,7 @@ func (e *Engine) create(tx Tx, n NewOrder) (*Order, error) {
 	o := &Order{
 		Order: order.Order{Terms: terms},
 		ID:    tx.NewID(), PublicID: n.PublicID, Scope: n.Scope, Reference: n.Reference, UniqueKey: n.UniqueKey,
-		Offer: n.Offer.ID, Kind: n.Kind, Maker: n.Maker, Destination: n.Destination, Methods: n.Methods, Enforced: n.Enforced, Doc: doc,
+		Offer: n.Offer.ID, Kind: n.Kind, Maker: n.Maker, Words: n.Words, Destination: n.Destination, Methods: n.Methods, Enforced: n.Enforced, Doc: doc,
 		Rest: Rest, CreatedAt: now, UpdatedAt: now,
 	}
 	if n.Rest != nil {
@@ -210,7 +212,7 @@ func (e *Engine) create(tx Tx, n NewOrder) (*Order, error) {
 		}
 	}
 	if _, err := e.apply(tx, o, asked, true); err != nil {
-		return nil, err
+		return nil, lacking(err, terms, asked.Available)
 	}
 	if n.Method != nil && !terms.FromBalance {
 		if slices.Contains(n.Method.Required, FieldBank) && n.Given[FieldBank] == "" { // the rest the page asks for
@@ -221,6 +223,15 @@ func (e *Engine) create(tx Tx, n NewOrder) (*Order, error) {
 		}
 	}
 	return o, nil
+}
+
+// lacking says of a refusal for the balance how much there is, and how much is needed.
+func lacking(err error, t order.Terms, available money.Amount) error {
+	f, ok := fault.As(err)
+	if !ok || f.Code != fault.CodeInsufficientBalance {
+		return err
+	}
+	return f.With("available", available.Decimal()).With("required", t.Due.Decimal()).With("currency", t.Due.Asset().Code())
 }
 
 // checkDestination refuses a delivery that would go nowhere, or into another mode.

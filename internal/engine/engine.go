@@ -67,7 +67,7 @@ func (e *Engine) apply(tx Tx, o *Order, c order.Change, fresh bool) (order.Outco
 	now := clock.Shift(tx.Now())
 	c.At = now
 
-	was := o.State
+	was, overlay := o.State, o.Overlay
 	out, err := order.Apply(o.Order, c)
 	if err != nil || !out.Changed {
 		return out, err
@@ -99,6 +99,9 @@ func (e *Engine) apply(tx Tx, o *Order, c order.Change, fresh bool) (order.Outco
 	}
 	events := e.events(tx, o, out.Events, now, head)
 	sayWhy(events, released)
+	if o.Kind != "" {
+		sayBefore(events, was, overlay)
+	}
 	if err := e.notify(tx, o, events, fresh, o.State.Terminal() && !was.Terminal()); err != nil {
 		return out, err
 	}

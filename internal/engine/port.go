@@ -298,10 +298,19 @@ const (
 	ByAmount   SortKey = "amount" // decimal value, whatever the asset
 )
 
+// Look is how an order looks to lists: where it stands, what it is, and whether its money goes back.
+type Look struct {
+	State   order.State // empty: any, and then any Overlay too
+	Kinds   []string    // Order.Kind; empty: any
+	Overlay order.Overlay
+}
+
 // Filter chooses and pages a scope's orders. Pages count from 1.
 type Filter struct {
 	Scope         Scope
 	States        []order.State // empty: all
+	Looks         []Look        // any of them, no two of which fit one order; empty: all. Not together with States
+	Words         []string      // all of them are among Order.Words
 	AssetCode     string
 	Network       string
 	Reference     string // contained in Reference, ignoring case; every character means itself

@@ -164,7 +164,7 @@ func (o *Order) exchanges(n NewOrder, p Plan, asked *order.Change) error {
 		return errors.New("engine: an order's terms are not its quote's amounts")
 	}
 	o.Quote = &Frozen{ID: p.Quote.ID, Quote: p.Quote.Quote}
-	if !o.Terms.FromBalance {
+	if !o.Terms.FromBalance && p.Quote.AmountIn.Asset() != p.Quote.AmountOut.Asset() { // no rate, nothing to hold
 		asked.QuoteEnd = p.Now.Add(p.RateHold)
 	}
 	return o.releases(n, p)

@@ -33,12 +33,13 @@ type Order struct {
 	ID             string // internal, sorts by time, never shown
 	PublicID       string // made by the dialect, unique on the server
 	Scope          Scope
-	Number         int64  // counts the scope's orders from 1; given by the store at insertion; creation order
-	Reference      string // the merchant's own reference, shown and searched; may be empty
-	UniqueKey      string `json:",omitzero"`  // what must be unique in the scope while the record exists; empty: nothing
-	Offer          string `json:",omitempty"` // the offer it is made of; empty: none
-	Kind           string `json:",omitempty"` // what the API calls such an order, opaque: policies, lists and reports tell orders apart by it; empty: the API has one kind
-	PolicyApproval string `json:",omitempty"` // the approval it waits for or waited for; empty: none
+	Number         int64    // counts the scope's orders from 1; given by the store at insertion; creation order
+	Reference      string   // the merchant's own reference, shown and searched; may be empty
+	UniqueKey      string   `json:",omitzero"`  // what must be unique in the scope while the record exists; empty: nothing
+	Offer          string   `json:",omitempty"` // the offer it is made of; empty: none
+	Kind           string   `json:",omitempty"` // what the API calls such an order, opaque: policies, lists and reports tell orders apart by it; empty: the API has one kind
+	Words          []string `json:",omitempty"` // by which the API's lists find it beside, opaque and without spaces: accounts, currencies; fixed at creation
+	PolicyApproval string   `json:",omitempty"` // the approval it waits for or waited for; empty: none
 
 	Quote    *Frozen  `json:",omitempty"` // what it exchanges; nil: nothing
 	Deal     string   `json:",omitempty"` // the public id of the deal it is a part of; empty: none
@@ -89,6 +90,7 @@ type Sending struct {
 	Ref   rail.Ref  `json:",omitempty"` // the far side's id, once it is told
 	Look  time.Time `json:",omitzero"`  // true time of the next look; zero: it is not in flight
 	Looks int       `json:",omitempty"` // how often it was looked at
+	Why   string    `json:",omitempty"` // in the words of who asked for a refund
 
 	Approval Approval `json:",omitzero"`  // of a refund, where it is above a limit
 	Maker    string   `json:",omitempty"` // who asked for the refund

@@ -19,6 +19,7 @@ type NewRefund struct {
 	To      Destination // the zero Destination: where the order's last confirmed payment of the asset came from (on a chain that may be an exchange's wallet, which knows no refunds)
 	Actor   order.Actor
 	Who     string
+	Why     string // in the words of who asks; may be empty
 }
 
 // Refund sets money of an ended order aside to go back; a worker sends it, above a limit once a second person has
@@ -70,7 +71,7 @@ func (e *Engine) refund(tx Tx, o *Order, r NewRefund) error {
 	if err := e.serves(to.Rail, o.Scope.Mode); err != nil {
 		return err
 	}
-	o.surround(r.ID, Sending{Destination: to, Look: tx.Now(), Maker: r.Who})
+	o.surround(r.ID, Sending{Destination: to, Look: tx.Now(), Maker: r.Who, Why: r.Why})
 	_, err := e.apply(tx, o, order.Change{Kind: order.RefundIt, Actor: r.Actor, Who: r.Who, Transfer: order.Transfer{
 		ID: r.ID, Amount: r.Amount, Source: o.Terms.Book.Account(r.From), To: payer(o.Terms.Book, to.Rail), Rail: string(to.Rail),
 	}}, false)

@@ -43,7 +43,7 @@ func (o *Order) releases(n NewOrder, p Plan) error {
 		return nil
 	}
 	o.Releases.Undelivered = !o.Terms.FromBalance && !o.Terms.Instant
-	if p.Quote == nil || o.Terms.FromBalance {
+	if p.Quote == nil || o.Terms.FromBalance || p.Quote.AmountIn.Asset() == p.Quote.AmountOut.Asset() {
 		return nil
 	}
 	o.Releases.Late = LateRelease

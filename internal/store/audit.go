@@ -23,7 +23,7 @@ const (
 	auditSeals = `SELECT n, kind, ref, salt, digest, head FROM seals WHERE mode = $1 AND n > $2 ORDER BY n LIMIT $3`
 
 	auditOrders = `SELECT place, id, public_id, scope_id, number, COALESCE(unique_key, ''), reference_lower, mode, rail, network, state, asset_code, amount_key,
-		COALESCE(next_deadline, 0), COALESCE(send_rail, ''), COALESCE(send_at, 0), aside, created_at, updated_at, version, body, doc, COALESCE(standing_id, ''), reviewing
+		COALESCE(next_deadline, 0), COALESCE(send_rail, ''), COALESCE(send_at, 0), aside, created_at, updated_at, version, body, doc, COALESCE(standing_id, ''), reviewing, kind, words, refunds
 		FROM orders WHERE id > $1 ORDER BY id LIMIT $2`
 	auditPayments = `SELECT rail, external, order_id, position, epoch, rank, block, body, told_at, settled_at, network, asset_code, amount_key, tx FROM payments `
 	auditEntries  = `SELECT e.id, e.order_id, e.merchant, e.mode, e.at, e.sealed, x.mode, x.n, x.salt, x.digest, p.n, p.from_account, p.to_account, p.amount, p.row_name
@@ -301,14 +301,14 @@ func (a *audit) belongings(ids []string, at map[string]*verify.Order) error {
 
 // orderRow is an order's row as it stands.
 type orderRow struct {
-	id, publicID, unique, reference, mode, rail, network, state, asset, amount, sendRail, standing string
-	place, scope, number, deadline, sendAt, aside, created, updated, version, reviewing            int64
-	body, doc                                                                                      []byte
+	id, publicID, unique, reference, mode, rail, network, state, asset, amount, sendRail, standing, kind, words, refunds string
+	place, scope, number, deadline, sendAt, aside, created, updated, version, reviewing                                  int64
+	body, doc                                                                                                            []byte
 }
 
 func scanOrderRow(rows record) (r orderRow, err error) {
 	err = rows.Scan(&r.place, &r.id, &r.publicID, &r.scope, &r.number, &r.unique, &r.reference, &r.mode, &r.rail, &r.network, &r.state, &r.asset, &r.amount,
-		&r.deadline, &r.sendRail, &r.sendAt, &r.aside, &r.created, &r.updated, &r.version, &r.body, &r.doc, &r.standing, &r.reviewing)
+		&r.deadline, &r.sendRail, &r.sendAt, &r.aside, &r.created, &r.updated, &r.version, &r.body, &r.doc, &r.standing, &r.reviewing, &r.kind, &r.words, &r.refunds)
 	return r, err
 }
 
@@ -345,6 +345,9 @@ func (r orderRow) contradictions(o *engine.Order, scope engine.Scope) []string {
 	check("place", r.place, place(r.scope, o.Number))
 	check("unique_key", r.unique, o.UniqueKey)
 	check("standing_id", r.standing, o.Standing)
+	check("kind", r.kind, o.Kind)
+	check("words", r.words, wordsColumn(o))
+	check("refunds", r.refunds, string(o.Overlay))
 	check("reference_lower", r.reference, strings.ToLower(o.Reference))
 	check("mode", r.mode, string(o.Scope.Mode))
 	check("rail", r.rail, string(o.Rail))

@@ -38,6 +38,7 @@ func orderBody(o *engine.Order) (string, error) {
 	w.word("UniqueKey", o.UniqueKey)
 	w.word("Offer", o.Offer)
 	w.word("Kind", o.Kind)
+	w.rare("Words", o.Words, len(o.Words))
 	w.word("PolicyApproval", o.PolicyApproval)
 	if o.Quote != nil {
 		w.rare("Quote", o.Quote, 1)

@@ -121,7 +121,15 @@ func (g *group) insertOrder(o *engine.Order, scope int64) error {
 	sendRail, sendAt := sendColumns(o)
 	return g.write("order "+o.ID, insertOrder, place(scope, o.Number), o.ID, o.PublicID, scope, o.Number, nullText(o.UniqueKey), strings.ToLower(o.Reference), string(o.Scope.Mode),
 		string(o.Rail), o.Network, string(o.State), o.Terms.Due.Asset().Code(), amountKey(o), nextDeadline(o),
-		sendRail, sendAt, flag(o.Aside()), micros(o.CreatedAt), micros(o.UpdatedAt), o.Version, body, string(o.Doc), nullText(o.Standing), flag(o.Reviewed()))
+		sendRail, sendAt, flag(o.Aside()), micros(o.CreatedAt), micros(o.UpdatedAt), o.Version, body, string(o.Doc), nullText(o.Standing), flag(o.Reviewed()), o.Kind, wordsColumn(o), string(o.Overlay))
+}
+
+// wordsColumn is an order's words with a space around each, so that each is found as a whole.
+func wordsColumn(o *engine.Order) string {
+	if len(o.Words) == 0 {
+		return ""
+	}
+	return " " + strings.Join(o.Words, " ") + " "
 }
 
 // nullText is NULL for nothing.
@@ -139,7 +147,7 @@ func (g *group) updateOrder(o *engine.Order, was int64) error {
 	}
 	sendRail, sendAt := sendColumns(o)
 	return g.write("order "+o.ID, updateOrder, strings.ToLower(o.Reference), string(o.Rail), o.Network, string(o.State), o.Terms.Due.Asset().Code(),
-		amountKey(o), nextDeadline(o), sendRail, sendAt, flag(o.Aside()), micros(o.UpdatedAt), o.Version, body, string(o.Doc), flag(o.Reviewed()), o.ID, was)
+		amountKey(o), nextDeadline(o), sendRail, sendAt, flag(o.Aside()), micros(o.UpdatedAt), o.Version, body, string(o.Doc), flag(o.Reviewed()), string(o.Overlay), o.ID, was)
 }
 
 func toJSON(v any) (string, error) {

@@ -30,6 +30,10 @@ func (r *reader) Orders(f engine.Filter) (engine.Page, error) {
 		return engine.Page{}, err
 	}
 	l := listing{reader: r, filter: f, scope: scope, states: f.States, skip: int64(f.Page-1) * int64(f.Limit), limit: int64(f.Limit)}
+	looks := lookPlain
+	if len(f.Looks) > 0 {
+		looks = l.readLooks()
+	}
 	if len(l.states) == 0 {
 		l.states = order.States()
 	}
@@ -37,11 +41,15 @@ func (r *reader) Orders(f engine.Filter) (engine.Page, error) {
 	if err := l.bound(); err != nil || l.low > l.high {
 		return engine.Page{}, err
 	}
-	plain := f.AssetCode == "" && f.Network == "" && f.Reference == "" && f.Standing == ""
-	if plain && (f.Sort == engine.ByCreation || f.Sort == "") {
+	plain := f.AssetCode == "" && f.Network == "" && f.Reference == "" && f.Standing == "" && len(f.Words) == 0
+	byCreation := f.Sort == engine.ByCreation || f.Sort == ""
+	switch {
+	case plain && byCreation && looks == lookPlain:
 		return l.byNumber()
+	case plain && byCreation && looks == lookByState:
+		return l.byLooks()
 	}
-	return l.bySearch(plain)
+	return l.bySearch(plain && looks == lookPlain)
 }
 
 // listing is one list being made: the scope's orders numbered low to high, as creation time grows with the
@@ -51,6 +59,7 @@ type listing struct {
 	filter      engine.Filter
 	scope       int64
 	states      []order.State
+	whole       bool  // only orders of which no money goes back
 	low, high   int64 // numbers, both included
 	skip, limit int64
 }
@@ -118,6 +127,7 @@ func (l *listing) buckets() ([]bucket, error) {
 	if err != nil {
 		return nil, err
 	}
+	cut := map[int64]bool{} // counted one by one
 	for i, b := range found {
 		low, high := max(l.low, b.id<<bucketBits), min(l.high, (b.id+1)<<bucketBits-1)
 		if low == max(1, b.id<<bucketBits) && (high == (b.id+1)<<bucketBits-1 || l.filter.CreatedBefore.IsZero()) {
@@ -128,6 +138,12 @@ func (l *listing) buckets() ([]bucket, error) {
 			return nil, err
 		}
 		found[i].n = int64(len(numbers))
+		cut[b.id] = true
+	}
+	if l.whole {
+		if err := l.lessOverlaid(found, cut); err != nil {
+			return nil, err
+		}
 	}
 	if l.filter.Descending {
 		slices.Reverse(found)
@@ -176,6 +192,9 @@ func (l *listing) numbers(low, high, n int64) ([]int64, error) {
 		direction = "DESC"
 	}
 	query := strings.Replace(selectOrderNumbers, "{direction}", direction, 1)
+	if l.whole {
+		query = strings.Replace(selectWholeNumbers, "{direction}", direction, 1)
+	}
 	var found []int64
 	for _, s := range l.states {
 		err := scan(l, query, []any{l.scope, string(s), low, high, n}, func(rows record) error {
@@ -307,6 +326,12 @@ func (l *listing) where() (string, []any) {
 		for _, s := range l.states {
 			args = append(args, string(s))
 		}
+	}
+	if len(l.filter.Looks) > 0 {
+		where += " AND " + l.lookedAt(&args)
+	}
+	for _, word := range l.filter.Words {
+		add(`words LIKE ? ESCAPE '\'`, "% "+likeEscape.Replace(word)+" %")
 	}
 	if l.filter.AssetCode != "" {
 		add("asset_code = ?", l.filter.AssetCode)

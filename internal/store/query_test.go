@@ -212,6 +212,11 @@ func indexedQueries(match func(query string, columns ...string) string) (list []
 		{selectRemindersDue, "reminders_due"},
 		{updateReminder, "PRIMARY KEY"},
 		{deleteReminder, "PRIMARY KEY"},
+		{strings.Replace(selectWholeNumbers, "{direction}", "DESC", 1), "orders_state"},
+		{lookNumbers(selectLookNumbers), "orders_state"},
+		{lookNumbers(countLook), "orders_state"},
+		{lookNumbers(selectOverlayNumbers), "orders_refunds"},
+		{lookNumbers(countOverlay), "COVERING INDEX orders_refunds"},
 		{selectTries, "PRIMARY KEY"},
 		{forgetTries, "tries_forgotten"},
 		{selectEndpointsOfScope, "endpoints_scope"},
@@ -237,6 +242,11 @@ func indexedQueries(match func(query string, columns ...string) string) (list []
 	}, few
 }
 
+// lookNumbers is a query of looks for a list.
+func lookNumbers(query string) string {
+	return strings.NewReplacer("{direction}", "DESC", "{limit}", "$6", "{kinds}", "").Replace(query)
+}
+
 // Lists of more orders than one bucket counts, against a plain computation.
 func TestListsOverManyBuckets(t *testing.T) {
 	onEach(t, func(t *testing.T, db database) {
@@ -245,6 +255,7 @@ func TestListsOverManyBuckets(t *testing.T) {
 		const n = 2<<bucketBits + 300
 		random := rand.New(rand.NewPCG(3, 4))
 		states := make([]order.State, n+1) // by number
+		overlays := make([]order.Overlay, n+1)
 		created := make([]time.Time, n+1)
 		for done := 0; done < n; {
 			err := s.Update(context.Background(), engine.Keys{}, func(tx engine.Tx) error {
@@ -256,11 +267,14 @@ func TestListsOverManyBuckets(t *testing.T) {
 					if done%3000 == 17 { // a rare state
 						o.State = order.Held
 					}
+					if o.State == order.Completed && done%500 == 3 {
+						o.Overlay = order.Refunded
+					}
 					if err := tx.InsertOrder(o); err != nil {
 						return err
 					}
 					done++
-					states[done], created[done] = o.State, o.CreatedAt
+					states[done], created[done], overlays[done] = o.State, o.CreatedAt, o.Overlay
 				}
 				return nil
 			})
@@ -273,7 +287,8 @@ func TestListsOverManyBuckets(t *testing.T) {
 			t.Helper()
 			var fit []int64
 			for number := int64(1); number <= n; number++ {
-				if (len(f.States) == 0 || slices.Contains(f.States, states[number])) && (f.CreatedAfter.IsZero() || !created[number].Before(f.CreatedAfter)) &&
+				looks := len(f.Looks) == 0 || slices.ContainsFunc(f.Looks, func(l engine.Look) bool { return l.State == states[number] && l.Overlay == overlays[number] })
+				if looks && (len(f.States) == 0 || slices.Contains(f.States, states[number])) && (f.CreatedAfter.IsZero() || !created[number].Before(f.CreatedAfter)) &&
 					(f.CreatedBefore.IsZero() || !created[number].After(f.CreatedBefore)) {
 					fit = append(fit, number)
 				}
@@ -310,6 +325,14 @@ func TestListsOverManyBuckets(t *testing.T) {
 			for _, list := range [][]order.State{nil, {order.Completed}, {order.Held}, {order.Held, order.Waiting}} {
 				for _, bounds := range [][2]time.Time{{}, {created[100], time.Time{}}, {time.Time{}, created[5000]}, {created[3000], created[8400]}, {created[4200], created[4300]}} {
 					check(engine.Filter{Scope: testScope, States: list, CreatedAfter: bounds[0], CreatedBefore: bounds[1], Descending: down, Limit: 97})
+					var looks []engine.Look
+					for _, s := range list {
+						looks = append(looks, engine.Look{State: s})
+					}
+					check(engine.Filter{Scope: testScope, Looks: looks, CreatedAfter: bounds[0], CreatedBefore: bounds[1], Descending: down, Limit: 97})
+					if len(list) == 1 {
+						check(engine.Filter{Scope: testScope, Looks: []engine.Look{{State: list[0], Overlay: order.Refunded}}, CreatedAfter: bounds[0], CreatedBefore: bounds[1], Descending: down, Limit: 7})
+					}
 				}
 			}
 		}

@@ -36,6 +36,8 @@ type Face struct {
 	Words Words
 	// Sends is how often its contract tries a delivery that fails; 0: once.
 	Sends int
+	// Releases says that by its contract what is collected and cannot be delivered goes to the merchant's balance.
+	Releases bool
 	// Leaves names the scenarios that the API's contract has no room for, and why.
 	Leaves map[string]string
 }
@@ -85,6 +87,7 @@ type House struct {
 	client Client
 	words  Words
 	sends  int
+	gives  bool // Face.Releases
 	now    time.Time
 }
 
@@ -111,7 +114,7 @@ func Run(t *testing.T, name string, face Face) {
 
 func open(t *testing.T, name string, face Face) *House {
 	h := &House{
-		T: t, now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), words: face.Words, sends: max(face.Sends, 1),
+		T: t, now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), words: face.Words, sends: max(face.Sends, 1), gives: face.Releases,
 		Scope: engine.Scope{Merchant: merchant, Mode: engine.Sandbox, Dialect: name},
 		Log:   slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelError})),
 	}

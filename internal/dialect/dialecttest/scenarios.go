@@ -19,6 +19,7 @@ var (
 	delivered  = []string{"order/in -100", "merchant +100"}
 	passedOn   = append(append([]string{}, in100...), delivered...)
 	setAside   = []string{"order/in -100", "suspense/extra +100"}
+	released   = []string{"suspense/extra -100", "merchant +100"}
 	onTheWay   = []string{"order/in -100", "order/out +100"}
 	broughtIn  = []string{"order/out -100", "order/in +100"}
 	givenBack  = []string{"merchant -100", "order/refunding +100", "order/refunding -100", "outside/payer +100"}
@@ -153,12 +154,17 @@ var scenarios = []scenario{
 		h.stands(o, h.words.Open)
 		booked := in100
 		for range h.sends {
+			h.pass(time.Hour) // a failed one is not tried again at once
 			h.send()
 			booked = join(booked, onTheWay, broughtIn)
 		}
 		h.stands(o, h.words.Failed)
 		h.tells(o, h.words.FailedEvent)
-		h.books(o, join(booked, setAside)...)
+		booked = join(booked, setAside)
+		if h.gives {
+			booked = join(booked, released)
+		}
+		h.books(o, booked...)
 	}},
 	{"refunded", func(h *House) {
 		o := h.place("R", "100.00")

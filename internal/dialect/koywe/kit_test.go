@@ -83,7 +83,11 @@ func newKit(t *testing.T) *kit {
 	k.must(err)
 	t.Cleanup(func() { k.must(opened.Close()) })
 	k.store = opened
-	k.engine = engine.New(opened, []engine.Network{pretend(), sepolia, amoy}, nil).WithRandom(&counter{})
+	k.engine = engine.New(opened, []engine.Network{pretend(), sepolia, amoy}, nil).WithRandom(&counter{}).WithMethods(testMethods())
+	terms := engine.DefaultExchange()
+	terms.Now = k.clock.now
+	k.engine, err = k.engine.WithExchange(terms)
+	k.must(err)
 	k.engine.SetPayees(payees{})
 	for merchant, organisation := range map[string]string{"shop": "acme", "branch": "acme", "other": "rival"} {
 		k.must(k.engine.SaveMerchant(context.Background(), engine.Merchant{ID: merchant, Organisation: organisation, Name: merchant}))
@@ -293,4 +297,21 @@ func (k keyring) find(ctx context.Context, look func(engine.Reader) (*engine.Key
 	}
 	return &auth.Key{ID: made.ID, Hash: made.Hash, Merchant: made.Scope.Merchant, Mode: string(made.Scope.Mode), Dialect: made.Scope.Dialect,
 		Scopes: made.Scopes, Active: made.Active, ExpiresAt: made.ExpiresAt}, nil
+}
+
+// oneKey is a keyring of one key.
+type oneKey struct{ key auth.Key }
+
+func (k oneKey) KeyByHash(_ context.Context, hash string) (*auth.Key, error) {
+	if hash != k.key.Hash {
+		return nil, nil
+	}
+	return &k.key, nil
+}
+
+func (k oneKey) KeyByID(_ context.Context, id string) (*auth.Key, error) {
+	if id != k.key.ID {
+		return nil, nil
+	}
+	return &k.key, nil
 }

@@ -45,6 +45,7 @@ func (d *Dialect) routes() []route {
 		d.webhooksRoutes(),
 		d.reportsRoutes(),
 		d.organisationRoutes(),
+		d.orderRoutes(),
 	)
 }
 

@@ -55,6 +55,7 @@ func Run(t *testing.T, open Opener) {
 		{"a transfer belongs to one order", transferOwners},
 		{"copies of what surrounds a transfer", sendingCopies},
 		{"orders with money aside", ordersAside},
+		{"lists by how orders look", looks},
 		{"orders about which somebody must decide", reviewedOrders},
 		{"payments without an owner are listed", strayList},
 		{"the memory of rails", railMemory},
