@@ -13,6 +13,7 @@ import (
 func (d *Dialect) reportsRoutes() []route {
 	const read = "reports:read"
 	return []route{
+		{http.MethodGet, ofM + "/accounts/{accountId}/reports/orders", read, d.ordersReport},
 		{http.MethodGet, ofM + "/accounts/{accountId}/reports/ledger-statement", read, d.ledgerStatement},
 		{http.MethodGet, ofM + "/accounts/{accountId}/reports/ledger-entry/{ledgerEntryId}", read, d.ledgerEntry},
 	}
