@@ -46,6 +46,8 @@ func (d *Dialect) routes() []route {
 		d.reportsRoutes(),
 		d.organisationRoutes(),
 		d.orderRoutes(),
+		d.quoteRoutes(),
+		d.dealRoutes(),
 	)
 }
 
