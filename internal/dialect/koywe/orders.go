@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 
 	"till/internal/engine"
@@ -83,7 +84,10 @@ func (p plan) given() map[string]string {
 	given := map[string]string{}
 	if c := p.contact; c != nil {
 		given[engine.FieldName] = strings.TrimSpace(c.FirstName + " " + c.LastName)
-		given[engine.FieldEmail], given[engine.FieldPhone], given[engine.FieldDocument] = c.Email, c.Phone, c.Document.Number
+		given[engine.FieldEmail], given[engine.FieldPhone] = c.Email, c.Phone
+		if c.Document.Country == p.chosen[0].Country { // another country's the method does not know
+			given[engine.FieldDocument] = c.Document.Number
+		}
 	}
 	for field, text := range p.asked.methods[0].given {
 		if text != "" {
@@ -125,6 +129,10 @@ func explain(err error, a asked) error {
 		return f.On("quoteId")
 	case f.Code == fault.CodeNotFound && f.Param == "quote":
 		return wrong("quoteId", "There is no such quote")
+	case slices.Contains(engine.Fields(), f.Param): // what a method wants to know of the payer
+		said := *f
+		said.Message = f.Param + ": " + f.Message
+		return said.On("paymentMethods[0].extra")
 	case f.Param == "due" || f.Param == "fee" || f.Param == "out":
 		return onAmount(err, a)
 	}

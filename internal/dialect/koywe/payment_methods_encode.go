@@ -35,7 +35,7 @@ func encodePaymentMethods(list []engine.Method) paymentMethodsBody {
 	body := paymentMethodsBody{PaymentMethods: []paymentMethodBody{}}
 	for _, m := range list {
 		one := paymentMethodBody{
-			Method: m.Code, Name: m.Name, ResponseType: responseTypes[m.Prompt], RequiredFields: requiredFields{Contact: []string{}},
+			Method: m.Code, Name: m.Name, ResponseType: actionOf[m.Prompt], RequiredFields: requiredFields{Contact: []string{}},
 			CountrySymbol: m.Country, CurrencySymbol: m.Currency, Banks: m.Banks,
 		}
 		if m.Min.Sign() > 0 {
@@ -52,9 +52,4 @@ func encodePaymentMethods(list []engine.Method) paymentMethodsBody {
 		body.PaymentMethods = append(body.PaymentMethods, one)
 	}
 	return body
-}
-
-// responseTypes is what each method gives its payer, in the words of providedActionType.
-var responseTypes = map[engine.Prompt]string{
-	engine.PromptQR: "QR", engine.PromptLink: "PAYMENT_LINK", engine.PromptTransfer: "BANK_TRANSFER", engine.PromptAddress: "CRYPTO_ADDRESS", engine.PromptNone: "NONE",
 }

@@ -64,7 +64,7 @@ func TestPaymentMethodsAreFiltered(t *testing.T) {
 // Every prompt of the engine has its word.
 func TestResponseTypesAreTotal(t *testing.T) {
 	for _, p := range engine.Prompts() {
-		if responseTypes[p] == "" {
+		if actionOf[p] == "" {
 			t.Errorf("%s has no word", p)
 		}
 	}
