@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"time"
 
@@ -10,8 +11,12 @@ import (
 	"till/internal/app/dev"
 )
 
+var stories = map[string]func(context.Context, dev.Info, io.Writer) (string, error){
+	"orders": demo.Orders, "payin": demo.PayIn, "koywe": demo.Koywe,
+}
+
 type demoCommand struct {
-	Story string `arg:"" optional:"" enum:"orders,payin" default:"orders" help:"What to show: ${enum}; ${default} if nothing is said."`
+	Story string `arg:"" optional:"" enum:"orders,payin,koywe" default:"orders" help:"What to show: ${enum}; ${default} if nothing is said."`
 
 	Exit bool `help:"Stop after the last step. Without it the server stays up for a look around."`
 }
@@ -25,11 +30,7 @@ func (c *demoCommand) Run(t *terminal) error {
 		return err
 	}
 	fmt.Fprintf(t.out, "A server at %s and a chain at %s, for this demo only.\n", s.Info.BaseURL, s.Info.Chain.RPCURL)
-	tell := demo.Orders
-	if c.Story == "payin" {
-		tell = demo.PayIn
-	}
-	line, err := tell(t, s.Info, t.out)
+	line, err := stories[c.Story](t, s.Info, t.out)
 	if err == nil {
 		fmt.Fprintf(t.out, "\n%s\n", line)
 		if !c.Exit {

@@ -3,6 +3,7 @@ package e2e
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
 	"os"
 	"os/exec"
 	"strings"
@@ -33,6 +34,39 @@ func TestDemoPayIn(t *testing.T) {
 	const want = `{"deposits":3,"links_sold":1,"paid_in_grace":1,"redirects_checked":2,"webhooks_verified":9,"ledger_balanced":true}`
 	if got := runDemo(t, "payin"); got != want {
 		t.Errorf("the demo's last line is\n%s, want\n%s", got, want)
+	}
+}
+
+// Each order's end is told, and on the way what else changed its status.
+func TestDemoKoywe(t *testing.T) {
+	t.Parallel()
+	type counts map[string]int
+	var result struct {
+		Completed        counts `json:"completed"`
+		Failed           counts `json:"failed"`
+		Expired          counts `json:"expired"`
+		Cancelled        counts `json:"cancelled"`
+		WebhooksVerified int    `json:"webhooks_verified"`
+		LedgerBalanced   bool   `json:"ledger_balanced"`
+	}
+	parseStrictly(t, runDemo(t, "koywe"), &result)
+	for _, c := range []struct {
+		name      string
+		got, want counts
+	}{
+		{"completed", result.Completed, counts{
+			"PAYIN": 2, "PAYOUT": 1, "ONRAMP": 1, "OFFRAMP": 1, "BALANCE_TRANSFER": 1, "PAYMENT_LINK": 1, "INTER_MERCHANT_TRANSFER": 1,
+		}},
+		{"failed", result.Failed, counts{"PAYIN": 1, "PAYOUT": 1, "ONRAMP": 1, "OFFRAMP": 1}},
+		{"expired", result.Expired, counts{"PAYIN": 1, "ONRAMP": 1, "OFFRAMP": 1, "PAYMENT_LINK": 1}},
+		{"cancelled", result.Cancelled, counts{"PAYIN": 1, "PAYOUT": 1, "ONRAMP": 1, "OFFRAMP": 1, "PAYMENT_LINK": 1}},
+	} {
+		if !maps.Equal(c.got, c.want) {
+			t.Errorf("%s: %v, want %v", c.name, c.got, c.want)
+		}
+	}
+	if ends := 21; result.WebhooksVerified < ends || !result.LedgerBalanced {
+		t.Errorf("%+v", result)
 	}
 }
 

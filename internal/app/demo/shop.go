@@ -110,12 +110,8 @@ type event struct {
 
 // deliveries returns what came about something so far.
 func (s *shop) deliveries(ctx context.Context, about func(event) bool) ([]delivery, []event, error) {
-	r, err := request(ctx, http.MethodGet, s.info.Sink.LogURL, nil)
+	log, err := s.log(ctx)
 	if err != nil {
-		return nil, nil, err
-	}
-	var log []delivery
-	if err := do(s.client, r, &log); err != nil {
 		return nil, nil, err
 	}
 	var came []delivery
@@ -130,6 +126,15 @@ func (s *shop) deliveries(ctx context.Context, about func(event) bool) ([]delive
 		}
 	}
 	return came, events, nil
+}
+
+// log is all webhooks that came so far, to whichever path.
+func (s *shop) log(ctx context.Context) (log []delivery, err error) {
+	r, err := request(ctx, http.MethodGet, s.info.Sink.LogURL, nil)
+	if err == nil {
+		err = do(s.client, r, &log)
+	}
+	return log, err
 }
 
 // refuseNext lets the receiver answer the next deliveries with a status.

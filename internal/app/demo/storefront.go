@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"strings"
 	"time"
 )
 
@@ -73,25 +74,16 @@ var (
 
 // leave opens a pay page and returns where it sends the browser by itself. The link on it must lead there too.
 func (b browser) leave(ctx context.Context, page string) (to string, err error) {
-	r, err := request(ctx, http.MethodGet, page, nil)
+	text, _, err := b.open(ctx, page)
 	if err != nil {
 		return "", err
 	}
-	got, err := b.client.Do(r)
-	if err != nil {
-		return "", err
+	reload, link := refresh.FindStringSubmatch(text), wayBack.FindStringSubmatch(text)
+	if reload == nil || link == nil {
+		return "", fmt.Errorf("the pay page %s leads nowhere:\n%s", page, text)
 	}
-	defer got.Body.Close()
-	text, err := io.ReadAll(io.LimitReader(got.Body, 1<<20))
-	if err != nil {
-		return "", err
-	}
-	reload, link := refresh.FindSubmatch(text), wayBack.FindSubmatch(text)
-	if got.StatusCode != http.StatusOK || reload == nil || link == nil {
-		return "", fmt.Errorf("the pay page %s answered %d and leads nowhere:\n%s", page, got.StatusCode, text)
-	}
-	to = html.UnescapeString(string(reload[1]))
-	if other := html.UnescapeString(string(link[1])); other != to {
+	to = html.UnescapeString(reload[1])
+	if other := html.UnescapeString(link[1]); other != to {
 		return "", fmt.Errorf("the pay page sends to %s, and its link to %s", to, other)
 	}
 	return to, nil
@@ -100,4 +92,70 @@ func (b browser) leave(ctx context.Context, page string) (to string, err error) 
 // visit goes to an address.
 func (b browser) visit(ctx context.Context, to string) error {
 	return b.call(ctx, http.MethodGet, to, nil, nil)
+}
+
+var (
+	formOf   = regexp.MustCompile(`(?s)<form\b([^>]*)>(.*?)</form>`)
+	control  = regexp.MustCompile(`<(?:input|button)\b[^>]*>`)
+	property = regexp.MustCompile(`\b(name|value|type|action)="([^"]*)"`)
+)
+
+// properties are those of a tag.
+func properties(tag string) map[string]string {
+	p := map[string]string{}
+	for _, m := range property.FindAllStringSubmatch(tag, -1) {
+		p[m[1]] = html.UnescapeString(m[2])
+	}
+	return p
+}
+
+// press opens a page and posts the form that has a button or a choice of that name and value.
+func (b browser) press(ctx context.Context, page, name, value string) error {
+	text, at, err := b.open(ctx, page)
+	if err != nil {
+		return err
+	}
+	for _, form := range formOf.FindAllStringSubmatch(text, -1) {
+		found, filled := false, url.Values{name: {value}}
+		for _, tag := range control.FindAllString(form[2], -1) {
+			p := properties(tag)
+			found = found || p["name"] == name && p["value"] == value
+			if p["type"] == "hidden" && p["name"] != name {
+				filled.Set(p["name"], p["value"])
+			}
+		}
+		if !found {
+			continue
+		}
+		to, err := at.Parse(properties(form[1])["action"])
+		if err != nil {
+			return err
+		}
+		r, err := http.NewRequestWithContext(ctx, http.MethodPost, to.String(), strings.NewReader(filled.Encode()))
+		if err != nil {
+			return err
+		}
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.Header.Set("Origin", to.Scheme+"://"+to.Host)
+		return do(b.client, r, nil)
+	}
+	return fmt.Errorf("the page %s has nothing to press that is %s=%s:\n%s", at, name, value, text)
+}
+
+// open is a page's text and where it is, after redirects.
+func (b browser) open(ctx context.Context, page string) (text string, at *url.URL, err error) {
+	r, err := request(ctx, http.MethodGet, page, nil)
+	if err != nil {
+		return "", nil, err
+	}
+	got, err := b.client.Do(r)
+	if err != nil {
+		return "", nil, err
+	}
+	defer got.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(got.Body, 1<<20))
+	if err == nil && got.StatusCode != http.StatusOK {
+		err = fmt.Errorf("the page %s answered %d:\n%s", page, got.StatusCode, body)
+	}
+	return string(body), got.Request.URL, err
 }
