@@ -516,7 +516,7 @@ func TestTransactionCannotBeKept(t *testing.T) {
 // cloneOrder must copy everything that two orders could share: a new field of such a type belongs here and there.
 func TestCloneCopiesEverythingShared(t *testing.T) {
 	known := map[string]bool{"Attempts": true, "Transfers": true, "Reviews": true, "Reviews.Missing": true, "Balances": true, "Payments": true, "Doc": true, "Sendings": true,
-		"Methods": true, "Chosen": true, "Chosen.Given": true, "Notify.Times": true}
+		"Methods": true, "Words": true, "Chosen": true, "Chosen.Given": true, "Notify.Times": true}
 	immutable := map[reflect.Type]bool{reflect.TypeFor[*engine.Frozen](): true, reflect.TypeFor[money.Amount](): true, reflect.TypeFor[time.Time](): true}
 	var walk func(t reflect.Type, path string)
 	walk = func(rt reflect.Type, path string) {

@@ -542,7 +542,7 @@ func cloneOrder(o *engine.Order) *engine.Order {
 	c.Balances = slices.Clone(o.Balances)
 	c.Payments = slices.Clone(o.Payments)
 	c.Notify.Times = slices.Clone(o.Notify.Times)
-	c.Methods = slices.Clone(o.Methods)
+	c.Methods, c.Words = slices.Clone(o.Methods), slices.Clone(o.Words)
 	c.Chosen = maps.Clone(o.Chosen)
 	for id, chosen := range c.Chosen {
 		chosen.Given = maps.Clone(chosen.Given)
