@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -412,8 +413,10 @@ func (k *kit) dump() map[string]string {
 	for _, table := range tables {
 		query := "SELECT * FROM " + table
 		switch table {
+		case "runs": // what a process has taken ahead, beside its callers
+			continue
 		case "marks":
-			query += ` WHERE name <> 'now'`
+			query += ` WHERE name <> 'now' AND name NOT LIKE 'run/%'`
 		case "instruments":
 			query = `SELECT family, value, merchant, mode, archived, rest_since, rest_until FROM instruments`
 		}
@@ -529,6 +532,10 @@ func (k *kit) auditStatements() {
 		var list []moved
 		for _, l := range whole.Lines {
 			list = append(list, moved{l.Entry, l.Posting, l.Amount.Units()})
+		}
+		// Lines are in the order of the commits. Ids are too, but for those of a clock that stands still over a restart.
+		for _, l := range [][]moved{list, all} {
+			slices.SortFunc(l, func(a, b moved) int { return cmp.Or(cmp.Compare(a.entry, b.entry), cmp.Compare(a.posting, b.posting)) })
 		}
 		if len(all) <= 1000 && !slices.Equal(list, all) {
 			k.Errorf("the statement of %s lists %v, and it was moved by %v", key.Account, list, all)
