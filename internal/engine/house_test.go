@@ -75,6 +75,32 @@ func TestRefundOfWhatTheHouseHolds(t *testing.T) {
 	k.wantCode(k.engine.TransfersTold(context.Background(), "evm:nowhere", nil), fault.CodeNotConfigured)
 }
 
+// Who pays something to an order that was paid already does not get what its payer paid.
+func TestRefundGoesToWhoPaid(t *testing.T) {
+	k := newKit(t)
+	k.pool(engine.HousePool(engine.Sandbox, engine.EVM), "h", 1)
+	o := k.order(k.custodial())
+	from := func(who, id string, n int64, value time.Time) rail.Observation {
+		w := k.confirmed(o, id, n, value)
+		w.Evidence.From = who
+		return w
+	}
+	k.block(north, at(time.Minute), from("payer", "tx", 100, at(time.Minute)))
+	k.block(north, at(2*time.Minute), from("other", "dust", 1, at(2*time.Minute)))
+	k.block(north, at(48*time.Hour), from("latecomer", "late", 2, at(48*time.Hour)))
+	for _, c := range []struct {
+		from ledger.Role
+		n    int64
+		to   string
+	}{{ledger.Merchant, 40, "payer"}, {ledger.Extra, 1, "other"}, {ledger.Late, 2, "latecomer"}} {
+		_, err := k.engine.Refund(context.Background(), engine.NewRefund{
+			OrderID: o.ID, ID: string(c.from), Amount: units(northUSDT, c.n), From: c.from, Actor: order.ByOperator, Who: "olga",
+		})
+		k.must(err)
+		want(k, "who gets what is in "+string(c.from), k.now(o).Sendings[string(c.from)].To, c.to)
+	}
+}
+
 // Where there is no hot wallet nothing can be sent, and that is said before anything is taken in.
 func TestReceiveOnly(t *testing.T) {
 	k := newKit(t)

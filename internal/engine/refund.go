@@ -16,7 +16,7 @@ type NewRefund struct {
 	ID      string // of the transfer, given by the caller and unique on the server: a repeat has no second effect
 	Amount  money.Amount
 	From    ledger.Role // the order's account it is taken from: merchant, or one of suspense
-	To      Destination // the zero Destination: where the order's last confirmed payment of the asset came from (on a chain that may be an exchange's wallet, which knows no refunds)
+	To      Destination // the zero Destination: where the payment came from whose money it is (on a chain that may be an exchange's wallet, which knows no refunds)
 	Actor   order.Actor
 	Who     string
 	Why     string // in the words of who asks; may be empty
@@ -63,7 +63,7 @@ func (e *Engine) refund(tx Tx, o *Order, r NewRefund) error {
 	}
 	to := r.To
 	if (to == Destination{}) {
-		to = o.cameFrom(r.Amount.Asset())
+		to = o.cameFrom(r.From, r.Amount.Asset())
 	}
 	if to.Rail == "" || to.To == "" {
 		return fault.New(fault.CodeMissingField, "where the money goes is missing").On("destination")
@@ -93,11 +93,22 @@ func sameRefund(o *Order, r NewRefund, owner string) error {
 	return fault.New(fault.CodeIdempotencyConflict, "this id is that of another transfer")
 }
 
-// cameFrom is where the last confirmed payment of an asset came from, as far as its rail could tell.
-func (o *Order) cameFrom(asset money.Asset) (d Destination) {
+// cameFrom is where money of an asset in one of the order's accounts came from, as far as its rail could tell. Anybody
+// may pay something to an order that was paid: what its payer paid never goes to him. So what the merchant earned goes
+// to who closed the order, what was put into suspense for its payment to who made that payment, and the rest to the
+// last whose money counted.
+func (o *Order) cameFrom(from ledger.Role, asset money.Asset) (d Destination) {
+	booked := ledger.In
+	if from == ledger.Wrong || from == ledger.Late || from == ledger.Unfit {
+		booked = from
+	}
 	for _, p := range o.Payments {
-		if p.Rank == order.RankConfirmed && p.Amount.Asset() == asset && p.Rail != order.BalanceRail {
-			d = Destination{Rail: rail.Name(p.Rail), To: p.Evidence.From}
+		if p.Rank != order.RankConfirmed || p.Amount.Asset() != asset || p.Rail == order.BalanceRail || p.Booked != o.Terms.Book.Account(booked) {
+			continue
+		}
+		d = Destination{Rail: rail.Name(p.Rail), To: p.Evidence.From}
+		if from == ledger.Merchant && p.PaymentKey == o.Closing {
+			return d
 		}
 	}
 	return d
