@@ -208,6 +208,36 @@ func TestLateMoneyIsExchangedAnew(t *testing.T) {
 	}
 }
 
+// The policy is asked about the order that follows, whose amount it has not seen, with the maker of the first.
+func TestRequoteAsksThePolicy(t *testing.T) {
+	for action, wanted := range map[engine.PolicyAction]order.State{engine.RequireApproval: order.InReview, engine.Deny: ""} {
+		k := exchanging(t)
+		k.must(k.engine.SaveMerchant(context.Background(), engine.Merchant{ID: "shop", Organisation: "acme"}))
+		k.policy(func(p *engine.Policy) {
+			p.Rules = []engine.PolicyRule{{ID: "large", Kind: "swap", Currency: "USDT", From: units(northUSDT, 100_000_001), Action: action}}
+		})
+		k.setting(engine.LateRateSetting, `"requote"`)
+		o := k.offramp(true, func(n *engine.NewOrder) { n.Organisation, n.Maker = "acme", "maker" })
+		k.pass(north, at(31*time.Minute))
+		k.must(k.tellRates(rate("EUR", "USDT", "1.20", k.clock.now())))
+		k.block(north, at(32*time.Minute), k.confirmed(o, "late", 120_000_000, at(32*time.Minute)))
+		next := k.requote(o)
+		if wanted == "" {
+			if next != nil {
+				t.Errorf("%s: an order follows", action)
+			}
+			want(k, "what stays in the balance", k.ofShop(northUSDT), "120.000000")
+			continue
+		}
+		if next == nil {
+			t.Fatalf("%s: no order follows", action)
+		}
+		want(k, "its state", k.now(next).State, wanted)
+		_, err := k.engine.Approve(context.Background(), next.ID, order.Approval, order.ByMerchant, "maker")
+		k.wantCode(err, fault.CodeForbidden)
+	}
+}
+
 func TestRequoteWaitsForARate(t *testing.T) {
 	k := exchanging(t)
 	k.setting(engine.LateRateSetting, `"requote"`)

@@ -156,9 +156,17 @@ func (e *Engine) follow(tx Tx, first *Order, amount money.Amount) (*Order, error
 	if err != nil {
 		return nil, err
 	}
+	whose, err := tx.Merchant(first.Scope.Merchant)
+	if err != nil {
+		return nil, err
+	}
+	organisation := "" // whose policy is asked: what came late may be far more than what the first order was let through with
+	if whose != nil {
+		organisation = whose.Organisation
+	}
 	share := quote.Part{AmountIn: priced.AmountIn, Fee: priced.Fee, AmountOut: priced.AmountOut}
 	return e.create(tx, NewOrder{
-		Scope: first.Scope, PublicID: public, Kind: first.Kind, Destination: first.Destination,
+		Scope: first.Scope, PublicID: public, Kind: first.Kind, Destination: first.Destination, Organisation: organisation, Maker: first.Maker,
 		Terms: func(Plan) (order.Terms, json.RawMessage, error) {
 			return fromBalance(first.Terms, share), first.Doc, nil
 		},
