@@ -2,11 +2,14 @@ package main
 
 import (
 	"bufio"
+	"encoding/json"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
+
+	"till/internal/money"
 )
 
 // The echo takes what the clients send, as often as they send it, and what is sent has a reference of its own each time.
@@ -14,7 +17,7 @@ func TestClientsRequests(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(echo))
 	defer server.Close()
 	host := strings.TrimPrefix(server.URL, "http://")
-	r := newRequest(host, "/echo", "key", 7)
+	r := orderRequest(host, echoPath, "key", 7)
 	seen := map[string]bool{}
 	for _, n := range []int64{0, 1, 9, 10, 1e15} {
 		for run := range 12 {
@@ -32,6 +35,48 @@ func TestClientsRequests(t *testing.T) {
 	}
 	if len(seen) != 5*12 {
 		t.Errorf("%d references of %d", len(seen), 5*12)
+	}
+}
+
+// A payout has a reference of its own each time, in a body that stays JSON of its length.
+func TestPayoutsDiffer(t *testing.T) {
+	r := payoutRequest("localhost", "token", "acc_1", 7)
+	seen := map[string]bool{}
+	for run := range 3 {
+		r.number(run, 1e15)
+		parsed, err := http.ReadRequest(bufio.NewReader(strings.NewReader(string(r.text))))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var body struct {
+			ExternalID string      `json:"externalId"`
+			AmountIn   json.Number `json:"amountIn"`
+		}
+		if err := json.NewDecoder(parsed.Body).Decode(&body); err != nil {
+			t.Fatal(err)
+		}
+		if amount, err := money.Parse(cop, body.AmountIn.String()); err != nil || !amount.Equal(money.FromInt(cop, payoutUnits)) {
+			t.Errorf("%s COP are not what the balance is checked with: %v", body.AmountIn, err)
+		}
+		seen[body.ExternalID] = true
+	}
+	if len(seen) != 3 {
+		t.Errorf("%v", seen)
+	}
+}
+
+// The echo takes what is asked for a quote, which has no reference to be written over.
+func TestEchoOfQuotes(t *testing.T) {
+	r := newRequest("localhost", echoQuotesPath, "Authorization: Bearer token", quoteBody, "")
+	r.number(1, 1)
+	parsed, err := http.ReadRequest(bufio.NewReader(strings.NewReader(string(r.text))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := httptest.NewRecorder()
+	echo(w, parsed)
+	if w.Code != http.StatusCreated || w.Body.String() != quoteBody {
+		t.Errorf("%d %s", w.Code, w.Body)
 	}
 }
 

@@ -24,10 +24,22 @@ type echoBody struct {
 	CancelURL      string          `json:"cancelUrl,omitempty"`
 }
 
-// echo reads a request for an order the way the server does, checks its fields the same way and sends it back. It knows no key, stores
-// nothing and gives nothing out: what is left is the price of HTTP and JSON.
+// Where the echo takes requests for orders, and for quotes.
+const (
+	echoPath       = "/echo"
+	echoQuotesPath = "/echo/quotes"
+)
+
+// echo reads a request for an order or a quote the way the server does, checks its fields the same way and sends it back. It knows no
+// key, stores nothing and gives nothing out: what is left is the price of HTTP and JSON.
 func echo(w http.ResponseWriter, r *http.Request) {
-	body, err := readEcho(r)
+	var body any
+	var err error
+	if r.URL.Path == echoQuotesPath {
+		body, err = readEchoQuote(r)
+	} else {
+		body, err = readEcho(r)
+	}
 	if err != nil {
 		web.WriteJSON(w, http.StatusBadRequest, map[string]string{"error": err.Error()})
 		return
@@ -87,4 +99,53 @@ func readURL(in web.Object, field string) (string, error) {
 		err = fault.New(fault.CodeInvalidURL, "not a URL").On(field)
 	}
 	return text, err
+}
+
+// echoQuote is the request for a quote, sent back.
+type echoQuote struct {
+	OrderType   string      `json:"orderType"`
+	Origin      string      `json:"originCurrencySymbol"`
+	Destination string      `json:"destinationCurrencySymbol"`
+	AmountIn    json.Number `json:"amountIn"`
+	Executable  bool        `json:"executable"`
+}
+
+func readEchoQuote(r *http.Request) (q echoQuote, err error) {
+	in, err := web.Decode(r, 4<<10)
+	if err != nil {
+		return q, err
+	}
+	for _, field := range []struct {
+		name string
+		into *string
+	}{{"orderType", &q.OrderType}, {"originCurrencySymbol", &q.Origin}, {"destinationCurrencySymbol", &q.Destination}} {
+		text, present, err := in.String(field.name, 64)
+		if err != nil {
+			return q, err
+		}
+		if !present || text == "" {
+			return q, fault.New(fault.CodeMissingField, "missing").On(field.name)
+		}
+		*field.into = text
+	}
+	from, err := money.Fiat(q.Origin)
+	if err != nil {
+		return q, err
+	}
+	if _, err := money.Fiat(q.Destination); err != nil {
+		return q, err
+	}
+	amount, present, err := in.Number("amountIn")
+	if err != nil {
+		return q, err
+	}
+	if !present {
+		return q, fault.New(fault.CodeMissingField, "missing").On("amountIn")
+	}
+	if _, err := money.Parse(from, amount); err != nil {
+		return q, err
+	}
+	q.AmountIn = json.Number(amount)
+	q.Executable, _, err = in.Bool("executable")
+	return q, err
 }

@@ -9,6 +9,7 @@ import (
 	"net"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -17,23 +18,40 @@ import (
 // request is an HTTP request whose reference is written over before each use.
 type request struct {
 	text []byte
-	at   int // where the digits of the reference begin
+	at   int // where the digits of the reference begin; 0: it has none
 }
 
 const referenceDigits = 20 // of the run 4, of the number 16
 
-// newRequest makes the request that every client sends again and again: with a key, and a body of a usual size.
-func newRequest(host, path, key string, seed uint64) request {
-	reference := fmt.Sprintf("bench-%d-", seed)
-	body := fmt.Sprintf(`{"orderReference":"%s%0*d","amount":"125.50","currency":%q,"chainId":%q,"metadata":{"cart":"17","customer":"c-4711"},`+
-		`"successUrl":"https://shop.example/paid","cancelUrl":"https://shop.example/cart"}`, reference, referenceDigits, 0, token, network)
-	head := fmt.Sprintf("POST %s HTTP/1.1\r\nHost: %s\r\nX-API-Key: %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n", path, host, key, len(body))
-	text := []byte(head + body)
-	return request{text: text, at: bytes.Index(text, []byte(reference)) + len(reference)}
+// newReference is one that number writes over.
+func newReference(seed uint64) string {
+	return fmt.Sprintf("bench-%d-%0*d", seed, referenceDigits, 0)
+}
+
+// newRequest makes the request that every client sends again and again. auth is the header that says who sends it; reference, which
+// may be empty, stands once in the body.
+func newRequest(host, path, auth, body, reference string) request {
+	head := fmt.Sprintf("POST %s HTTP/1.1\r\nHost: %s\r\n%s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n", path, host, auth, len(body))
+	r := request{text: []byte(head + body)}
+	if reference != "" {
+		r.at = len(head) + strings.Index(body, reference) + len(reference) - referenceDigits
+	}
+	return r
+}
+
+// orderRequest asks for an order, with a key and a body of a usual size.
+func orderRequest(host, path, key string, seed uint64) request {
+	reference := newReference(seed)
+	body := fmt.Sprintf(`{"orderReference":%q,"amount":"125.50","currency":%q,"chainId":%q,"metadata":{"cart":"17","customer":"c-4711"},`+
+		`"successUrl":"https://shop.example/paid","cancelUrl":"https://shop.example/cart"}`, reference, token, network)
+	return newRequest(host, path, "X-API-Key: "+key, body, reference)
 }
 
 // number writes a reference that no other request has.
 func (r request) number(run int, n int64) {
+	if r.at == 0 {
+		return
+	}
 	digits := strconv.AppendInt(make([]byte, 0, referenceDigits), int64(run)*1e16+n, 10)
 	at := r.text[r.at : r.at+referenceDigits]
 	for i := range at {

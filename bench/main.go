@@ -1,4 +1,4 @@
-// Command bench measures how fast orders are created, durably and over HTTP, and what a server costs at rest. It is not a test: it takes
+// Command bench measures how fast orders, payouts and quotes are created, durably and over HTTP, and what a server costs at rest. It is not a test: it takes
 // minutes, it wants the machine for itself, and it fails only when something cannot be measured.
 //
 //	go run ./bench            writes bench/RESULTS.md and prints it
@@ -6,11 +6,11 @@
 //
 // Absolute figures differ from machine to machine and from minute to minute. So every run of the server stands beside a run, just before
 // it, of an echo server: the same clients send the same requests to net/http, which reads, checks and answers them and stores nothing.
-// The ratio of the two is the figure to compare.
+// The ratio of the two is the figure to compare. Payouts, which all hold money of one balance, stand beside a run of orders instead.
 //
 // The server is the program itself (till serve) as a child process, on a database file in a new folder; the chain it watches and the
-// clients run in this process. server.go starts them, load.go is the clients, echo.go the echo, postgres.go a PostgreSQL to measure, fill.go and
-// lists.go what is measured on a database that is full, report.go the tables.
+// clients run in this process. server.go starts them, load.go is the clients, echo.go the echo, postgres.go a PostgreSQL to measure, payouts.go
+// and quotes.go what the Koywe API is asked for, fill.go and lists.go what is measured on a database that is full, report.go the tables.
 package main
 
 import (
@@ -40,6 +40,7 @@ type options struct {
 	profile  string
 	postgres string
 	on       string
+	what     string
 	seed     uint64
 }
 
@@ -57,19 +58,35 @@ func main() {
 	flag.DurationVar(&o.delay, "delay", 5*time.Millisecond, "also measure SQLite with this pause at each commit, as of a disk that syncs slowly; 0: do not")
 	flag.IntVar(&o.list, "list", 1_000_000, "orders in the larger database whose lists are read; 0: do not read lists")
 	flag.IntVar(&o.rest, "rest", 100_000, "orders in the database that is started on; 0: do not measure starts")
-	flag.StringVar(&o.profile, "profile", "", "write a CPU profile of the server's last run into this file, and only measure SQLite, or what -on says")
+	flag.StringVar(&o.profile, "profile", "", "write a CPU profile of the server's last run into this file, and only measure orders on SQLite, or what -what and -on say")
 	flag.StringVar(&o.postgres, "postgres", "", "URL of a PostgreSQL server on which databases may be made; default: one is started, where the machine has it")
-	flag.StringVar(&o.on, "on", "", "create orders only on databases whose name begins so: SQLite, PostgreSQL")
+	flag.StringVar(&o.on, "on", "", "create only on databases whose name begins so: SQLite, PostgreSQL")
+	flag.StringVar(&o.what, "what", "", "create only these, and write no file: orders, payouts or quotes")
 	flag.Uint64Var(&o.seed, "seed", 1, "what addresses and references are made from")
 	flag.Parse()
 	if o.short {
 		o.pairs, o.run, o.delay = 1, time.Second, 0
 		o.list, o.rest = min(o.list, 10_000), min(o.rest, 5_000)
 	}
+	if o.profile != "" && o.what == "" {
+		o.what = whatOrders
+	}
+	if !slices.Contains([]string{"", whatOrders, whatPayouts, whatQuotes}, o.what) {
+		exit(fmt.Errorf("-what: %q is none of %s, %s and %s", o.what, whatOrders, whatPayouts, whatQuotes))
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	exit(measure(ctx, o))
 }
+
+// What can be created.
+const (
+	whatOrders  = "orders"
+	whatPayouts = "payouts"
+	whatQuotes  = "quotes"
+)
+
+func (o options) wants(what string) bool { return o.what == "" || o.what == what }
 
 func exit(err error) {
 	if err != nil {
@@ -94,26 +111,15 @@ func measure(ctx context.Context, o options) error {
 
 	r := report{started: time.Now(), options: o}
 	r.loadBefore = loadAverage()
-	for _, on := range b.databases() {
-		for _, clients := range b.clientCounts {
-			if on.delay > 0 && clients != slices.Max(b.clientCounts) {
-				continue // one line tells whether commits are shared
-			}
-			c, err := b.create(ctx, on, clients)
-			if err != nil {
-				return fmt.Errorf("%s, %d clients: %w", on.name, clients, err)
-			}
-			fmt.Fprintf(os.Stderr, "%s, %d clients: %.2f of the echo (%.0f/s), p99 %.1f ms, %.0f us of CPU per order, %.0f of them the database's\n",
-				on.name, clients, c.ratio, c.orders.rate, c.orders.p99, c.orders.cpu, c.orders.database)
-			r.cells = append(r.cells, c)
-		}
+	if err := b.creations(ctx, &r); err != nil {
+		return err
 	}
-	if o.profile == "" && o.list > 0 {
+	if o.what == "" && o.list > 0 {
 		if r.lists, err = b.lists(ctx); err != nil {
 			return err
 		}
 	}
-	if o.profile == "" && o.rest > 0 {
+	if o.what == "" && o.rest > 0 {
 		if r.rest, err = b.atRest(ctx); err != nil {
 			return err
 		}
@@ -122,10 +128,56 @@ func measure(ctx context.Context, o options) error {
 	r.took = time.Since(r.started)
 	text := r.markdown()
 	fmt.Print(text)
-	if o.short || o.profile != "" {
+	if o.short || o.what != "" {
 		return nil
 	}
 	return os.WriteFile(filepath.FromSlash(o.out), []byte(text), 0o644)
+}
+
+// creations measures what is created: orders with each number of clients, payouts and quotes with the most.
+func (b *bench) creations(ctx context.Context, r *report) error {
+	most := slices.Max(b.clientCounts)
+	for _, on := range b.databases() {
+		for _, clients := range b.clientCounts {
+			if !b.wants(whatOrders) || on.delay > 0 && clients != most {
+				continue // one line tells whether commits are shared
+			}
+			c, err := b.create(ctx, on, clients)
+			if err != nil {
+				return fmt.Errorf("%s, %d clients: %w", on.name, clients, err)
+			}
+			c.say(whatOrders, "the echo")
+			r.cells = append(r.cells, c)
+		}
+	}
+	for _, on := range b.databases() {
+		if !b.wants(whatPayouts) {
+			break
+		}
+		c, err := b.payOut(ctx, on, most)
+		if err != nil {
+			return fmt.Errorf("payouts, %s: %w", on.name, err)
+		}
+		c.say(whatPayouts, "orders")
+		r.payouts = append(r.payouts, c)
+	}
+	for _, on := range b.databases() {
+		if !b.wants(whatQuotes) {
+			break
+		}
+		c, err := b.quotes(ctx, on, most)
+		if err != nil {
+			return fmt.Errorf("quotes, %s: %w", on.name, err)
+		}
+		c.say(whatQuotes, "the echo")
+		r.quotes = append(r.quotes, c)
+	}
+	return nil
+}
+
+func (c cell) say(what, base string) {
+	fmt.Fprintf(os.Stderr, "%s, %s, %d clients: %.2f of %s (%.0f/s), p99 %.1f ms, %.0f us of CPU each, %.0f of them the database's\n",
+		what, c.database, c.clients, c.ratio, base, c.own.rate, c.own.p99, c.own.cpu, c.own.database)
 }
 
 func loadAverage() string {

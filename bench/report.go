@@ -15,6 +15,8 @@ type report struct {
 	took                  time.Duration
 	loadBefore, loadAfter string
 	cells                 []cell
+	payouts               []paid
+	quotes                []cell
 	lists                 []listed
 	rest                  rest
 }
@@ -30,15 +32,38 @@ func (r report) markdown() string {
 		runtime.GOOS+"/"+runtime.GOARCH, kernel(), runtime.NumCPU(), runtime.Version(), r.loadBefore, r.loadAfter)
 	p("Seed %d, %d pairs of runs of %s each.\n", r.options.seed, r.options.pairs, r.options.run)
 
-	p("## Creating orders\n")
-	p("Durable creation over HTTP, one merchant: key, checks, address, order, event and every index, synced before the answer. Medians over the")
-	p("pairs; `ratio` is the server's rate over that of the echo server just before it (lowest to highest pair behind it). `us` is processor")
-	p("time for each order: of the server's process and of PostgreSQL's, whose part stands beside it.\n")
-	p("| database | clients | ratio | pairs | orders/s | p50 ms | p99 ms | us | of it PostgreSQL's | echo/s | echo us | echo p50 ms | p99 in echo p50s |")
-	p("| --- | ---: | ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
-	for _, c := range r.cells {
-		p("| %s | %d | **%.2f** | %.2f to %.2f | %.0f | %.2f | %.2f | %.0f | %.0f | %.0f | %.0f | %.2f | %.1f |", c.database, c.clients, c.ratio, c.worst, c.best,
-			c.orders.rate, c.orders.p50, c.orders.p99, c.orders.cpu, c.orders.database, c.echo.rate, c.echo.cpu, c.echo.p50, c.orders.p99/c.echo.p50)
+	if len(r.cells) > 0 {
+		p("## Creating orders\n")
+		p("Durable creation over HTTP, one merchant: key, checks, address, order, event and every index, synced before the answer. Medians over the")
+		p("pairs; `ratio` is the server's rate over that of the echo server just before it (lowest to highest pair behind it). `us` is processor")
+		p("time for each order: of the server's process and of PostgreSQL's, whose part stands beside it.\n")
+		p("| database | clients | ratio | pairs | orders/s | p50 ms | p99 ms | us | of it PostgreSQL's | echo/s | echo us | echo p50 ms | p99 in echo p50s |")
+		p("| --- | ---: | ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
+		for _, c := range r.cells {
+			p("%s", c.row())
+		}
+	}
+	if len(r.payouts) > 0 {
+		p("\n## Payouts from one balance\n")
+		p("Durable creation of PAYOUT orders of the Koywe API, each of which holds %s COP of one merchant's one balance; `ratio` is their rate over that of", payoutText)
+		p("PayIn orders, created by as many clients on the same server just before. The goal is 0.6. The server delivers payouts on the sandbox's")
+		p("rail while it takes more, and that is part of `us`; the last columns say how long it went on after a run, and what the balance lost by all runs:")
+		p("exactly the sum of the payouts that were accepted, then and when all of them were delivered, or there would be no line.\n")
+		p("| database | clients | ratio | pairs | payouts/s | p50 ms | p99 ms | us | of it PostgreSQL's | orders/s | order us | order p50 ms | p99 in order p50s | delivered s later | accepted | balance fell by COP |")
+		p("| --- | ---: | ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
+		for _, c := range r.payouts {
+			p("%s %.1f | %d | %s |", c.row(), c.settled, c.count, c.fell.Decimal())
+		}
+	}
+	if len(r.quotes) > 0 {
+		p("\n## Quotes\n")
+		p("Executable quotes of the Koywe API, priced with a spread, a fee and a tax, and kept durably for the order that may use them. `ratio` is the")
+		p("server's rate over that of the echo server, which reads and checks the same requests, just before it.\n")
+		p("| database | clients | ratio | pairs | quotes/s | p50 ms | p99 ms | us | of it PostgreSQL's | echo/s | echo us | echo p50 ms | p99 in echo p50s |")
+		p("| --- | ---: | ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
+		for _, c := range r.quotes {
+			p("%s", c.row())
+		}
 	}
 	if len(r.lists) > 0 {
 		p("\n## Lists\n")
@@ -55,6 +80,12 @@ func (r report) markdown() string {
 		p("%.1f MiB of anonymous memory %s later.", r.rest.memory, settleTime)
 	}
 	return b.String()
+}
+
+// row is the columns that every table of creations has.
+func (c cell) row() string {
+	return fmt.Sprintf("| %s | %d | **%.2f** | %.2f to %.2f | %.0f | %.2f | %.2f | %.0f | %.0f | %.0f | %.0f | %.2f | %.1f |", c.database, c.clients, c.ratio, c.worst, c.best,
+		c.own.rate, c.own.p50, c.own.p99, c.own.cpu, c.own.database, c.base.rate, c.base.cpu, c.base.p50, c.own.p99/c.base.p50)
 }
 
 func kernel() string {

@@ -37,6 +37,9 @@ const (
 	blockTime  = 3 * time.Second
 	ordersPath = "/payin/api/v1/orders"
 	importPath = "/operator/v1/instruments" // a merchant's own imports end at 10,000
+
+	// what quotes are made of; orders and payouts exchange nothing, and have no price
+	exchange = "[rates]\nfixed = [\"USD/COP 4000\"]\n[[pricing]]\nkind = \"BALANCE_TRANSFER\"\nfrom = \"COP\"\nto = \"USD\"\nspread = 50\npercent = 100\nfixed = \"1500\"\ntax = 1900\n"
 )
 
 // bench is what all measurements share.
@@ -113,11 +116,22 @@ func (b *bench) databases() []database {
 	return slices.DeleteFunc(list, func(on database) bool { return !strings.HasPrefix(on.name, b.on) })
 }
 
-// server is a till with its merchant's key.
+// server is a till with its merchant's keys.
 type server struct {
 	*process
 	key      string
 	operator string
+	pair     keyPair
+	token    string // that the pair was signed in for; empty before
+
+	free  int // addresses in the pool
+	guess int // how many the next run of orders may want
+}
+
+// keyPair is a key of two parts.
+type keyPair struct {
+	APIKey string `json:"apiKey"`
+	Secret string `json:"secret"`
 }
 
 // folder makes a new folder with the config of a server in it.
@@ -129,8 +143,8 @@ func (b *bench) folder(databaseURL string) (string, error) {
 	}
 	contract := b.chain.Tokens()[token].Address.Hex()
 	config := fmt.Sprintf("[server]\naddr = \"127.0.0.1:0\"\n[log]\nlevel = \"warn\"\n[database]\nurl = %q\n[networks.%s]\nname = \"Bench\"\nchain_id = %d\nmode = \"sandbox\"\n"+
-		"rpc = [%q]\nconfirmations = 3\npoll = \"1s\"\ntokens = [{ code = %q, decimals = %d, contract = %q }]\n",
-		databaseURL, network, b.chain.ChainID(), b.chain.RPCURL(), token, tokenScale, contract)
+		"rpc = [%q]\nconfirmations = 3\npoll = \"1s\"\ntokens = [{ code = %q, decimals = %d, contract = %q }]\n%s",
+		databaseURL, network, b.chain.ChainID(), b.chain.RPCURL(), token, tokenScale, contract, exchange)
 	return dir, os.WriteFile(configOf(dir), []byte(config), 0o600)
 }
 
@@ -149,7 +163,7 @@ func (b *bench) serve(ctx context.Context, dir string, on database) (*server, er
 		return nil, err
 	}
 	s := &server{process: p}
-	if s.key, s.operator, err = firstKeys(dir); err == nil {
+	if err = s.readKeys(dir); err == nil {
 		err = s.ready(ctx)
 	}
 	if err != nil {
@@ -158,11 +172,11 @@ func (b *bench) serve(ctx context.Context, dir string, on database) (*server, er
 	return s, nil
 }
 
-// firstKeys reads the test key and the operator's token that the first start made.
-func firstKeys(dir string) (key, operator string, err error) {
+// readKeys reads the test keys and the operator's token that the first start made.
+func (s *server) readKeys(dir string) error {
 	text, err := os.ReadFile(filepath.Join(dir, app.FirstKeysFile))
 	if err != nil {
-		return "", "", err
+		return err
 	}
 	var keys struct {
 		Operator string `json:"operator_token"`
@@ -170,12 +184,16 @@ func firstKeys(dir string) (key, operator string, err error) {
 			PayIn struct {
 				Test string `json:"test"`
 			} `json:"payin"`
+			Koywe struct {
+				Test keyPair `json:"test"`
+			} `json:"koywe"`
 		} `json:"api_keys"`
 	}
 	if err := json.Unmarshal(text, &keys); err != nil {
-		return "", "", err
+		return err
 	}
-	return keys.APIKeys.PayIn.Test, keys.Operator, nil
+	s.key, s.operator, s.pair = keys.APIKeys.PayIn.Test, keys.Operator, keys.APIKeys.Koywe.Test
+	return nil
 }
 
 // ready waits until the server's watcher has told of the chain.
@@ -208,9 +226,14 @@ func (s *server) call(ctx context.Context, method, path string, body io.Reader, 
 	if err != nil {
 		return err
 	}
-	if strings.HasPrefix(path, "/operator/") {
+	switch {
+	case strings.HasPrefix(path, "/operator/"):
 		r.Header.Set("Authorization", "Bearer "+s.operator)
-	} else {
+	case strings.HasPrefix(path, koywePath):
+		if s.token != "" {
+			r.Header.Set("Authorization", "Bearer "+s.token)
+		}
+	default:
 		r.Header.Set("X-API-Key", s.key)
 	}
 	r.Header.Set("Content-Type", "application/json")
@@ -259,76 +282,98 @@ func address(seed, n uint64) string {
 	return fmt.Sprintf("0x%016x%08x%016x", n*odd, uint32(seed), n)
 }
 
-// A pair is an echo run and the server run right after it.
+// A pair is a run of what is measured, and right before it one of what it is compared with: the echo, or orders.
 type pair struct {
-	echo, orders result
-	ratio        float64
+	base, own result
+	ratio     float64
 }
 
-// cell is a line of the first table: medians over pairs.
+// cell is a line of a table: medians over pairs.
 type cell struct {
-	database string
-	clients  int
-	pairs    []pair
-	ratio    float64
-	worst    float64
-	best     float64
-	echo     result
-	orders   result
+	database  string
+	clients   int
+	pairs     []pair
+	ratio     float64
+	worst     float64
+	best      float64
+	base, own result
 }
 
-// create measures the creation of orders on a new database.
-func (b *bench) create(ctx context.Context, on database, clients int) (c cell, err error) {
-	url := databaseFile
+// open starts a server on a new database. close ends both.
+func (b *bench) open(ctx context.Context, on database) (s *server, close func() error, err error) {
+	url, drop := databaseFile, func() error { return nil }
 	if on.postgres {
-		var drop func() error
 		if url, drop, err = b.postgres.database(ctx); err != nil {
-			return c, err
+			return nil, nil, err
 		}
-		defer func() { err = errors.Join(err, drop()) }()
 	}
 	dir, err := b.folder(url)
 	if err != nil {
-		return c, err
+		return nil, nil, errors.Join(err, drop())
 	}
-	s, err := b.serve(ctx, dir, on)
-	if err != nil {
-		return c, err
+	if s, err = b.serve(ctx, dir, on); err != nil {
+		return nil, nil, errors.Join(err, os.RemoveAll(dir), drop())
 	}
-	defer func() { err = errors.Join(err, s.stop(), os.RemoveAll(dir)) }()
 	if on.postgres {
 		s.database = b.postgres
 	}
+	return s, func() error { return errors.Join(s.stop(), os.RemoveAll(dir), drop()) }, nil
+}
+
+// create measures the creation of orders on a new database, beside the echo.
+func (b *bench) create(ctx context.Context, on database, clients int) (c cell, err error) {
+	s, close, err := b.open(ctx, on)
+	if err != nil {
+		return c, err
+	}
+	defer func() { err = errors.Join(err, close()) }()
 
 	c = cell{database: on.name, clients: clients}
-	free, total := 0, 0
-	guess := int(b.run.Seconds()*1.2*20_000) * min(clients, 8) / 8 // more than there can be at first
+	total := 0
 	for range b.pairs {
-		if free < guess {
-			if err := b.stock(ctx, s, guess-free); err != nil {
-				return c, err
-			}
-			free = guess
+		if err := b.stockFor(ctx, s, clients); err != nil {
+			return c, err
 		}
 		var p pair
-		if p.echo, err = b.load(ctx, b.echo, "/echo", s.key, clients); err != nil {
+		if p.base, err = b.load(ctx, b.echo, orderRequest(b.echo.host(), echoPath, s.key, b.seed), clients); err != nil {
 			return c, fmt.Errorf("echo: %w", err)
 		}
 		b.markProfile(s.process)
-		if p.orders, err = b.load(ctx, s.process, ordersPath, s.key, clients); err != nil {
+		if p.own, err = b.orders(ctx, s, clients); err != nil {
 			return c, err
 		}
 		b.markProfile(s.process)
-		p.ratio = p.orders.rate / p.echo.rate
-		c.pairs = append(c.pairs, p)
-		free, total = free-p.orders.requests, total+p.orders.requests
-		guess = 2 * p.orders.requests
+		c.add(p)
+		total += p.own.requests
 	}
 	if err := s.has(ctx, total); err != nil {
 		return c, err
 	}
 	c.medians()
 	return c, nil
+}
+
+// stockFor imports what a run of orders may want of addresses.
+func (b *bench) stockFor(ctx context.Context, s *server, clients int) error {
+	if s.guess == 0 {
+		s.guess = int(b.run.Seconds()*1.2*20_000) * min(clients, 8) / 8 // more than there can be at first
+	}
+	if s.free >= s.guess {
+		return nil
+	}
+	if err := b.stock(ctx, s, s.guess-s.free); err != nil {
+		return err
+	}
+	s.free = s.guess
+	return nil
+}
+
+// orders is one run of orders, for which stockFor has imported addresses.
+func (b *bench) orders(ctx context.Context, s *server, clients int) (result, error) {
+	r, err := b.load(ctx, s.process, orderRequest(s.host(), ordersPath, s.key, b.seed), clients)
+	s.free -= r.requests
+	s.guess = 2 * r.requests
+	return r, err
 }
 
 // markProfile begins or ends a profile, where one is asked for.
@@ -338,12 +383,9 @@ func (b *bench) markProfile(p *process) {
 	}
 }
 
-func (b *bench) load(ctx context.Context, p *process, path, key string, clients int) (result, error) {
+func (b *bench) load(ctx context.Context, p *process, r request, clients int) (result, error) {
 	b.runs++
-	host := strings.TrimPrefix(p.url, "http://")
-	return load{
-		request: newRequest(host, path, key, b.seed), host: host, run: b.runs, clients: clients, length: b.run, process: p, next: new(atomic.Int64),
-	}.start(ctx)
+	return load{request: r, host: p.host(), run: b.runs, clients: clients, length: b.run, process: p, next: new(atomic.Int64)}.start(ctx)
 }
 
 // has checks that every order that was answered is on record.
@@ -358,6 +400,11 @@ func (s *server) has(ctx context.Context, total int) error {
 		return fmt.Errorf("%d orders were created and %d are on record", total, page.Pagination.Total)
 	}
 	return nil
+}
+
+func (c *cell) add(p pair) {
+	p.ratio = p.own.rate / p.base.rate
+	c.pairs = append(c.pairs, p)
 }
 
 func (c *cell) medians() {
@@ -376,8 +423,8 @@ func (c *cell) medians() {
 			database: medianOf(c.pairs, func(p pair) float64 { return which(p).database }),
 		}
 	}
-	c.echo = of(func(p pair) result { return p.echo })
-	c.orders = of(func(p pair) result { return p.orders })
+	c.base = of(func(p pair) result { return p.base })
+	c.own = of(func(p pair) result { return p.own })
 }
 
 // Children.
@@ -486,6 +533,8 @@ type process struct {
 	url      string
 	database *postgres // whose processor time counts too; nil: none
 }
+
+func (p *process) host() string { return strings.TrimPrefix(p.url, "http://") }
 
 func startChild(ctx context.Context, role string, args ...string) (*process, error) {
 	self, err := os.Executable()
