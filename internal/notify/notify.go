@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"unicode"
 )
@@ -25,7 +26,8 @@ var (
 // Sender sends to one address: an e-mail address or a telephone number (E.164). id is unique to the message and the same
 // when it is sent again, so that who can tell repetitions does.
 //
-// Errors: ErrRefused, ErrDown, others that may pass. Their texts hold no secret and are fit for one line.
+// Errors: ErrRefused, ErrDown, others that may pass. Their texts hold no secret and not the address, which far sides like
+// to repeat, and are fit for one line: they are logged.
 type Sender interface {
 	Send(ctx context.Context, id, address string, w Written) error
 }
@@ -40,6 +42,11 @@ func said(text string) string {
 		text = strings.ToValidUTF8(text[:maxSaid], "") + "..."
 	}
 	return text
+}
+
+// unnamed is what a far side said without the address it said it of, in whatever case it writes that.
+func unnamed(text, address string) string {
+	return regexp.MustCompile(`(?i)`+regexp.QuoteMeta(address)).ReplaceAllLiteralString(text, "[address]")
 }
 
 func refused(format string, args ...any) error {

@@ -146,17 +146,17 @@ func (s *SMTP) hand(c *smtp.Client, to string, message []byte) error {
 		return down("MAIL: %v", withoutAddress(err))
 	}
 	if err := c.Rcpt(to); err != nil {
-		return reply("RCPT", err)
+		return reply("RCPT", to, err)
 	}
 	body, err := c.Data()
 	if err != nil {
-		return reply("DATA", err)
+		return reply("DATA", to, err)
 	}
 	if _, err := body.Write(message); err != nil {
 		return down("DATA: %v", withoutAddress(err))
 	}
 	if err := body.Close(); err != nil {
-		return reply("DATA", err)
+		return reply("DATA", to, err)
 	}
 	// The server has it now: what it says of the farewell changes nothing.
 	c.Quit()
@@ -164,8 +164,11 @@ func (s *SMTP) hand(c *smtp.Client, to string, message []byte) error {
 }
 
 // reply sorts what the server said of one message: 5xx is for good, 4xx may pass, 421 is the server's own end (RFC 5321, 4.2).
-func reply(what string, err error) error {
+func reply(what, to string, err error) error {
 	answer, ok := errors.AsType[*textproto.Error](err)
+	if ok {
+		answer.Msg = unnamed(answer.Msg, to)
+	}
 	switch {
 	case !ok, answer.Code == 421:
 		return down("%s: %v", what, withoutAddress(err))

@@ -111,7 +111,8 @@ func (a *WhatsApp) Send(ctx context.Context, id, address string, w Written) erro
 		return down("the answer was cut off")
 	}
 	// The API repeats a token it cannot read.
-	return graphOutcome(answer.StatusCode, bytes.ReplaceAll(text, []byte(a.Token.Reveal()), []byte("[token]")))
+	text = bytes.ReplaceAll(text, []byte(a.Token.Reveal()), []byte("[token]"))
+	return graphOutcome(answer.StatusCode, m.To, text)
 }
 
 // The codes of Meta's errors that are of the whole account, and those of the receiver or the message for good.
@@ -120,8 +121,8 @@ var (
 	graphMessage = []int{100, 130472, 131008, 131009, 131021, 131026, 131030, 131047, 131049, 131050, 131051}
 )
 
-// graphOutcome sorts an answer. What is neither of the account nor of the message may pass.
-func graphOutcome(status int, text []byte) error {
+// graphOutcome sorts an answer to a message to a number. What is neither of the account nor of the message may pass.
+func graphOutcome(status int, to string, text []byte) error {
 	var answer struct {
 		Messages []struct{ ID string }
 		Error    *struct {
@@ -131,6 +132,9 @@ func graphOutcome(status int, text []byte) error {
 		}
 	}
 	err := json.Unmarshal(text, &answer)
+	if answer.Error != nil {
+		answer.Error.Message = unnamed(answer.Error.Message, to)
+	}
 	switch {
 	case status == http.StatusOK && err == nil && len(answer.Messages) > 0:
 		return nil

@@ -88,6 +88,7 @@ func TestWhatsAppIsRefused(t *testing.T) {
 	}{
 		{"undeliverable", 400, `{"error":{"message":"(#131026) Message undeliverable","type":"OAuthException","code":131026,"fbtrace_id":"A"}}`, ErrRefused},
 		{"not within 24 hours", 400, `{"error":{"message":"Re-engagement message","code":131047}}`, ErrRefused},
+		{"it repeats who", 400, `{"error":{"message":"+573001234567 is not on WhatsApp","code":131026}}`, ErrRefused},
 		{"too many", 429, `{"error":{"message":"(#130429) Rate limit hit","code":130429}}`, ErrDown},
 		{"too many to one", 400, `{"error":{"message":"(#131056) pair rate limit","code":131056}}`, other},
 		{"an expired token", 401, `{"error":{"message":"Session has expired","code":190}}`, ErrDown},
@@ -101,7 +102,7 @@ func TestWhatsAppIsRefused(t *testing.T) {
 			g := startGraph(t)
 			g.status, g.answer = c.status, c.answer
 			err := g.sender().Send(t.Context(), "01abc", "+573001234567", Written{Line: "x"})
-			if err == nil || kindOf(err, other) != c.want {
+			if err == nil || kindOf(err, other) != c.want || strings.Contains(err.Error(), "3001234567") {
 				t.Errorf("%v, want %v", err, c.want)
 			}
 		})
