@@ -59,6 +59,11 @@ func (r *Rates) RunOnce(ctx context.Context) (n int, err error) {
 	}
 	doubted, err := r.engine.TellRates(ctx, names, told)
 	if err != nil {
+		for _, s := range r.sources {
+			if file, is := s.(*FileRates); is {
+				file.forget()
+			}
+		}
 		return 0, err
 	}
 	if text := fmt.Sprint(doubted); doubted != nil && text != r.doubted {
@@ -120,6 +125,9 @@ func (f *FileRates) Told(context.Context, time.Time) (*engine.RatesTold, error) 
 	f.size, f.modified = found.Size(), found.ModTime()
 	return &engine.RatesTold{Source: f.Source.Name, Rates: rates}, nil
 }
+
+// forget lets the file be told again: what it said is not on record.
+func (f *FileRates) forget() { f.size, f.modified = 0, time.Time{} }
 
 // withoutPath is what is wrong with a file, for a health page that others see.
 func withoutPath(err error) error {

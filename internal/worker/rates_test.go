@@ -18,11 +18,12 @@ type ratesTold struct {
 	sources []string
 	told    []engine.RatesTold
 	doubted error
+	away    error // of the store
 }
 
 func (r *ratesTold) TellRates(_ context.Context, sources []string, told []engine.RatesTold) (error, error) {
 	r.sources, r.told = sources, told
-	return r.doubted, nil
+	return r.doubted, r.away
 }
 
 // page is a client that answers with it.
@@ -76,6 +77,11 @@ func TestRatesAreAsked(t *testing.T) {
 	}
 	web.text = ""
 	write("1.09", start.Add(time.Second))
+	told.away = errors.New("no store")
+	if n, err := run(); n != 0 || !errors.Is(err, told.away) {
+		t.Errorf("%d told without a store: %v", n, err)
+	}
+	told.away = nil // what was not put on record is told again
 	if n, err := run(); n != 2 || err == nil || !strings.Contains(err.Error(), "rates of url: away") || told.told[1].Rates[0].Value.String() != "1.09" {
 		t.Errorf("%d told: %v", n, err)
 	}
