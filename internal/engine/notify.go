@@ -303,10 +303,10 @@ func (o *Order) tells(ev Event) (Subject, money.Amount) {
 	switch ev.Type {
 	case "order.completed":
 		if !o.Terms.Instant {
-			return ToldSent, o.delivered()
+			return ToldSent, o.Terms.Delivers()
 		}
 	case "delivery.returned":
-		return ToldBack, o.delivered()
+		return ToldBack, o.Terms.Delivers()
 	case "refund.confirmed":
 		if t := o.transfer(ev.Facts.Ref); t != nil && !o.Terms.FromBalance {
 			return ToldRefund, t.Amount
@@ -319,14 +319,6 @@ func (o *Order) tells(ev Event) (Subject, money.Amount) {
 		"order.created": AskedToPay, "order.paid": ToldPaid,
 		"order.failed": ToldFailed, "order.expired": ToldExpired, "order.cancelled": ToldCancel,
 	}[ev.Type], money.Amount{}
-}
-
-// delivered is what leaves the house.
-func (o *Order) delivered() money.Amount {
-	if o.Terms.Out.Sign() > 0 {
-		return o.Terms.Out
-	}
-	return o.Terms.Due
 }
 
 // tell adds a notification for each channel.

@@ -138,13 +138,14 @@ func TestPayoutIsToldWhenSent(t *testing.T) {
 			Terms: func(engine.Plan) (order.Terms, json.RawMessage, error) { return to, json.RawMessage(`{}`), nil },
 		})
 	}
-	terms := order.Terms{Book: book, Due: units(eur, 10), FromBalance: true, Sends: 1, To: ledger.House.Account(ledger.PayeeOn("bank"))}
+	terms := order.Terms{Book: book, Due: units(eur, 10), Fee: units(eur, 1), FromBalance: true, Sends: 1, To: ledger.House.Account(ledger.PayeeOn("bank"))}
 	out := payout(terms, engine.Destination{Rail: bank.Rail, To: "IBAN"})
 	k.wantTold(out)
 	job, err := k.engine.Reserve(context.Background(), out.ID)
 	k.must(err)
 	k.must(k.engine.Transferred(context.Background(), out.ID, job.ID, order.Delivered, "ref"))
 	k.wantTold(out, "sent email ana")
+	want(k, "what was sent", k.notifications(out)[0].Amount.String(), units(eur, 9).String())
 
 	terms.Instant, terms.To, terms.Sends = true, book.Account(ledger.Merchant), 0
 	moved := payout(terms, engine.Destination{})
