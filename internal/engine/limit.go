@@ -252,7 +252,7 @@ func (o *Order) awaits(transfer string) (w AwaitsApproval, open bool) {
 }
 
 // ApproveDelivery lets what waits go its way. It counts for the day like all else. Only operators may call it, and not
-// who made the order or asked for the refund.
+// who made the order or asked for the refund, nor by a key that he made.
 //
 // Errors: not_found; order_state_conflict when nothing waits, also when it was decided before; forbidden for its maker.
 func (e *Engine) ApproveDelivery(ctx context.Context, d Decision) (*Order, error) {
@@ -316,10 +316,13 @@ func (e *Engine) decide(ctx context.Context, d Decision, what string, do func(Tx
 		}
 		got = o
 		w, open := o.awaits(d.Transfer)
+		same, err := isHand(tx, d.Who, w.Maker)
 		switch {
+		case err != nil:
+			return err
 		case !open:
 			return fault.New(fault.CodeOrderStateConflict, "Nothing of this order waits for an approval.")
-		case w.Maker != "" && w.Maker == d.Who && what == "delivery.approve":
+		case same && what == "delivery.approve":
 			return fault.New(fault.CodeForbidden, "Another person must approve it than who made it.")
 		}
 		if err := tx.SaveRailState(limitMemory, waitKey(o, d.Transfer), nil); err != nil {

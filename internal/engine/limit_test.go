@@ -55,6 +55,33 @@ func (k *kit) reserve(o *engine.Order) error {
 	return err
 }
 
+// A person with a second key is not a second person.
+func TestNobodyApprovesByAKeyHeMade(t *testing.T) {
+	ctx := context.Background()
+	k := limited(t, engine.Limit{Order: units(northUSDT, 100)})
+	key := func(by string) string {
+		made, err := k.engine.AddKey(ctx, engine.Key{Hash: k.unique("hash"), MadeBy: by})
+		k.must(err)
+		return made.ID
+	}
+	maker, another := key("house"), key("house")
+	second := key(key(maker))
+	o := k.leaving(101, maker)
+	k.wantCode(k.reserve(o), fault.CodeOrderStateConflict)
+	_, err := k.engine.ApproveDelivery(ctx, engine.Decision{OrderID: o.ID, Who: second})
+	k.wantCode(err, fault.CodeForbidden)
+	_, err = k.engine.ApproveDelivery(ctx, engine.Decision{OrderID: o.ID, Who: another})
+	k.must(err)
+
+	k.deposit(shop, 100)
+	k.policy(func(p *engine.Policy) { p.Rules = []engine.PolicyRule{{ID: "r1", Action: engine.RequireApproval}} })
+	o = k.order(k.send(shop, 10, maker))
+	_, err = k.engine.Approve(ctx, o.ID, order.Approval, order.ByOperator, second)
+	k.wantCode(err, fault.CodeForbidden)
+	_, err = k.engine.Approve(ctx, o.ID, order.Approval, order.ByOperator, another)
+	k.must(err)
+}
+
 func TestAboveTheLimitItWaitsForASecondPerson(t *testing.T) {
 	k := limited(t, engine.Limit{Order: units(northUSDT, 100)})
 	below, above := k.leaving(100, "ana"), k.leaving(101, "ana")

@@ -75,8 +75,14 @@ func (e *Engine) review(ctx context.Context, orderID string, c order.Change) (*O
 		if err != nil {
 			return err
 		}
-		if r := o.reviewOf(c.Review); o.Reviewed() && r != nil && r.State == order.ReviewOpen && r.Maker != "" && r.Maker == c.Who {
-			return fault.New(fault.CodeForbidden, "somebody else must decide: this was made by who asks")
+		if r := o.reviewOf(c.Review); o.Reviewed() && r != nil && r.State == order.ReviewOpen {
+			same, err := isHand(tx, c.Who, r.Maker)
+			if err != nil {
+				return err
+			}
+			if same {
+				return fault.New(fault.CodeForbidden, "somebody else must decide: this was made by who asks")
+			}
 		}
 		_, err = e.apply(tx, o, c, false)
 		got = o
@@ -84,6 +90,28 @@ func (e *Engine) review(ctx context.Context, orderID string, c order.Change) (*O
 	})
 	return got, err
 }
+
+// isHand says that who decides is the maker, or a key that the maker made: a person with a second key is not a second
+// person.
+func isHand(tx Tx, who, maker string) (bool, error) {
+	if maker == "" {
+		return false, nil
+	}
+	for range maxKeyLine {
+		if who == maker {
+			return true, nil
+		}
+		k, err := tx.KeyByID(who)
+		if err != nil || k == nil || k.MadeBy == "" {
+			return false, err
+		}
+		who = k.MadeBy
+	}
+	return true, nil
+}
+
+// maxKeyLine is how many keys of which each made the next are followed; nobody with more of them is believed.
+const maxKeyLine = 20
 
 // Reviewed returns orders about which a person must decide something, of a mode, the oldest first, behind the given
 // internal id. For operators.

@@ -102,6 +102,17 @@ func TestDeliveriesAboveALimit(t *testing.T) {
 	}
 }
 
+// Who made an operator's key is on record, so that he cannot approve with it what he made.
+func TestOperatorKeyKnowsItsMaker(t *testing.T) {
+	k := newKit(t)
+	made, err := k.client(t, tokenAll).AddKey(t.Context(), client.NewKey{Name: "second", Scopes: []string{"deliveries:write"}})
+	must(t, err)
+	found, err := k.engine.Key(t.Context(), engine.Scope{}, made.ID)
+	if must(t, err); found.MadeBy == "" {
+		t.Error("nobody made the key")
+	}
+}
+
 // The operator's own pool is that of no merchant.
 func TestHouseAddresses(t *testing.T) {
 	k := newKit(t)

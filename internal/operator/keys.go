@@ -78,6 +78,9 @@ func (a *api) addKey(ctx context.Context, in *addKeyInput) (client.Key, error) {
 	if b.ExpiresAt != nil {
 		k.ExpiresAt = *b.ExpiresAt
 	}
+	if b.Merchant == "" && b.Organisation == "" { // an operator's: what its maker made it cannot approve
+		k.MadeBy = keyID(ctx)
+	}
 	if k, err = a.as(ctx).AddKey(ctx, k); err != nil {
 		return client.Key{}, err
 	}
