@@ -360,7 +360,11 @@ func (c *Chain) mineBlock() error {
 	if err != nil {
 		return err
 	}
-	return c.setHead(block)
+	if err := c.setHead(block); err != nil {
+		return err
+	}
+	// Whoever was paid in this block can spend it at once: the pool knows balances only when it has seen the block.
+	return c.eth.TxPool().Sync()
 }
 
 // build makes a block on any known parent and stores it beside the chain: with

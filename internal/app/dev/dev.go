@@ -135,7 +135,13 @@ func (s *Server) start(ctx context.Context, o Options) error {
 	if err := s.ready(ctx); err != nil {
 		return err
 	}
-	return s.fund(ctx)
+	if err := s.fund(ctx); err != nil {
+		return err
+	}
+	// Behind the funds: the receiver begins with what the client did.
+	return s.addEndpoint(ctx, keys, engine.Endpoint{
+		ID: koyweEndpoint, Scope: engine.OfOrganisation(merchant, engine.Sandbox, koywe.Name), URL: s.Info.Sink.URL + "/koywe",
+	})
 }
 
 // exampleRates are near those of a day, and stand still, so that what is written about an exchange stays true.
@@ -289,21 +295,21 @@ func (s *Server) setUp(ctx context.Context, keys Keys) error {
 			return err
 		}
 	}
-	for _, ep := range []engine.Endpoint{
-		{ID: endpointID, Scope: scope, URL: s.Info.Sink.URL},
-		{ID: koyweEndpoint, Scope: organisation, URL: s.Info.Sink.URL + "/koywe"},
-	} {
-		secret, err := s.app.Seal(ep.ID, webhook.Secret(keys.WebhookSecret))
-		if err != nil {
-			return err
-		}
-		ep.Name, ep.Secret, ep.Enabled = "dev sink", secret, true
-		if err := e.SaveEndpoint(ctx, ep); err != nil {
-			return err
-		}
+	if err := s.addEndpoint(ctx, keys, engine.Endpoint{ID: endpointID, Scope: scope, URL: s.Info.Sink.URL}); err != nil {
+		return err
 	}
 	_, err := s.fillPool(ctx)
 	return err
+}
+
+// addEndpoint records an endpoint at the sink, or its new port.
+func (s *Server) addEndpoint(ctx context.Context, keys Keys, ep engine.Endpoint) error {
+	secret, err := s.app.Seal(ep.ID, webhook.Secret(keys.WebhookSecret))
+	if err != nil {
+		return err
+	}
+	ep.Name, ep.Secret, ep.Enabled = "dev sink", secret, true
+	return s.app.Engine.SaveEndpoint(ctx, ep)
 }
 
 // fillPool adds addresses of the merchant's wallet, and of the house's, when few are free.

@@ -33,9 +33,12 @@ func madeOf(prefix string, words ...string) string {
 	return fmt.Sprintf("%s_%x-%x-%x-%x-%x", prefix, raw[:4], raw[4:6], raw[6:8], raw[8:10], raw[10:])
 }
 
+// madeVersion is where the version of an account's UUID stands: 8 in an id that is made of what it names, 4 in a random one.
+const madeVersion = len("acc_00000000-0000-")
+
 // virtualCurrency is the currency of the balance that has an id in the scope; is is false for every other id.
 func virtualCurrency(s engine.Scope, id string) (currency money.Asset, is bool) {
-	if !strings.HasPrefix(id, "acc_") {
+	if len(id) <= madeVersion || id[madeVersion] != '8' || !strings.HasPrefix(id, "acc_") {
 		return money.Asset{}, false
 	}
 	for _, a := range money.Fiats() {
