@@ -52,7 +52,7 @@ const kindApproval DocumentKind = "approval"
 // Approve says yes to a review of an order. Nobody approves what he made.
 //
 // Errors: not_found; forbidden when who made it is who approves it; order_state_conflict when the order has no such open
-// review, or has ended.
+// review, or has ended; quote_expired for an exchange out of the balance whose rate holds no more.
 func (e *Engine) Approve(ctx context.Context, orderID string, kind order.ReviewKind, actor order.Actor, who string) (*Order, error) {
 	return e.review(ctx, orderID, order.Change{Kind: order.Approve, Review: kind, Actor: actor, Who: who})
 }
@@ -84,11 +84,29 @@ func (e *Engine) review(ctx context.Context, orderID string, c order.Change) (*O
 				return fault.New(fault.CodeForbidden, "somebody else must decide: this was made by who asks")
 			}
 		}
+		if c.Kind == order.Approve && c.Review == order.Approval {
+			if err := e.rateHolds(tx, o); err != nil {
+				return err
+			}
+		}
 		_, err = e.apply(tx, o, c, false)
 		got = o
 		return err
 	})
 	return got, err
+}
+
+// rateHolds refuses to go on with an exchange out of the balance, which has no deadline of its own, when its rate holds
+// no more: who could choose the day would choose the one on which the house loses.
+func (e *Engine) rateHolds(tx Tx, o *Order) error {
+	if o.Quote == nil || !o.Terms.FromBalance || o.State.Terminal() || o.Quote.AmountIn.Asset() == o.Quote.AmountOut.Asset() {
+		return nil
+	}
+	now, err := modeTime(tx, o.Scope.Mode)
+	if err == nil && now.After(o.CreatedAt.Add(e.exchange.HoldBank)) {
+		err = fault.New(fault.CodeQuoteExpired, "its rate holds no more: refuse it, and it can be made again").On("quote")
+	}
+	return err
 }
 
 // isHand says that who decides is the maker, or a key that the maker made: a person with a second key is not a second

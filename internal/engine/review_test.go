@@ -235,6 +235,34 @@ func TestApprovals(t *testing.T) {
 	wantList(k, "states", states, p, p, p, p, p, p, p, engine.PolicyApproved, engine.PolicyRefused, engine.PolicyClosed)
 }
 
+// An exchange out of the balance is approved while its rate holds, as long as a bank's; then it can only be refused.
+func TestApprovalComesWhileTheRateHolds(t *testing.T) {
+	ctx := context.Background()
+	k := exchanging(t)
+	k.topUp(20_00)
+	k.policy(func(p *engine.Policy) {
+		p.Rules = []engine.PolicyRule{{ID: "all", Kind: "swap", Action: engine.RequireApproval}}
+	})
+	made := func() *engine.Order {
+		ask := eurIn(10_00)
+		return k.order(k.exchange(func(n *engine.NewOrder) { n.Ask, n.Organisation, n.Maker = &ask, "acme", "maker" }))
+	}
+	one, two := made(), made()
+	want(k, "state", one.State, order.InReview)
+	k.clock.set(at(24 * time.Hour))
+	_, err := k.engine.Approve(ctx, one.ID, order.Approval, order.ByMerchant, "boss")
+	k.must(err)
+	k.wantState(one, order.Completed)
+	k.clock.set(at(24*time.Hour + time.Second))
+	k.unchanged("approved too late", func() {
+		_, err = k.engine.Approve(ctx, two.ID, order.Approval, order.ByMerchant, "boss")
+		k.wantCode(err, fault.CodeQuoteExpired)
+	})
+	_, err = k.engine.Refuse(ctx, two.ID, order.Approval, order.ByMerchant, "boss", "too late")
+	k.must(err)
+	k.wantState(two, order.Failed)
+}
+
 // Of two who decide at once, one does.
 func TestApprovalRace(t *testing.T) {
 	k := newKit(t)
