@@ -125,10 +125,10 @@ func explain(err error, a asked) error {
 		said := *f
 		said.Message = "There is a " + a.kind + " order with the externalId '" + a.external + "' already"
 		return said.On("externalId")
+	case f.Code == fault.CodeNotFound && f.Param == "quote": // it was forgotten since it was looked at
+		return wrong("quoteId", "There is no such quote")
 	case f.Param == "quote":
 		return f.On("quoteId")
-	case f.Code == fault.CodeNotFound && f.Param == "quote":
-		return wrong("quoteId", "There is no such quote")
 	case slices.Contains(engine.Fields(), f.Param): // what a method wants to know of the payer
 		said := *f
 		said.Message = f.Param + ": " + f.Message

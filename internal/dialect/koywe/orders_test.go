@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"till/internal/engine"
+	"till/internal/fault"
 	"till/internal/money"
 	"till/internal/order"
 	"till/internal/quote"
@@ -784,5 +785,15 @@ func TestListOrders(t *testing.T) {
 	}
 	if page := parse[ordersBody](k, k.get(branchKey, strings.Replace(m("/orders"), "shop", "branch", 1))); page.Pagination.TotalCount != 0 || page.Orders == nil {
 		t.Errorf("another merchant's list: %+v", page)
+	}
+}
+
+// A quote that was forgotten between the look at it and its use is told as one that is not there.
+func TestForgottenQuoteIsToldOnItsField(t *testing.T) {
+	for code, wanted := range map[fault.Code]fault.Code{fault.CodeNotFound: fault.CodeInvalidValue, fault.CodeQuoteExpired: fault.CodeQuoteExpired} {
+		f, ok := fault.As(explain(fault.New(code, "no").On("quote"), asked{}))
+		if !ok || f.Code != wanted || f.Param != "quoteId" {
+			t.Errorf("%s: %+v", code, f)
+		}
 	}
 }

@@ -151,6 +151,8 @@ func (d *Dialect) decide(r *http.Request, s engine.Scope, do func(orderID, who s
 		return answer{}, numbered{fault.New(fault.CodeForbidden, "Who made the operation cannot decide about it: somebody else must"), numberApproval}
 	case fault.Is(err, fault.CodeOrderStateConflict):
 		return answer{}, fault.New(fault.CodeOrderStateConflict, "The operation does not wait for an approval any more")
+	case fault.Is(err, fault.CodeQuoteExpired):
+		return answer{}, fault.New(fault.CodeOrderStateConflict, "The rate of the operation holds no more: it can only be rejected")
 	case err != nil:
 		return answer{}, err
 	}
