@@ -50,6 +50,7 @@ const (
 type parts struct {
 	Prefix      string          `json:"prefix"` // of their public ids
 	Kind        string          `json:"kind"`
+	Words       []string        `json:"words,omitempty"`
 	Terms       order.Terms     `json:"terms"` // of the whole
 	Destination Destination     `json:"destination,omitzero"`
 	Doc         json.RawMessage `json:"doc,omitempty"`
@@ -173,7 +174,7 @@ func (e *Engine) dealInParts(tx Tx, d *Deal, n NewDeal, now time.Time) (*Order, 
 	}
 	d.Until = now.Add(e.exchange.HoldBank)
 	d.Parts = &parts{
-		Prefix: n.Prefix, Kind: n.Order.Kind, Terms: terms, Destination: n.Order.Destination, Doc: doc,
+		Prefix: n.Prefix, Kind: n.Order.Kind, Words: n.Order.Words, Terms: terms, Destination: n.Order.Destination, Doc: doc,
 		Organisation: n.Order.Organisation, Maker: n.Order.Maker,
 	}
 	return e.payPart(tx, d, now)
@@ -196,7 +197,7 @@ func (e *Engine) payPart(tx Tx, d *Deal, now time.Time) (*Order, error) {
 	}
 	p := d.Parts
 	o, err := e.create(tx, NewOrder{
-		Scope: d.Scope, PublicID: public, Kind: p.Kind, Organisation: p.Organisation, Maker: p.Maker, Destination: p.Destination,
+		Scope: d.Scope, PublicID: public, Kind: p.Kind, Words: p.Words, Organisation: p.Organisation, Maker: p.Maker, Destination: p.Destination,
 		Terms: func(Plan) (order.Terms, json.RawMessage, error) { return fromBalance(p.Terms, part), p.Doc, nil },
 		made:  made{exchange: &d.Quote, amounts: part, deal: d.ID},
 	})

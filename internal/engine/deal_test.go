@@ -19,7 +19,7 @@ func (k *kit) dealOf(q *engine.Quote, prefix string) engine.NewDeal {
 	return engine.NewDeal{
 		ID: k.unique("del"), Quote: q.ID, Prefix: prefix, Doc: json.RawMessage(`{"deal":1}`),
 		Order: engine.NewOrder{
-			Scope: shop, PublicID: k.unique("ord"), Kind: "ramp", Destination: engine.Destination{Rail: north.Rail, To: "wallet"},
+			Scope: shop, PublicID: k.unique("ord"), Kind: "ramp", Words: []string{"account:1"}, Destination: engine.Destination{Rail: north.Rail, To: "wallet"},
 			Terms: func(p engine.Plan) (order.Terms, json.RawMessage, error) {
 				return order.Terms{
 					Book: owed, Due: p.Quote.AmountIn, Fee: p.Quote.Fee, Out: p.Quote.AmountOut, To: ledger.House.Account(ledger.PayeeOn("evm:north")), FromBalance: true, Sends: 3,
@@ -82,6 +82,7 @@ func TestDealIsPaidInParts(t *testing.T) {
 	for _, o := range d.Orders {
 		want(k, "an order's state", o.State, order.Paid)
 		want(k, "its deal", o.Deal, asked.ID)
+		wantList(k, "what lists find it by", o.Words, "account:1")
 		want(k, "its quote", o.Quote.ID, q.ID)
 		want(k, "its document", string(o.Doc), `{"order":1}`)
 		want(k, "its destination", o.Destination, engine.Destination{Rail: north.Rail, To: "wallet"})

@@ -170,7 +170,7 @@ func (k *kit) requote(o *engine.Order) *engine.Order {
 func TestLateMoneyIsExchangedAnew(t *testing.T) {
 	k := exchanging(t)
 	k.setting(engine.LateRateSetting, `"requote"`)
-	o := k.offramp(true, func(*engine.NewOrder) {})
+	o := k.offramp(true, func(n *engine.NewOrder) { n.Words = []string{"account:1"} })
 	k.setting(engine.LateRateSetting, `"release"`) // the order keeps what held when it was made
 	k.pass(north, at(31*time.Minute))
 	k.must(k.tellRates(rate("EUR", "USDT", "1.20", k.clock.now())))
@@ -190,6 +190,7 @@ func TestLateMoneyIsExchangedAnew(t *testing.T) {
 	want(k, "state", next.State, order.Paid) // it is sent like the first
 	want(k, "linked to", next.Follows, o.PublicID)
 	want(k, "kind", next.Kind, o.Kind)
+	wantList(k, "what lists find it by", next.Words, "account:1")
 	want(k, "document", string(next.Doc), `{"doc":1}`)
 	want(k, "destination", next.Destination, o.Destination)
 	want(k, "paid", next.Terms.Due.Decimal()+" "+next.Terms.Out.Decimal(), "120.000000 100.00")

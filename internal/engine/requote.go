@@ -166,7 +166,7 @@ func (e *Engine) follow(tx Tx, first *Order, amount money.Amount) (*Order, error
 	}
 	share := quote.Part{AmountIn: priced.AmountIn, Fee: priced.Fee, AmountOut: priced.AmountOut}
 	return e.create(tx, NewOrder{
-		Scope: first.Scope, PublicID: public, Kind: first.Kind, Destination: first.Destination, Organisation: organisation, Maker: first.Maker,
+		Scope: first.Scope, PublicID: public, Kind: first.Kind, Words: first.Words, Destination: first.Destination, Organisation: organisation, Maker: first.Maker,
 		Terms: func(Plan) (order.Terms, json.RawMessage, error) {
 			return fromBalance(first.Terms, share), first.Doc, nil
 		},
