@@ -174,7 +174,11 @@ func (e *Engine) create(tx Tx, n NewOrder) (*Order, error) {
 	if err := e.checkDestination(n.Destination, terms, n.Scope.Mode); err != nil {
 		return nil, err
 	}
-	reviews, rule, err := e.policed(tx, n, terms.Due)
+	judged := terms.Due
+	if n.made.deal != "" { // of a deal the whole is judged with each part: small parts are no way around a rule
+		judged = n.made.exchange.AmountIn
+	}
+	reviews, rule, err := e.policed(tx, n, judged)
 	if err != nil {
 		return nil, err
 	}

@@ -206,3 +206,18 @@ func TestDealHasFewOrders(t *testing.T) {
 	want(k, "the last may be less", k.deals(), 1)
 	want(k, "state", k.deal(asked.ID).Deal.State, engine.DealMade)
 }
+
+// Small parts are no way around a rule about large sums.
+func TestDealIsJudgedWhole(t *testing.T) {
+	k := exchanging(t)
+	k.must(k.engine.SaveMerchant(context.Background(), engine.Merchant{ID: "shop", Organisation: "acme"}))
+	k.policy(func(p *engine.Policy) {
+		p.Rules = []engine.PolicyRule{{ID: "r1", Kind: "ramp", Currency: "EUR", From: eurIn(60_00).AmountIn, Action: engine.Deny}}
+	})
+	k.topUp(40_00)
+	asked := k.dealOf(k.quote(shop, eurIn(100_00), "swap"), "ord_")
+	asked.Order.Organisation, asked.Order.Maker = "acme", "ana"
+	_, err := k.engine.MakeDeal(context.Background(), asked)
+	k.wantCode(err, fault.CodePolicyDenied)
+	want(k, "left", k.ofShop(eur), "40.00")
+}

@@ -230,12 +230,19 @@ func (d *Dialect) refundOrder(r *http.Request, s engine.Scope) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
+	id, again, err := d.refundID(r, o)
+	if err != nil {
+		return answer{}, err
+	}
+	if again != nil && asked.repeats(*again) {
+		return answer{http.StatusOK, d.encodeOrder(o)}, nil
+	}
 	amount, err := asked.of(o)
 	if err != nil {
 		return answer{}, err
 	}
 	o, err = d.engine.Refund(r.Context(), engine.NewRefund{
-		OrderID: o.ID, ID: d.newID("rfd"), Amount: amount, From: ledger.Merchant, Why: asked.reason,
+		OrderID: o.ID, ID: id, Amount: amount, From: ledger.Merchant, Why: asked.reason,
 		Actor: order.ByMerchant, Who: callerOf(r.Context()).Who(),
 	})
 	if f, ok := fault.As(err); ok && f.Code == fault.CodeOrderStateConflict {
@@ -245,6 +252,38 @@ func (d *Dialect) refundOrder(r *http.Request, s engine.Scope) (answer, error) {
 		return answer{}, err
 	}
 	return answer{http.StatusOK, d.encodeOrder(o)}, nil
+}
+
+// maxIdempotency is how long an Idempotency-Key may be.
+const maxIdempotency = 255
+
+// refundID is the id of a refund, and the refund itself when it was made before: with an Idempotency-Key a repeat names the
+// same one, and each request without is a refund of its own.
+//
+// Error: invalid_value (Param: Idempotency-Key).
+func (d *Dialect) refundID(r *http.Request, o *engine.Order) (id string, again *order.Transfer, err error) {
+	keys := r.Header.Values("Idempotency-Key")
+	if len(keys) == 0 {
+		return d.newID("rfd"), nil, nil
+	}
+	if len(keys) > 1 || keys[0] == "" || len(keys[0]) > maxIdempotency {
+		return "", nil, fault.New(fault.CodeInvalidValue, "The Idempotency-Key must be 1 to 255 characters").On("Idempotency-Key")
+	}
+	id = madeOf("rfd", "refund", o.ID, keys[0])
+	if i := slices.IndexFunc(o.Transfers, func(t order.Transfer) bool { return t.ID == id }); i >= 0 {
+		again = &o.Transfers[i]
+	}
+	return id, again, nil
+}
+
+// repeats says whether a refund that was made is the one that is asked for; what is left goes without saying. Another
+// amount is refused by the engine, under whose id it is.
+func (a refund) repeats(was order.Transfer) bool {
+	if a.amount == nil {
+		return true
+	}
+	amount, err := a.amount.amountOf(was.Amount.Asset(), "amount")
+	return err == nil && amount.Equal(was.Amount)
 }
 
 // refund is what is asked to go back.

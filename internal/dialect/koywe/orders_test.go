@@ -3,6 +3,7 @@ package koywe
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"strings"
 	"sync"
 	"testing"
@@ -795,5 +796,30 @@ func TestForgottenQuoteIsToldOnItsField(t *testing.T) {
 		if !ok || f.Code != wanted || f.Param != "quoteId" {
 			t.Errorf("%s: %+v", code, f)
 		}
+	}
+}
+
+// A refund that is asked for again by the same Idempotency-Key moves nothing: its client may have missed the answer. // case 34
+func TestRefundOnce(t *testing.T) {
+	k := newKit(t)
+	made := k.create(payIn)
+	k.pay(made.ID, "p1", order.RankConfirmed, amount("1000", "MXN"))
+	ask := func(body string, keys ...string) reply {
+		return k.do(request{method: "POST", path: m("/orders/" + made.ID + "/refund"), key: shopKey, body: body, header: http.Header{"Idempotency-Key": keys}})
+	}
+	for range 3 {
+		if got := ask(`{"amount":400}`, "k1"); got.status != http.StatusOK || k.balance("shop", "MXN") != "600.00" {
+			t.Errorf("%d %s, left %s", got.status, got.body, k.balance("shop", "MXN"))
+		}
+	}
+	k.refused("another amount", ask(`{"amount":300}`, "k1"), 409, "IDEMPOTENCY_CONFLICT", "")
+	k.refused("two keys", ask(`{"amount":300}`, "k1", "k2"), 400, validationError, "Idempotency-Key")
+	for range 2 { // all that is left, by a repeat too
+		if got := ask("", "k2"); got.status != http.StatusOK || k.balance("shop", "MXN") != "0.00" {
+			t.Errorf("%d %s, left %s", got.status, got.body, k.balance("shop", "MXN"))
+		}
+	}
+	if got := len(k.record(made.ID).Transfers); got != 2 {
+		t.Errorf("%d refunds", got)
 	}
 }
