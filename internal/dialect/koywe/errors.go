@@ -4,10 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"till/internal/fault"
 	"till/internal/web"
@@ -138,7 +135,7 @@ func (d *Dialect) refuse(w http.ResponseWriter, r *http.Request, err error) {
 		}
 		w.Header().Set("Retry-After", strconv.FormatInt(int64((wait+time.Second-1)/time.Second), 10))
 	}
-	web.WriteJSON(w, row.status, d.refusalBody(r, row, sentence(f.Message), detailsOf(f)))
+	web.WriteJSON(w, row.status, d.refusalBody(r, row, web.Sentence(f.Message), detailsOf(f)))
 }
 
 // failed answers what went wrong on our side, and says nothing of it.
@@ -170,14 +167,4 @@ func detailsOf(f *fault.Error) map[string]any {
 		details["field"] = f.Param
 	}
 	return details
-}
-
-// sentence begins a message with a capital and ends it without a full stop.
-func sentence(message string) string {
-	message = strings.TrimSuffix(message, ".")
-	first, size := utf8.DecodeRuneInString(message)
-	if size == 0 {
-		return ""
-	}
-	return string(unicode.ToUpper(first)) + message[size:]
 }

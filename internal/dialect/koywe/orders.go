@@ -254,22 +254,19 @@ func (d *Dialect) refundOrder(r *http.Request, s engine.Scope) (answer, error) {
 	return answer{http.StatusOK, d.encodeOrder(o)}, nil
 }
 
-// maxIdempotency is how long an Idempotency-Key may be.
-const maxIdempotency = 255
-
 // refundID is the id of a refund, and the refund itself when it was made before: with an Idempotency-Key a repeat names the
 // same one, and each request without is a refund of its own.
 //
 // Error: invalid_value (Param: Idempotency-Key).
 func (d *Dialect) refundID(r *http.Request, o *engine.Order) (id string, again *order.Transfer, err error) {
-	keys := r.Header.Values("Idempotency-Key")
-	if len(keys) == 0 {
+	key, err := web.IdempotencyKey(r.Header)
+	if err != nil {
+		return "", nil, err
+	}
+	if key == "" {
 		return d.newID("rfd"), nil, nil
 	}
-	if len(keys) > 1 || keys[0] == "" || len(keys[0]) > maxIdempotency {
-		return "", nil, fault.New(fault.CodeInvalidValue, "The Idempotency-Key must be 1 to 255 characters").On("Idempotency-Key")
-	}
-	id = madeOf("rfd", "refund", o.ID, keys[0])
+	id = madeOf("rfd", "refund", o.ID, key)
 	if i := slices.IndexFunc(o.Transfers, func(t order.Transfer) bool { return t.ID == id }); i >= 0 {
 		again = &o.Transfers[i]
 	}

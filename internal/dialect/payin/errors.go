@@ -3,10 +3,7 @@ package payin
 import (
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"till/internal/engine"
 	"till/internal/fault"
@@ -91,7 +88,7 @@ func (d *Dialect) refuse(w http.ResponseWriter, r *http.Request, err error) {
 		d.failed(w, r)
 		return
 	}
-	body := errorBody{Error: row.text, Message: sentence(f.Message), Code: row.code, StatusCode: row.status, Details: detailsOf(f)}
+	body := errorBody{Error: row.text, Message: web.Sentence(f.Message), Code: row.code, StatusCode: row.status, Details: detailsOf(f)}
 	if f.Code == fault.CodeDuplicateReference {
 		body.ExistingOrderID = f.Details["existing"]
 	}
@@ -171,14 +168,4 @@ func detailsOf(f *fault.Error) map[string]string {
 		details["field"] = f.Param
 	}
 	return details
-}
-
-// sentence writes a message as the seed does: a capital first, no full stop last.
-func sentence(message string) string {
-	message = strings.TrimSuffix(message, ".")
-	first, size := utf8.DecodeRuneInString(message)
-	if size == 0 {
-		return ""
-	}
-	return string(unicode.ToUpper(first)) + message[size:]
 }

@@ -8,12 +8,8 @@ import (
 	"strings"
 
 	"till/internal/engine"
-	"till/internal/fault"
 	"till/internal/web"
 )
-
-// maxIdempotency is how long an Idempotency-Key may be.
-const maxIdempotency = 255
 
 // repeatable reads the Idempotency-Key of a request that makes something, which is answered with 201. A key
 // belongs to one merchant, mode and route. Every creating route uses this and [replayed]: the engine remembers
@@ -24,18 +20,14 @@ const maxIdempotency = 255
 //
 // Error: invalid_value (Param: Idempotency-Key).
 func repeatable[T any](r *http.Request, s engine.Scope, body web.Object, show func(made T) any) (engine.Repeatable[T], error) {
-	keys := r.Header.Values("Idempotency-Key")
-	if len(keys) == 0 {
-		return engine.Repeatable[T]{}, nil
-	}
-	visible := func(c byte) bool { return c > ' ' && c < 0x7f }
-	if len(keys) > 1 || len(keys[0]) < 1 || len(keys[0]) > maxIdempotency || !every(keys[0], visible) {
-		return engine.Repeatable[T]{}, fault.New(fault.CodeInvalidValue, "The Idempotency-Key must be 1 to 255 visible ASCII characters").On("Idempotency-Key")
+	key, err := web.IdempotencyKey(r.Header)
+	if err != nil || key == "" {
+		return engine.Repeatable[T]{}, err
 	}
 	sum := sha256.Sum256(body.Raw())
 	return engine.Repeatable[T]{
 		Once: &engine.Once{
-			Key:  engine.AnswerKey{Scope: strings.Join([]string{s.Dialect, s.Merchant, string(s.Mode), r.Pattern}, " "), Key: keys[0]},
+			Key:  engine.AnswerKey{Scope: strings.Join([]string{s.Dialect, s.Merchant, string(s.Mode), r.Pattern}, " "), Key: key},
 			Hash: hex.EncodeToString(sum[:]),
 		},
 		Answer: func(made T) (int, []byte) { return http.StatusCreated, encode(show(made)) },
