@@ -7,7 +7,6 @@ package rail
 import (
 	"context"
 	"errors"
-	"io"
 	"net/http"
 	"time"
 
@@ -70,12 +69,6 @@ type Book interface {
 type Mark struct {
 	Observation
 	Confirmed bool
-}
-
-// Importer reads a file of the far side (a bank statement).
-type Importer interface {
-	Rail
-	Import(ctx context.Context, file io.Reader) ([]Observation, error)
 }
 
 // Receiver takes callbacks of a far side. It has checked the signature when it returns observations.

@@ -1,0 +1,91 @@
+package rail
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"till/internal/money"
+)
+
+// Statement is what a file says of one account for a time.
+type Statement struct {
+	Account  string // the account's IBAN or number, canonical: no spaces, upper case
+	ID       string // the bank's id of it
+	Number   string // its sequence number, as the bank counts
+	Asset    money.Asset
+	Opening  money.Amount // valid when HasOpening; may be negative
+	Closing  money.Amount // valid when HasClosing; may be negative
+	From, To time.Time    // days, UTC midnight; zero: the file does not say
+
+	HasOpening, HasClosing bool
+
+	Intraday bool // a report of the day so far (camt.052, MT942): more follows
+	Notice   bool // single bookings without balances (camt.054)
+}
+
+// Booking is one line that a bank booked on an account or, Pending, will book. It belongs to a Statement.
+type Booking struct {
+	// Reference is the bank's own, unique on the account and the same in every file that tells the booking. Where the
+	// bank gives none it is a digest of what the line says and of its ordinal among equal ones of that day.
+	Reference string
+	Line      int    // in the file
+	Part      string // of a batch: which of its transactions; part of Reference already
+	Amount    money.Amount
+	Credit    bool   // money came in; Amount is above zero either way
+	Reversal  bool   // takes an earlier booking back (RvslInd, RC, RD); Credit is the direction of this booking
+	Return    string // the reason code (AC01, ...) where a payment of ours came back, NARR where the bank gives none; else ""
+	Pending   bool   // not booked yet: it is shown and never in the ledger
+
+	Booked, Value time.Time // days, UTC midnight
+
+	EndToEnd string // EndToEndId that the bank repeats; "" also for NOTPROVIDED
+	Message  string // MsgId of our file
+	Batch    string // PmtInfId of our batch
+
+	References []string // creditor references it names, canonical, from structured fields and from the text
+	Near       []string // references one repair away from what it names: a missing prefix, transposed digits, one wrong character; only ever proposed
+	Virtual    string   // the virtual account or IBAN it was paid to, where that is not Statement.Account
+	Party      Party    // the payer of a credit, the payee of a debit
+	Text       string   // the remittance text as it was told
+	Code       string   // the bank's transaction code: domain/family/sub, a GVC, or MT's
+}
+
+// Party is the other side of a booking, as far as the bank tells.
+type Party struct{ Name, Account, Bank, Document string }
+
+// Reader reads a file of bookings as a stream: its memory does not grow with the file. It calls the sink's Open at the
+// head of each statement, Booking for each line, and Close at its end, after it has checked that opening balance and
+// bookings make the closing balance. It stops at the first error: its own is a *FileError, the sink's is returned as it
+// is.
+type Reader interface {
+	Read(ctx context.Context, file io.Reader, to Sink) error
+}
+
+// Sink takes what a Reader reads. Close has the statement as it is known at its end: some formats tell the closing
+// balance there.
+type Sink interface {
+	Open(Statement) error
+	Booking(Statement, Booking) error
+	Close(Statement) error
+}
+
+// FileError says what is wrong with a file, and where.
+type FileError struct {
+	Format  string
+	Line    int    // counted from 1; 0: of the file as a whole
+	Field   string // as the format names it; "" where it is none
+	Message string
+}
+
+func (e *FileError) Error() string {
+	text := e.Format
+	if e.Line > 0 {
+		text += fmt.Sprintf(", line %d", e.Line)
+	}
+	if e.Field != "" {
+		text += ", " + e.Field
+	}
+	return text + ": " + e.Message
+}
