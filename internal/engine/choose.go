@@ -194,7 +194,7 @@ func (e *Engine) open(tx Tx, o *Order, m Method, given map[string]string) error 
 	}
 	c := Chosen{Method: m.Code, Network: n.ID, Rail: n.Rail, At: clock.Shift(tx.Now()), Skew: aheadBy(told, tx.Now()), Given: o.carried(m, given)}
 	if c.Instrument = o.reusable(c); c.Instrument.Value == "" {
-		if c.Instrument, err = takeFor(tx, o, n, originOn(n), told); err != nil {
+		if c.Instrument, err = e.takeFor(tx, o, n, originOn(n), told); err != nil {
 			return err
 		}
 	}

@@ -88,7 +88,7 @@ type Origin uint8
 
 const (
 	Pooled Origin = iota // the merchant's pool of the network's family
-	Made                 // a reference made for this order alone: the network's prefix and a new id
+	Made                 // a reference made for this order alone, in the form of the network
 	None                 // it has none: the far side knows the order in another way
 )
 
@@ -261,7 +261,7 @@ func (e *Engine) collectOn(tx Tx, o *Order, n NewOrder) error {
 		return err
 	}
 	o.Network, o.Rail, o.Head, o.Skew = n.Network.ID, n.Network.Rail, told.Cursor.Head, aheadBy(told, tx.Now())
-	o.Instrument, err = takeFor(tx, o, n.Network, n.Instrument, told)
+	o.Instrument, err = e.takeFor(tx, o, n.Network, n.Instrument, told)
 	return err
 }
 
@@ -285,7 +285,7 @@ func aheadBy(told *Progress, now time.Time) time.Duration {
 
 // originOn is where the instruments of a network come from.
 func originOn(n Network) Origin {
-	if n.Prefix != "" {
+	if n.Makes() {
 		return Made
 	}
 	return Pooled
@@ -293,7 +293,7 @@ func originOn(n Network) Origin {
 
 // takeFor gives an order an instrument to be paid on the network. Money that the house will owe is paid to an address
 // of the house, where the network's addresses are the merchants' own.
-func takeFor(tx Tx, o *Order, n Network, from Origin, told *Progress) (Instrument, error) {
+func (e *Engine) takeFor(tx Tx, o *Order, n Network, from Origin, told *Progress) (Instrument, error) {
 	pool := Pool{Merchant: o.Scope.Merchant, Mode: o.Scope.Mode, Family: n.Family}
 	if from == Pooled && !n.Custodial && !o.Terms.Book.IsWallet() {
 		pool = HousePool(o.Scope.Mode, n.Family)
@@ -306,9 +306,21 @@ func takeFor(tx Tx, o *Order, n Network, from Origin, told *Progress) (Instrumen
 		}
 		return take(pool, n.Rail, o.ID, told.Cursor.Horizon)
 	case Made:
-		return tx.MakeInstrument(pool, n.Rail, n.Prefix+strings.ToUpper(tx.NewID()), o.ID)
+		value, err := e.reference(tx, n)
+		if err != nil {
+			return Instrument{}, err
+		}
+		return tx.MakeInstrument(pool, n.Rail, value, o.ID)
 	}
 	return Instrument{}, nil
+}
+
+// reference makes what the payer of one order, or of one standing instruction, must name.
+func (e *Engine) reference(tx Tx, n Network) (string, error) {
+	if n.Reference != nil {
+		return n.Reference(e.random)
+	}
+	return n.Prefix + strings.ToUpper(tx.NewID()), nil
 }
 
 // Duplicate is the refusal of a reference that another order has.

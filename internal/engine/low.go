@@ -29,7 +29,7 @@ type lowReader interface {
 // PoolFamilies lists the families of a mode of which merchants have pools.
 func (e *Engine) PoolFamilies(m Mode) (list []Family) {
 	for _, n := range e.Networks(m) {
-		if n.Prefix == "" && n.Family != "" && !slices.Contains(list, n.Family) {
+		if !n.Makes() && n.Family != "" && !slices.Contains(list, n.Family) {
 			list = append(list, n.Family)
 		}
 	}

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"io"
 	"sort"
 
 	"till/internal/fault"
@@ -19,14 +20,21 @@ type Network struct {
 	ChainID       uint64
 	Confirmations int
 	Tokens        []Token
-	Prefix        string      // of the references made for orders here, as "SBX-"; "" where instruments come from pools
+	Prefix        string      // of the references made for orders here, as "SBX-"; "" where they have another form, or instruments come from pools
 	Coin          money.Asset // the chain's native coin: it can be sent, and is not collected; zero: it cannot
 	ReceiveOnly   bool        // nothing can be sent here: there is no hot wallet
 	// What arrives here is the operator's to hold, whoever's pool the instrument is of. Else it is where the instrument
 	// is of the house's pool, and lies in the merchant's own wallet where it is of the merchant's.
 	Custodial bool
 	Simulated bool // its payments are made up: never in live mode
+
+	// Reference makes a reference of a form that Prefix cannot say, out of randomness, for one order alone. Two are never
+	// the same in practice: 64 random bits at least. nil where there is none.
+	Reference func(random io.Reader) (string, error)
 }
+
+// Makes says that orders and standing instructions get a reference of their own here, and need no pool.
+func (n Network) Makes() bool { return n.Prefix != "" || n.Reference != nil }
 
 // Token is an asset on a network with its contract.
 type Token struct {

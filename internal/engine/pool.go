@@ -216,7 +216,7 @@ func inPool(tx Tx, p Pool, in Instrument) error {
 // was not told to, so it is not for the next order before an operator has looked. A reference made for one
 // order is never another's and needs none.
 func arrived(tx Tx, n Network, in Instrument, hold *Hold, at time.Time) error {
-	if n.Prefix != "" || hold != nil && (hold.To.IsZero() || !at.After(hold.To)) {
+	if n.Makes() || hold != nil && (hold.To.IsZero() || !at.After(hold.To)) {
 		return nil
 	}
 	p, err := tx.InstrumentPool(in)

@@ -161,14 +161,26 @@ func (e *Engine) bind(tx Tx, n NewStanding) (Bound, error) {
 	return Bound{Standing: st, Binding: b}, tellBinding(tx, StandingBound, st, b)
 }
 
-// holdFor gives a standing instruction an instrument of a family: one made for it alone where the family's network makes
-// references, else one of the merchant's pool.
+// valuedBefore is how long before its binding a payment may be valued that is a standing instruction's, on a rail that knows
+// days and not moments: its day may have begun the day before, in another zone.
+const valuedBefore = 48 * time.Hour
+
+// holdFor gives a standing instruction an instrument of a family, of the merchant's pool. Where the family's network makes
+// references that is a virtual account which nobody ever held, or, when there is none, a reference made for it alone.
 func (e *Engine) holdFor(tx Tx, st *Standing, f Family) (Instrument, error) {
 	const everyRail = ""
 	pool := Pool{Merchant: st.Scope.Merchant, Mode: st.Scope.Mode, Family: f}
 	for _, n := range e.Networks(st.Scope.Mode) {
 		if n.Family == f && originOn(n) == Made {
-			return tx.MakeInstrument(pool, everyRail, n.Prefix+strings.ToUpper(tx.NewID()), st.ID)
+			in, err := tx.TakeNewInstrument(pool, everyRail, st.ID, tx.Now().Add(-valuedBefore))
+			if !fault.Is(err, fault.CodeNoAddress) {
+				return in, err
+			}
+			value, err := e.reference(tx, n)
+			if err != nil {
+				return Instrument{}, err
+			}
+			return tx.MakeInstrument(pool, everyRail, value, st.ID)
 		}
 	}
 	from, _, err := e.familyTime(tx, f, st.Scope.Mode)

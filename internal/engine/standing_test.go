@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"strconv"
 	"strings"
 	"testing"
@@ -570,5 +571,64 @@ func TestStandingReferenceIsMade(t *testing.T) {
 	k.must(err)
 	if fresh.Binding.Instrument.Value == to {
 		t.Error("a reference serves again")
+	}
+}
+
+// Virtual accounts of a bank are handed out before references are made, each to one standing instruction for ever. What
+// was valued on the day before the binding is its own: a bank knows days, and its day begins elsewhere.
+func TestStandingTakesVirtualAccount(t *testing.T) {
+	k := newKit(t)
+	ctx := context.Background()
+	k.pool(engine.Pool{Merchant: shop.Merchant, Mode: shop.Mode, Family: bank.Family}, "DE", 1)
+	ask := func(reference string) engine.NewStanding {
+		return engine.NewStanding{Scope: shop, Reference: reference, Prefix: "inc_", Kind: "income", Family: bank.Family, Only: eur}
+	}
+	first, err := k.engine.Bind(ctx, ask("Anna"))
+	k.must(err)
+	want(k, "the virtual account", first.Binding.Instrument.Value, "DE1")
+	second, err := k.engine.Bind(ctx, ask("Berta"))
+	k.must(err)
+	if to := second.Binding.Instrument.Value; !strings.HasPrefix(to, bank.Prefix) {
+		t.Errorf("without a virtual account %q is held", to)
+	}
+	midnight := start.Truncate(24 * time.Hour)
+	k.block(bank, at(time.Minute), k.word(bank, order.RankConfirmed, "p1", "DE1", units(eur, 500), midnight))
+	want(k, "arrivals", len(k.arrivals(first)), 1)
+
+	k.unbind(shop, "Anna")
+	k.clock.set(at(100 * time.Hour))
+	third, err := k.engine.Bind(ctx, ask("Anna"))
+	k.must(err)
+	if third.Binding.Instrument.Value == "DE1" {
+		t.Error("a virtual account serves again")
+	}
+}
+
+// A network says what form its references have.
+func TestReferenceOfANetwork(t *testing.T) {
+	k := newKit(t)
+	n := 0
+	transfers := bank
+	transfers.Prefix, transfers.Reference = "", func(random io.Reader) (string, error) {
+		var b [1]byte
+		if _, err := io.ReadFull(random, b[:]); err != nil {
+			return "", err
+		}
+		n++
+		return fmt.Sprintf("RF%d", n), nil
+	}
+	e := engine.New(k.store, []engine.Network{transfers}, nil).WithMethods(methods)
+	ask := k.single("TRANSFER", nil)
+	made, err := e.Create(context.Background(), ask)
+	k.must(err)
+	want(k, "of an order", made.Order.Instrument.Value, "RF1")
+	bound, err := e.Bind(context.Background(), engine.NewStanding{Scope: shop, Reference: "va", Prefix: "inc_", Family: bank.Family, Only: eur})
+	k.must(err)
+	want(k, "of a standing instruction", bound.Binding.Instrument.Value, "RF2")
+
+	dry := e.WithRandom(strings.NewReader(""))
+	ask.PublicID = k.unique("ord")
+	if _, err := dry.Create(context.Background(), ask); err == nil {
+		t.Error("an order has a reference without randomness")
 	}
 }

@@ -90,7 +90,7 @@ func (d *Dialect) receiving(ctx context.Context, s engine.Scope, at place) (st *
 // Error: not_configured.
 func (d *Dialect) receivesOn(m engine.Mode, currency money.Asset) (engine.Network, error) {
 	for _, n := range d.engine.Networks(m) {
-		if n.Custodial && n.Prefix != "" && slices.ContainsFunc(n.Tokens, func(t engine.Token) bool { return t.Asset == currency }) {
+		if n.Custodial && n.Makes() && slices.ContainsFunc(n.Tokens, func(t engine.Token) bool { return t.Asset == currency }) {
 			return n, nil
 		}
 	}

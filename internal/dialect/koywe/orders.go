@@ -60,7 +60,7 @@ func (p plan) order() engine.NewOrder {
 	}
 	if p.kind.origin == crypto {
 		n.Network = p.network
-		if p.network.Prefix != "" {
+		if p.network.Makes() {
 			n.Instrument = engine.Made
 		}
 	}
