@@ -1,18 +1,24 @@
-// Package dialecttest plays the same scenarios against every API, over the real engine on a real database:
+// Package dialecttest plays the same scenarios against every API, over the real engine on both databases:
 // what happens to money must not depend on the API it was asked through. Each scenario says what the payer
 // does, where the order must then stand, which webhooks tell of it, and what must be booked: a list of
 // (account role, sign, amount) that is the same for every API.
 //
 // scenarios.go holds them, far.go the rails they are played on. engine.go plays all of them without an API. To add an
-// API: write a Face in its test and call Run.
+// API: write a Face in its test and call Run, with a TestMain that calls pgtest.Stop. A face leaves a scenario out only
+// where no kind of order of its contract can come to it; where another kind than its usual one can, Kinds names that.
+//
+// golden.go and document.go are the other half of an API's tests: files of requests with their answers, and the OpenAPI
+// document that each answer is held against.
 package dialecttest
 
 import (
 	"fmt"
 	"log/slog"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -22,6 +28,7 @@ import (
 	"till/internal/order"
 	"till/internal/rail/sandbox"
 	"till/internal/store"
+	"till/internal/store/pgtest"
 )
 
 // Face is one API as the scenarios play it.
@@ -38,7 +45,12 @@ type Face struct {
 	Sends int
 	// Releases says that by its contract what is collected and cannot be delivered goes to the merchant's balance.
 	Releases bool
-	// Leaves names the scenarios that the API's contract has no room for, and why.
+	// Exchanges says that its orders pay out another asset than they take in, at a rate of one and without a fee. What is
+	// booked is then compared without the house's exchange account between the two, see House.books.
+	Exchanges bool
+	// Kinds are scenarios that another kind of the API's orders plays, each with its face.
+	Kinds map[string]Face
+	// Leaves names the scenarios that no kind of the API's orders has room for, and why.
 	Leaves map[string]string
 }
 
@@ -88,6 +100,7 @@ type House struct {
 	words  Words
 	sends  int
 	gives  bool // Face.Releases
+	swaps  bool // Face.Exchanges
 	now    time.Time
 }
 
@@ -97,28 +110,73 @@ const (
 	grace    = 5 * time.Minute  // and counts what is sent this much later
 )
 
-// Run plays every scenario against an API, each on a database of its own.
+// Run plays every scenario against an API, each on a database of its own, of both kinds.
 func Run(t *testing.T, name string, face Face) {
-	for left := range face.Leaves {
-		if !slices.ContainsFunc(scenarios, func(s scenario) bool { return s.name == left }) {
-			t.Errorf("there is no scenario %q to leave out", left)
+	for _, named := range slices.Concat(slices.Collect(maps.Keys(face.Leaves)), slices.Collect(maps.Keys(face.Kinds))) {
+		if !slices.ContainsFunc(scenarios, func(s scenario) bool { return s.name == named }) {
+			t.Errorf("there is no scenario %q", named)
 		}
 	}
-	for _, s := range scenarios {
-		if _, left := face.Leaves[s.name]; left {
-			continue
-		}
-		t.Run(s.name, func(t *testing.T) { s.play(open(t, name, face)) })
+	for _, d := range databases {
+		t.Run(d.name, func(t *testing.T) {
+			for _, s := range scenarios {
+				if _, left := face.Leaves[s.name]; left {
+					continue
+				}
+				f := face
+				if other, ok := face.Kinds[s.name]; ok {
+					f = other
+				}
+				t.Run(s.name, func(t *testing.T) { s.play(open(t, d, name, f)) })
+			}
+		})
 	}
 }
 
-func open(t *testing.T, name string, face Face) *House {
+// database is a kind of database, and how a new one is opened.
+type database struct {
+	name string
+	open func(t *testing.T, o store.Options) (*store.Store, error)
+}
+
+var databases = []database{
+	{"sqlite", func(t *testing.T, o store.Options) (*store.Store, error) {
+		return store.OpenSQLite(t.Context(), filepath.Join(t.TempDir(), "till.db"), o)
+	}},
+	{"postgres", func(t *testing.T, o store.Options) (*store.Store, error) {
+		return store.OpenPostgres(t.Context(), emptyPostgres(t), o)
+	}},
+}
+
+var emptied struct {
+	sync.Once
+	url string
+}
+
+// emptyPostgres is a new database with an empty schema: the migrations run once for all scenarios.
+func emptyPostgres(t *testing.T) string {
+	t.Helper()
+	emptied.Do(func() {
+		url := pgtest.URL(t)
+		s, err := store.OpenPostgres(t.Context(), url, store.Options{Log: slog.New(slog.DiscardHandler)})
+		if err == nil {
+			err = s.Close()
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		emptied.url = url
+	})
+	return pgtest.Copy(t, emptied.url)
+}
+
+func open(t *testing.T, d database, name string, face Face) *House {
 	h := &House{
-		T: t, now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), words: face.Words, sends: max(face.Sends, 1), gives: face.Releases,
+		T: t, now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), words: face.Words, sends: max(face.Sends, 1), gives: face.Releases, swaps: face.Exchanges,
 		Scope: engine.Scope{Merchant: merchant, Mode: engine.Sandbox, Dialect: name},
 		Log:   slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelError})),
 	}
-	db, err := store.OpenSQLite(t.Context(), filepath.Join(t.TempDir(), "till.db"), store.Options{Now: h.Now, Log: h.Log})
+	db, err := d.open(t, store.Options{Now: h.Now, Log: h.Log})
 	h.must(err)
 	t.Cleanup(func() {
 		if err := db.Close(); err != nil {
@@ -132,9 +190,10 @@ func open(t *testing.T, name string, face Face) *House {
 	}
 	h.far = face.Far(h)
 	h.must(h.Engine.SaveMerchant(t.Context(), engine.Merchant{ID: merchant, Name: merchant}))
-	pool := engine.Pool{Merchant: merchant, Mode: engine.Sandbox, Family: engine.EVM}
-	_, err = h.Engine.ImportInstruments(t.Context(), pool, []engine.Imported{{Value: address(1)}, {Value: address(2)}, {Value: address(3)}})
-	h.must(err)
+	for i, pool := range []engine.Pool{{Merchant: merchant, Mode: engine.Sandbox, Family: engine.EVM}, engine.HousePool(engine.Sandbox, engine.EVM)} {
+		_, err = h.Engine.ImportInstruments(t.Context(), pool, []engine.Imported{{Value: address(3*i + 1)}, {Value: address(3*i + 2)}, {Value: address(3*i + 3)}})
+		h.must(err)
+	}
 	h.far.Told()
 	h.client = face.Open(h)
 	return h
@@ -292,18 +351,23 @@ func (h *House) tells(o placed, want ...string) {
 }
 
 // books checks everything that was ever booked for the order: "role +amount" or "role -amount", in whole
-// units of its asset, in the order of booking.
+// units of its asset, in the order of booking. An exchange at a rate of one is two postings where a scenario says one:
+// so much into the house's exchange account, and as much of the other asset out of it at once. Both are compared as the
+// one posting from where the money came to where it went.
 func (h *House) books(o placed, want ...string) {
 	h.Helper()
 	s := h.story(o)
 	var got []string
 	for _, e := range s.Entries {
-		for _, p := range e.Postings {
-			amount := p.Amount.Decimal()
-			if strings.Contains(amount, ".") {
-				amount = strings.TrimSuffix(strings.TrimRight(amount, "0"), ".")
+		for i, p := range e.Postings {
+			from, amount := p.From.Kind(), whole(p.Amount)
+			if h.swaps && i+1 < len(e.Postings) && p.To.Kind() == ledger.FX && e.Postings[i+1].From == p.To && whole(e.Postings[i+1].Amount) == amount {
+				continue
 			}
-			got = append(got, fmt.Sprintf("%s -%s", p.From.Kind(), amount), fmt.Sprintf("%s +%s", p.To.Kind(), amount))
+			if h.swaps && i > 0 && from == ledger.FX && e.Postings[i-1].To == p.From && whole(e.Postings[i-1].Amount) == amount {
+				from = e.Postings[i-1].From.Kind()
+			}
+			got = append(got, fmt.Sprintf("%s -%s", from, amount), fmt.Sprintf("%s +%s", p.To.Kind(), amount))
 		}
 	}
 	if !slices.Equal(got, want) {
@@ -316,4 +380,13 @@ func (h *House) books(o placed, want ...string) {
 			}
 		}
 	}
+}
+
+// whole is an amount without the zeros behind its point.
+func whole(a money.Amount) string {
+	text := a.Decimal()
+	if strings.Contains(text, ".") {
+		text = strings.TrimSuffix(strings.TrimRight(text, "0"), ".")
+	}
+	return text
 }

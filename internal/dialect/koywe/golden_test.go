@@ -1,80 +1,35 @@
 package koywe
 
 import (
-	"bytes"
-	"encoding/json"
-	"flag"
-	"fmt"
-	"net/http"
-	"os"
-	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
-)
 
-var update = flag.Bool("update", false, "write the golden files anew")
+	"till/internal/dialect/dialecttest"
+)
 
 // golden is one file of testdata: what is asked of one endpoint, and every kind of answer.
 type golden struct {
 	*kit
+	dialecttest.Golden
 	file string
-	text strings.Builder
 }
 
 // ask makes a request and writes it down with its answer.
 func (g *golden) ask(title string, q request) reply {
 	g.Helper()
 	got := g.do(q)
-	fmt.Fprintf(&g.text, "# %s\n\n%s %s\n", title, q.method, q.path)
+	x := dialecttest.Exchange{Title: title, Method: q.method, Path: q.path, Asked: q.header, Sent: q.body, Status: got.status, Header: got.header, Body: got.body}
 	if q.key != "" {
 		id, _, _ := strings.Cut(q.key, ":")
-		fmt.Fprintf(&g.text, "Authorization: Bearer <token of %s>\n", id)
+		x.Key = "Authorization: Bearer <token of " + id + ">"
 	}
-	for _, name := range sortedNames(q.header) {
-		fmt.Fprintf(&g.text, "%s: %s\n", name, strings.Join(q.header[name], ", "))
-	}
-	if q.body != "" {
-		fmt.Fprintf(&g.text, "Content-Type: application/json\n\n%s\n", pretty(q.body))
-	}
-	fmt.Fprintf(&g.text, "\n%d %s\n", got.status, http.StatusText(got.status))
-	for _, name := range sortedNames(got.header) {
-		fmt.Fprintf(&g.text, "%s: %s\n", name, strings.Join(got.header[name], ", "))
-	}
-	fmt.Fprintf(&g.text, "\n%s\n\n\n", pretty(got.body))
+	g.Write(x)
 	return got
 }
 
 func (g *golden) check() {
 	g.Helper()
-	path := filepath.Join("testdata", g.file)
-	text := strings.TrimRight(g.text.String(), "\n") + "\n"
-	if *update {
-		g.must(os.WriteFile(path, []byte(text), 0o644))
-		return
-	}
-	want, err := os.ReadFile(path)
-	g.must(err)
-	if text != string(want) {
-		g.Errorf("%s differs; run make golden and read the diff. Now it is:\n%s", path, text)
-	}
-}
-
-func sortedNames(h http.Header) []string {
-	var names []string
-	for name := range h {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
-}
-
-func pretty(text string) string {
-	var out bytes.Buffer
-	if json.Indent(&out, []byte(text), "", "  ") != nil {
-		return text
-	}
-	return out.String()
+	g.Check(g.T, g.file)
 }
 
 func TestGoldenSignIn(t *testing.T) {

@@ -161,7 +161,7 @@ func TestOpenAPINamesEverything(t *testing.T) {
 	d := New(Config{})
 	for _, rt := range append(d.routes(), d.publicRoutes()...) {
 		path := strings.ReplaceAll(rt.path, "...}", "}")
-		operation := read.object("paths", path, strings.ToLower(rt.method))
+		operation := read.Object("paths", path, strings.ToLower(rt.method))
 		if operation == nil || !strings.Contains(fmt.Sprint(operation), rt.scope) {
 			t.Errorf("%s %s or its permission %s is missing", rt.method, path, rt.scope)
 		}

@@ -1,12 +1,20 @@
 package payin
 
 import (
+	"os"
 	"testing"
 
 	"till/internal/auth"
 	"till/internal/dialect/dialecttest"
 	"till/internal/rail/evm"
+	"till/internal/store/pgtest"
 )
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	pgtest.Stop()
+	os.Exit(code)
+}
 
 // TestScenarios plays what every API must do alike.
 func TestScenarios(t *testing.T) {
