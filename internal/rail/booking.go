@@ -32,9 +32,11 @@ type Booking struct {
 	Reference string
 	Line      int    // in the file
 	Part      string // of a batch: which of its transactions; part of Reference already
+	Whole     string // with Part: the Reference that the batch's line has in a file that tells it as one
 	Amount    money.Amount
 	Credit    bool   // money came in; Amount is above zero either way
 	Reversal  bool   // takes an earlier booking back (RvslInd, RC, RD); Credit is the direction of this booking
+	Original  string // with Reversal or Return: the Reference of the booking it takes back, where the bank says it
 	Return    string // the reason code (AC01, ...) where a payment of ours came back, NARR where the bank gives none; else ""
 	Pending   bool   // not booked yet: it is shown and never in the ledger
 
@@ -54,6 +56,14 @@ type Booking struct {
 
 // Party is the other side of a booking, as far as the bank tells.
 type Party struct{ Name, Account, Bank, Document string }
+
+// Batcher is a Sender whose transfers leave together, in files.
+type Batcher interface {
+	Sender
+	// Batch is the transfers that left under a MsgId or PmtInfId of ours, none when it is not ours. It runs inside a
+	// transaction and reads nothing but the memory.
+	Batch(mem Memory, id string) (transfers []string, err error)
+}
 
 // Reader reads a file of bookings as a stream: its memory does not grow with the file. It calls the sink's Open at the
 // head of each statement, Booking for each line, and Close at its end, after it has checked that opening balance and
