@@ -16,6 +16,10 @@ import (
 // that nobody looks a transfer up while its sending is still on the way.
 const TransferLease = 2 * time.Minute
 
+// UnknownLook is how long a transfer of which its rail says that nobody knows is left alone: the rail tells of it by itself, and
+// only what was lost on the way here is found by a look.
+const UnknownLook = 24 * time.Hour
+
 // ShortWait is how long an order waits before it is asked again whether its merchant's shortfall is gone.
 const ShortWait = time.Minute
 
@@ -154,17 +158,18 @@ func (e *Engine) Transferred(ctx context.Context, orderID, transferID string, ki
 		if o.transfer(transferID) == nil {
 			return fault.New(fault.CodeNotFound, "no such transfer")
 		}
-		return e.transferred(tx, o, transferID, kind, ref)
+		return e.transferred(tx, o, transferID, kind, ref, lookAgain(o.Sendings[transferID].Looks))
 	})
 }
 
-func (e *Engine) transferred(tx Tx, o *Order, transferID string, kind order.ChangeKind, ref rail.Ref) error {
+// transferred is Transferred in a transaction, for whoever looks again after so long.
+func (e *Engine) transferred(tx Tx, o *Order, transferID string, kind order.ChangeKind, ref rail.Ref, again time.Duration) error {
 	s, was := o.Sendings[transferID], o.Sendings[transferID]
 	if ref != "" {
 		s.Ref = ref
 	}
 	if !s.Look.IsZero() {
-		s.Look = tx.Now().Add(lookAgain(s.Looks))
+		s.Look = tx.Now().Add(again)
 	}
 	o.surround(transferID, s)
 	c := order.Change{Kind: kind, Actor: order.ByEngine, Transfer: order.Transfer{ID: transferID}}
@@ -215,7 +220,7 @@ func (e *Engine) TransfersTold(ctx context.Context, r rail.Name, words []rail.Wo
 // sending: there is nothing the word could be about.
 func (e *Engine) transferTold(tx Tx, n Network, w rail.Word) error {
 	kind, says := map[rail.Status]order.ChangeKind{
-		rail.StatusSent: order.Sent, rail.StatusDelivered: order.Delivered,
+		rail.StatusSent: order.Sent, rail.StatusUnknown: order.Unknown, rail.StatusDelivered: order.Delivered,
 		rail.StatusFailed: order.Undelivered, rail.StatusReturned: order.ReturnedBack,
 	}[w.Status]
 	if !says {
@@ -232,7 +237,11 @@ func (e *Engine) transferTold(tx Tx, n Network, w rail.Word) error {
 	if o.transfer(w.ID).Rail != string(n.Rail) || o.Scope.Mode != n.Mode {
 		return nil
 	}
-	return e.transferred(tx, o, w.ID, kind, w.Ref)
+	again := lookAgain(o.Sendings[w.ID].Looks)
+	if w.Status == rail.StatusUnknown {
+		again = UnknownLook
+	}
+	return e.transferred(tx, o, w.ID, kind, w.Ref, again)
 }
 
 // schedule says what workers have to do for an order: send it when it is paid, later after a delivery that

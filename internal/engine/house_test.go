@@ -69,6 +69,13 @@ func TestRefundOfWhatTheHouseHolds(t *testing.T) {
 	if len(list) != 1 || list[0].ID != "r" {
 		t.Fatalf("in flight on the chain: %+v", list)
 	}
+	k.must(k.engine.TransfersTold(context.Background(), north.Rail, []rail.Word{{ID: "r", Status: rail.StatusUnknown}}))
+	want(k, "the refund that nobody can be asked about", k.now(o).Transfers[0].State, order.TransferUnknown)
+	for _, later := range []time.Duration{0, engine.UnknownLook - time.Second, engine.UnknownLook} { // it is left alone for a day
+		due, err := k.engine.InFlight(context.Background(), north.Rail, k.clock.now().Add(later), engine.Due{}, 10)
+		k.must(err)
+		want(k, "looks that are due after "+later.String(), len(due) == 1, later == engine.UnknownLook)
+	}
 	k.must(k.engine.TransfersTold(context.Background(), north.Rail, []rail.Word{{ID: "r", Status: rail.StatusDelivered, Ref: "0xabc"}, {ID: "nobody's", Status: rail.StatusDelivered}}))
 	want(k, "the refund", k.now(o).Transfers[0].State, order.TransferConfirmed)
 	want(k, "its transaction", k.now(o).Sendings["r"].Ref, "0xabc")

@@ -100,6 +100,7 @@ type Status string
 const (
 	StatusNone      Status = "none"      // never heard of it: sending again is safe
 	StatusSent      Status = "sent"      // taken, on its way
+	StatusUnknown   Status = "unknown"   // out of the house, and nobody can be asked: the far side will say what became of it, or never
 	StatusDelivered Status = "delivered" // arrived
 	StatusFailed    Status = "failed"    // it did not and will not arrive
 	StatusReturned  Status = "returned"  // arrived, and was sent back afterwards
@@ -119,7 +120,8 @@ var ErrNotNow = errors.New("the transfer cannot be sent at present")
 // ErrRefused says that nothing was or will be moved, one that wraps ErrNotNow that nothing was moved yet; after any
 // other error nobody knows, and nothing is sent again before a Lookup has said StatusNone.
 //
-// Lookup says what the far side knows. An error says nothing about the transfer.
+// Lookup says what the far side knows. An error says nothing about the transfer. A transfer of which it says StatusUnknown is
+// looked up once a day at most: its rail tells of it by itself.
 type Sender interface {
 	Rail
 	Send(ctx context.Context, d Delivery) (Ref, error)

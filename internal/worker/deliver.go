@@ -27,6 +27,7 @@ type deliverEngine interface {
 	Postpone(ctx context.Context, orderID string, until time.Time) error
 	Claim(ctx context.Context, due engine.DueTransfer) (engine.Job, bool, error)
 	Transferred(ctx context.Context, orderID, transferID string, kind order.ChangeKind, ref rail.Ref) error
+	TransfersTold(ctx context.Context, r rail.Name, words []rail.Word) error
 }
 
 // Deliver sends money on one rail: deliveries of paid orders, and refunds. What was reserved is sent; what
@@ -178,6 +179,8 @@ func (d *Deliver) look(ctx context.Context, due engine.DueTransfer) error {
 		return d.send(ctx, job)
 	case rail.StatusSent:
 		return d.record(ctx, job, order.Sent, ref)
+	case rail.StatusUnknown: // the rail's own word, after which it is left alone
+		return d.engine.TransfersTold(ctx, d.sender.Name(), []rail.Word{{ID: job.ID, Status: status, Ref: ref}})
 	case rail.StatusDelivered:
 		return d.record(ctx, job, order.Delivered, ref)
 	case rail.StatusFailed:

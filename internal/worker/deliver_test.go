@@ -130,6 +130,15 @@ func (b *till) Transferred(ctx context.Context, orderID, id string, kind order.C
 	return nil
 }
 
+func (b *till) TransfersTold(ctx context.Context, _ rail.Name, words []rail.Word) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, w := range words {
+		b.recorded = append(b.recorded, w.ID+" told "+string(w.Status))
+	}
+	return ctx.Err()
+}
+
 func (b *till) records() []string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -195,6 +204,7 @@ func TestLookBeforeSending(t *testing.T) {
 		{order.TransferUnknown, rail.StatusDelivered, nil, "[lookup t]", "[t delivered]", false},
 		{order.TransferUnknown, rail.StatusFailed, nil, "[lookup t]", "[t undelivered]", false},
 		{order.TransferSent, rail.StatusReturned, nil, "[lookup t]", "[t returned]", false},
+		{order.TransferSent, rail.StatusUnknown, nil, "[lookup t]", "[t told unknown]", false},
 		{order.TransferUnknown, "", errors.New("down"), "[lookup t]", "[]", true},
 		{order.TransferUnknown, "perhaps", nil, "[lookup t]", "[]", true},
 	} {
