@@ -390,6 +390,7 @@ func (o *Order) Paths() []Path {
 		add(Path{Rail: c.Rail, Instrument: c.Instrument, Skew: c.Skew})
 	}
 	add(Path{Rail: o.Rail, Instrument: o.Instrument, Skew: o.Skew})
+	add(Path{Rail: o.Gateway.Rail, Instrument: o.Gateway.Request})
 	return list
 }
 

@@ -36,6 +36,7 @@ type NewOrder struct {
 
 	Network    Network // where it is collected; the zero Network when it is collected from the merchant's balance
 	Instrument Origin  // where the instrument comes from that the payer pays to
+	Gateway    Paying  // the gateway it may be paid through beside; zero: none
 
 	// An order whose payer chooses how he pays has Methods in place of a network: the codes he may choose from, or
 	// AnyMethod alone. Method is chosen at once, with what is known of the payer; nil: he chooses later.
@@ -115,7 +116,7 @@ type Created struct {
 //
 // Errors: duplicate_reference (Details "existing": the public id of the order that has the unique key),
 // idempotency_conflict, insufficient_balance, not_configured (the network's rail has never told anything, or
-// the destination's rail serves another mode or nobody), missing_field (a delivery that leaves the house
+// the destination's rail serves another mode or nobody, or the gateway does not serve the network), missing_field (a delivery that leaves the house
 // without a destination; on "bank": of a method that needs one), invalid_network (of another mode), no_address, of an offer not_found, not_published, offer_ended, sold_out and
 // version_conflict (it has changed since its price was found), of a quote not_found, quote_used and quote_expired, of a
 // price those of Price, policy_denied (Details "rule": which one, where there is one), and what Terms returns.
@@ -205,7 +206,9 @@ func (e *Engine) create(tx Tx, n NewOrder) (*Order, error) {
 		asked.Available, err = tx.Balance(terms.Book.Account(ledger.Merchant), terms.Due.Asset(), n.Scope.Mode)
 	case len(n.Methods) > 0: // the order gets a rail with its payer's choice
 	default:
-		err = e.collectOn(tx, o, n)
+		if err = e.collectOn(tx, o, n); err == nil {
+			err = e.payThrough(tx, o, n)
+		}
 	}
 	if err != nil {
 		return nil, err

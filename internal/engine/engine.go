@@ -25,7 +25,8 @@ const Rest = 30 * time.Minute
 type Engine struct {
 	store    Store
 	networks map[string]Network
-	methods  []Method  // by country and code
+	methods  []Method // by country and code
+	gateways map[string]Gateway
 	random   io.Reader // for public ids of arrivals
 	wake     func()    // called after each commit of a use case; must not block
 	limits   Limits    // of what leaves without a second person's word

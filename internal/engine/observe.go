@@ -33,7 +33,7 @@ func (e *Engine) Observe(ctx context.Context, n Network, r Report) error {
 	}
 	want := Keys{}
 	for _, s := range r.Seen {
-		if s.Transfer != nil {
+		if s.Transfer != nil || s.Rank == 0 {
 			continue
 		}
 		want.Payments = append(want.Payments, order.PaymentKey{Rail: string(n.Rail), External: s.External})
@@ -44,9 +44,12 @@ func (e *Engine) Observe(ctx context.Context, n Network, r Report) error {
 		}
 		for _, s := range r.Seen {
 			var err error
-			if s.Transfer != nil {
+			switch {
+			case s.Transfer != nil:
 				err = e.transferTold(tx, n, *s.Transfer)
-			} else {
+			case s.Session != nil:
+				err = e.gatewayTold(tx, n, s)
+			default:
 				err = e.observe(tx, n, s)
 			}
 			if err != nil {
@@ -105,9 +108,15 @@ func (e *Engine) observe(tx Tx, n Network, s rail.Observation) error {
 
 // tellPayment tells an order of a payment.
 func (e *Engine) tellPayment(tx Tx, n Network, o *Order, s rail.Observation) error {
+	_, err := e.tellChanged(tx, n, o, s)
+	return err
+}
+
+// tellChanged is tellPayment, and says whether that changed anything: then the order is saved.
+func (e *Engine) tellChanged(tx Tx, n Network, o *Order, s rail.Observation) (bool, error) {
 	clock, err := tx.Clock(o.Scope.Mode)
 	if err != nil {
-		return err
+		return false, err
 	}
 	skew := time.Duration(0)
 	if o.Rail == n.Rail {
@@ -127,8 +136,8 @@ func (e *Engine) tellPayment(tx Tx, n Network, o *Order, s rail.Observation) err
 		Value:  clock.Shift(s.Value.Add(-skew)),
 		Source: payer(o.Terms.Book, n.Rail), Evidence: s.Evidence, Attempt: attempt, Stranger: stranger, Final: s.Final,
 	}}
-	_, err = e.apply(tx, o, c, false)
-	return err
+	out, err := e.apply(tx, o, c, false)
+	return out.Changed, err
 }
 
 // newStray records the first word of a payment that hit an instrument no order held at that time.

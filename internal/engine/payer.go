@@ -50,7 +50,7 @@ func (o *Order) Arrived() Arrived {
 	none := money.Zero(o.Terms.Due.Asset())
 	a := Arrived{Confirmed: none, Seen: none, Late: none, Unfit: none, Stranger: none}
 	for _, p := range o.Payments {
-		if p.Rank != order.RankSeen && p.Rank != order.RankConfirmed {
+		if p.Rank != order.RankSeen && p.Rank != order.RankConfirmed || o.announced(p) {
 			continue
 		}
 		a.Count++

@@ -52,6 +52,7 @@ type Order struct {
 	Methods    []string          `json:",omitempty"` // codes of the methods that its payer may choose, or AnyMethod alone; none: there is nothing to choose
 	Chosen     map[string]Chosen `json:",omitempty"` // what surrounds its attempts, by their ids; network, rail and instrument above are the last one's
 	Enforced   Enforced          `json:",omitzero"`  // who must pay it
+	Gateway    AtGateway         `json:",omitzero"`  // the gateway it may be paid through; zero: none
 	Standing   string            `json:",omitempty"` // the standing instruction whose arrival it is, which holds the instrument; empty: it was asked for
 	Rest       time.Duration     // how long the instrument rests after the order
 	Skew       time.Duration     `json:",omitzero"` // how far the rail's clock was ahead of ours at creation; taken off value times

@@ -30,9 +30,10 @@ type Cursor struct {
 }
 
 // Observation is one word of a rail about one payment, or about one of our transfers: then Transfer is set
-// and nothing else.
+// and nothing else. A gateway's may have a Session beside, and no Rank where the Session is all there is to say.
 type Observation struct {
 	Transfer *Word
+	Session  *Session
 
 	External   string // the rail's id of the payment, unique on this rail and stable over re-mining
 	Instrument string // the address, reference or virtual account it arrived at, in the rail's canonical spelling
@@ -71,7 +72,10 @@ type Mark struct {
 	Confirmed bool
 }
 
-// Receiver takes callbacks of a far side. It has checked the signature when it returns observations.
+// Receiver takes callbacks of a far side. It has checked the signature, over the body's own bytes, before it believes
+// anything of it. Where a callback is only a hint to look, it notes that down and returns no observation.
+//
+// Errors: unauthorized, invalid_value (the body is none of the far side's); after any other the far side should call again.
 type Receiver interface {
 	Rail
 	Receive(ctx context.Context, header http.Header, body []byte) ([]Observation, error)

@@ -61,6 +61,9 @@ func orderBody(o *engine.Order) (string, error) {
 		w.name("Enforced")
 		w.other(o.Enforced)
 	}
+	if o.Gateway != (engine.AtGateway{}) {
+		w.rare("Gateway", o.Gateway, 1)
+	}
 	w.word("Standing", o.Standing)
 	w.number("Rest", int64(o.Rest))
 	if o.Skew != 0 {
