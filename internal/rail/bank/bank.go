@@ -8,3 +8,30 @@
 //
 // reference.go holds creditor references (ISO 11649) and how they are found in what people typed.
 package bank
+
+import (
+	"context"
+	"io"
+
+	"till/internal/rail"
+)
+
+// NewReader reads files of that format. It may be used again, and by several at a time.
+func NewReader(f Format, s Settings) rail.Reader {
+	switch f {
+	case CAMT052, CAMT053, CAMT054:
+		return camtReader{f, s}
+	case MT940, MT942:
+		return mtReader{f, s}
+	case CSV:
+		return csvReader{s}
+	}
+	return noReader{f}
+}
+
+// noReader refuses a format that holds no bookings.
+type noReader struct{ format Format }
+
+func (r noReader) Read(context.Context, io.Reader, rail.Sink) error {
+	return failed(r.format, 0, "", "there are no bookings in a file of this format")
+}

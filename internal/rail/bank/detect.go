@@ -29,7 +29,7 @@ const DetectBytes = 4096
 
 var (
 	iso20022 = regexp.MustCompile(`urn:iso:std:iso:20022:tech:xsd:([a-z]{4}\.\d{3})\.(\d{3}\.\d{2})`)
-	mtField  = regexp.MustCompile(`(?m)^:(20|25P?|28C?|60[FM]|13D?|34F):`)
+	mtStart  = regexp.MustCompile(`(?m)^:(20|25P?|28C?|60[FM]|13D?|34F):`)
 	mt942    = regexp.MustCompile(`(?m)^:(34F|13D?|90[CD]):|\{2:[IO]942`)
 )
 
@@ -57,7 +57,7 @@ func Detect(head []byte) (Format, error) {
 	}
 	// Lone carriage returns would hide the lines.
 	lines := bytes.ReplaceAll(text, []byte("\r"), []byte("\n"))
-	if bytes.HasPrefix(text, []byte("{1:")) || mtField.Match(lines) {
+	if bytes.HasPrefix(text, []byte("{1:")) || mtStart.Match(lines) {
 		if mt942.Match(lines) {
 			return MT942, nil
 		}
