@@ -81,9 +81,10 @@ var rules = []rule{
 	{of: "checkout", may: with(pure, "engine", "auth", "web", "page", "operator/client")},
 	{of: "dashboard", may: with(pure, "engine", "auth", "web", "page", "operator/client")},
 
-	// Wiring. Simchain is a chain inside this process, for development and
-	// tests: no rail may know it.
+	// Wiring. Simchain is a chain and simgateway a payment gateway inside this
+	// process, for the sandbox, development and tests: no rail may know them.
 	{of: "simchain", may: nothing},
+	{of: "simgateway", may: nothing},
 	{of: "app", may: all},
 	{of: "app/dev", may: all},
 	{of: "app/demo", may: all},
