@@ -434,6 +434,8 @@ func (s *step) takeReview() {
 		s.review.Missing = slices.Clone(c.Missing)
 	case Approve, Refuse:
 		s.review.By, s.review.Reason = c.Who, c.Reason
+	case Flag: // what was decided before was about something else
+		s.review.By, s.review.Reason = "", ""
 	}
 }
 

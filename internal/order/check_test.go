@@ -146,7 +146,8 @@ func (k *checker) allows(o Order, c Change) bool {
 		return c.Actor == ByMerchant && t.MerchantCancels && o.State != Held &&
 			(t.FromBalance || counted.Sign() == 0 && seen.Sign() == 0)
 	case Flag:
-		return (open || o.State == Paid || o.State == Held) && reviewOf(o, Compliance) == nil
+		r := reviewOf(o, Compliance)
+		return (open || o.State == Paid || o.State == Held) && (r == nil || r.State == ReviewApproved)
 	case Ask:
 		return reviewable && review != nil && review.State == ReviewOpen
 	case Given:
@@ -289,6 +290,9 @@ func (k *checker) entities(was Order, c Change, out Outcome) (problems []string)
 			continue
 		}
 		want := before.State
+		if c.Kind == Flag && now.Kind == Compliance && before.State == ReviewApproved {
+			want = ReviewOpen
+		}
 		if c.Review == now.Kind {
 			switch c.Kind {
 			case Ask:

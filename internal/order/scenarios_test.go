@@ -592,6 +592,19 @@ var scenarios = []scenario{
 		delivered d1               | T6 O20        | completed  | transfer.conflict order.completed
 		approve compliance         | R5            | completed  | review.approved`},
 
+	{name: "held after each delivery that failed, and looked at anew", kind: "one method to bank", script: `
+		create                     | O1            | waiting    | order.created
+		confirmed a 1000           | P1 O11        | paid       | payment.confirmed order.paid
+		send d1                    | O4            | delivering | order.delivering
+		undelivered d1             | T5 O28        | paid       | delivery.failed order.paid
+		flag                       | R1 O21        | held       | review.open order.held
+		flag                       | ! order_state_conflict
+		approve compliance         | R5 O22        | paid       | review.approved order.paid
+		flag                       | R1 O21        | held       | review.open order.held
+		approve compliance         | R5 O22        | paid       | review.approved order.paid
+		send d2                    | O4            | delivering | order.delivering
+		delivered d2               | T4 O20        | completed  | delivery.confirmed order.completed`},
+
 	{name: "lost while sending: looked up in every state", kind: "one method to bank", script: `
 		create                     | O1            | waiting    | order.created
 		confirmed a 1000           | P1 O11        | paid       | payment.confirmed order.paid

@@ -143,9 +143,9 @@ var rows = table{
 
 	{ID: "R0", Entity: OfReview, From: none, Change: on(Create), Guards: all(needsSomebody), To: AsTold,
 		Doc: "Each verdict given with create opens its review."},
-	{ID: "R1", Entity: OfReview, From: none, Change: on(Flag), While: live, To: "open",
+	{ID: "R1", Entity: OfReview, From: names("none", string(ReviewApproved)), Change: on(Flag), While: live, To: "open",
 		Event: "review.open",
-		Doc:   "Compliance wants to look; after the money is on its way it is too late."},
+		Doc:   "Compliance wants to look, perhaps again; after the money is on its way it is too late."},
 	{ID: "R2", Entity: OfReview, From: names(ReviewOpen), Change: on(Ask), While: standing, To: "documents",
 		Event: "review.documents",
 		Doc:   "The reviewer asks for documents."},
