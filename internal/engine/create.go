@@ -66,7 +66,8 @@ type NewOrder struct {
 
 	Notify Notify // whom the order tells, and how; the caller has checked that the customer is the scope's
 
-	Offer OfferTaken // what it is made of; zero: the merchant asked for it
+	Offer    OfferTaken // what it is made of; zero: the merchant asked for it
+	Purchase Purchase   // what it sells; zero: no product. Only Buy fills it
 
 	// Once, when set, makes a repeat of the same request give the first answer again. Answer renders what
 	// is remembered.
@@ -187,7 +188,7 @@ func (e *Engine) create(tx Tx, n NewOrder) (*Order, error) {
 	o := &Order{
 		Order: order.Order{Terms: terms},
 		ID:    tx.NewID(), PublicID: n.PublicID, Scope: n.Scope, Reference: n.Reference, UniqueKey: n.UniqueKey,
-		Offer: n.Offer.ID, Kind: n.Kind, Maker: n.Maker, Words: n.Words, Destination: n.Destination, Methods: n.Methods, Enforced: n.Enforced, Doc: doc,
+		Offer: n.Offer.ID, Purchase: n.Purchase, Kind: n.Kind, Maker: n.Maker, Words: n.Words, Destination: n.Destination, Methods: n.Methods, Enforced: n.Enforced, Doc: doc,
 		Rest: Rest, CreatedAt: now, UpdatedAt: now,
 	}
 	if n.Rest != nil {

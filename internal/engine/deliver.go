@@ -177,10 +177,15 @@ func (e *Engine) transferred(tx Tx, o *Order, transferID string, kind order.Chan
 		return err
 	}
 	out, err := e.apply(tx, o, c, false)
-	if err == nil && !out.Changed && s != was {
-		err = tx.SaveOrder(o)
+	switch {
+	case err != nil:
+		return err
+	case out.Changed:
+		return e.holdFailed(tx, o, c)
+	case s != was:
+		return tx.SaveOrder(o)
 	}
-	return err
+	return nil
 }
 
 // lacks finds out what the merchant's balance lacks for a refund that was called failed, and so came back to it, and

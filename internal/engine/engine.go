@@ -133,6 +133,11 @@ func (e *Engine) apply(tx Tx, o *Order, c order.Change, fresh bool) (order.Outco
 			return out, err
 		}
 	}
+	if o.State == order.Completed && was != order.Completed && o.Purchase != (Purchase{}) {
+		if err := handOver(tx, o); err != nil {
+			return out, err
+		}
+	}
 	if o.Offer != "" && o.State.Terminal() && !was.Terminal() {
 		if err := settle(tx, o.Offer, o.State); err != nil {
 			return out, err

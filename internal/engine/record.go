@@ -39,6 +39,7 @@ type Order struct {
 	Offer          string   `json:",omitempty"` // the offer it is made of; empty: none
 	Kind           string   `json:",omitempty"` // what the API calls such an order, opaque: policies, lists and reports tell orders apart by it; empty: the API has one kind
 	Words          []string `json:",omitempty"` // by which the API's lists find it beside, opaque and without spaces: accounts, currencies; fixed at creation
+	Purchase       Purchase `json:",omitzero"`  // what it sells to whom; zero: no product
 	PolicyApproval string   `json:",omitempty"` // the approval it waits for or waited for; empty: none
 
 	Quote    *Frozen  `json:",omitempty"` // what it exchanges; nil: nothing

@@ -39,6 +39,10 @@ func orderBody(o *engine.Order) (string, error) {
 	w.word("Offer", o.Offer)
 	w.word("Kind", o.Kind)
 	w.rare("Words", o.Words, len(o.Words))
+	if o.Purchase != (engine.Purchase{}) {
+		w.name("Purchase")
+		w.other(o.Purchase)
+	}
 	w.word("PolicyApproval", o.PolicyApproval)
 	if o.Quote != nil {
 		w.rare("Quote", o.Quote, 1)
