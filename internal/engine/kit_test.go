@@ -125,7 +125,7 @@ func (k *kit) open() {
 }
 
 func (k *kit) over(s engine.Store) *engine.Engine {
-	return engine.New(s, []engine.Network{north, south, mainnet, silent, bank, card}, func() { k.woken.Add(1) }).WithMethods(methods)
+	return engine.New(s, []engine.Network{north, south, mainnet, silent, bank, card, engine.FulfilNetwork(engine.Sandbox)}, func() { k.woken.Add(1) }).WithMethods(methods)
 }
 
 // reopen is a restart of the program.
