@@ -75,7 +75,7 @@ var rules = []rule{
 	// How clients speak: each face sees the engine, and no other face.
 	{of: "dialect", may: with(pure, "engine", "auth", "web", "webhook")},
 	{of: "dialect/dialecttest", may: all},
-	{of: "dialect/*", may: with(pure, "engine", "auth", "web", "webhook", "dialect")},
+	{of: "dialect/*", may: with(pure, "engine", "auth", "web", "webhook", "page", "dialect")}, // page: an API may have a page of its own, as where a user consents
 	{of: "operator", may: with(pure, "engine", "auth", "web", "operator/client")},
 	{of: "operator/client", may: nothing},
 	{of: "checkout", may: with(pure, "engine", "auth", "web", "page", "operator/client")},
