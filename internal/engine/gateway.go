@@ -213,3 +213,6 @@ func (o *Order) announced(p order.Payment) bool {
 	}
 	return false
 }
+
+// NoteRefunded is a gateway's word that money went back to the payer, for APIs, which know no rail.
+const NoteRefunded = rail.NoteRefunded

@@ -44,6 +44,8 @@ type NewPurchase struct {
 	Reference string
 	Maker     string
 
+	Paying func(p *Product) Paying // how the product's gateway is asked, where it has one; its Gateway and Request are filled here
+
 	// Terms are those of the order, beside its amount, its book and where it goes.
 	Terms func(p *Product, plan Plan) (order.Terms, json.RawMessage, error)
 	Repeatable[*Order]
@@ -128,8 +130,13 @@ func (e *Engine) buy(tx Tx, n NewPurchase, at DocumentKey) (*Order, error) {
 	if err != nil {
 		return nil, err
 	}
+	var paying Paying
+	if p.Gateway != "" {
+		paying = n.Paying(p)
+		paying.Gateway, paying.Request = p.Gateway, n.Reference
+	}
 	made, err := e.create(tx, NewOrder{
-		Scope: n.Scope, PublicID: n.PublicID, Reference: n.Reference, Kind: n.Purchase.Method, Words: []string{"product:" + p.Code, "user:" + u.ID},
+		Scope: n.Scope, Gateway: paying, PublicID: n.PublicID, Reference: n.Reference, Kind: n.Purchase.Method, Words: []string{"product:" + p.Code, "user:" + u.ID},
 		Maker: n.Maker, Network: network, Instrument: originOn(network), Purchase: n.Purchase,
 		Destination: Destination{Rail: FulfilRail(n.Scope.Mode), To: n.PublicID},
 		Terms: func(plan Plan) (order.Terms, json.RawMessage, error) {
@@ -279,7 +286,7 @@ func (e *Engine) Fulfilled(ctx context.Context, orderID, who string, done bool) 
 				return err
 			}
 		}
-		return e.transferred(tx, o, id, kind, "")
+		return e.transferred(tx, o, id, kind, "", 0)
 	})
 	return got, err
 }

@@ -39,7 +39,7 @@ var projection = map[order.State]string{
 
 // What a note can say.
 const (
-	noteRefunded    = "payment_refunded"
+	noteRefunded    = engine.NoteRefunded
 	noteRefunding   = "payment_refund_pending"
 	noteUnderpaid   = "underpaid"
 	noteUnfulfilled = "fulfilment_failed"
@@ -55,11 +55,13 @@ func noteOf(o *engine.Order) string {
 	if !o.State.Terminal() {
 		return ""
 	}
-	switch o.Overlay {
-	case order.Refunded:
+	switch {
+	case o.Overlay == order.Refunded || o.Gateway.Note == engine.NoteRefunded:
 		return noteRefunded
-	case order.Refunding:
+	case o.Overlay == order.Refunding:
 		return noteRefunding
+	case o.State == order.Failed && o.Reason == order.ReasonAttemptLost && o.Gateway.Note != "":
+		return o.Gateway.Note // the gateway's own word: it bounced
 	}
 	switch {
 	case o.State == order.Cancelled:
@@ -156,9 +158,12 @@ func (d *Dialect) encodeStatus(o *engine.Order) statusBody {
 	if o.State == order.Completed {
 		body.PaidAt = d.paidAt(paidTime(o))
 	}
-	m := metadata{Note: noteOf(o)}
+	m := metadata{Note: noteOf(o), PaymentID: o.Gateway.Payment}
 	if p, ok := closing(o); ok {
 		m.TxHash = p.Evidence.Tx
+	}
+	if m.TxHash == "" {
+		m.TxHash = o.Gateway.Tx
 	}
 	if m != (metadata{}) {
 		body.Metadata = &m

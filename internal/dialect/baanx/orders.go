@@ -42,6 +42,7 @@ func (d *Dialect) createOrder(r *http.Request, c caller) (answer, error) {
 		Scope: c.scope, Purchase: engine.Purchase{User: c.user.ID, Product: a.product, Method: a.method},
 		PublicID: d.newOrderID(), Reference: d.newRequestID(), Maker: c.client.KeyID, Terms: terms,
 	}
+	n.Paying = func(p *engine.Product) engine.Paying { return paying(p, n.PublicID, c.user.ID) }
 	if key != "" {
 		n.Once = &engine.Once{
 			Key:  engine.AnswerKey{Scope: "order/" + c.scope.Merchant + "/" + string(c.scope.Mode) + "/" + Name + "/" + c.user.ID, Key: key},
@@ -70,6 +71,14 @@ func terms(p *engine.Product, plan engine.Plan) (order.Terms, json.RawMessage, e
 	return order.Terms{
 		Whole: true, OverAny: true, OneAttempt: true, Deadline: deadline, SeenWaits: true, ConfirmBy: deadline.Add(confirmTime), Sends: sends,
 	}, encode(record{Currency: p.Price.Asset().Code()}), nil
+}
+
+// paying is what a gateway is told of an order, beside where the money must arrive.
+func paying(p *engine.Product, orderID, userID string) engine.Paying {
+	return engine.Paying{
+		Title: p.Description, Currency: p.Price.Asset().Code(), Price: p.Price.Decimal(),
+		Metadata: map[string]string{"orderId": orderID, "userId": userID, "productId": p.Code},
+	}
 }
 
 // explain says an engine's refusal of an order in this API's words.
