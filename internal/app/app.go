@@ -28,6 +28,7 @@ import (
 	"till/internal/engine"
 	"till/internal/page"
 	"till/internal/rail"
+	"till/internal/rail/bank"
 	"till/internal/rail/sandbox"
 	"till/internal/secrets"
 	"till/internal/store"
@@ -41,6 +42,7 @@ type Config struct {
 	Addr     string          // host and port to listen on; port 0 takes a free one
 	Database string          // the SQLite file, or a postgres:// URL
 	Networks []Network       // where orders are collected
+	Banks    []Bank          // accounts of the house that files are exchanged about
 	Pools    []worker.Pool   // that addresses are derived for
 	Exchange engine.Exchange // on what terms the house exchanges; zero: the defaults
 	Rates    Rates           // where exchange rates come from; zero: from nowhere
@@ -87,6 +89,7 @@ type App struct {
 	rails     []worker.Rail
 	senders   []rail.Sender
 	sandbox   *sandbox.Rail
+	banks     map[string]*bank.Rail // those that send, by the id of their network
 	now       func() time.Time
 	random    io.Reader
 	tracing   *tracing // nil: none
@@ -142,7 +145,7 @@ func (a *App) start(cfg Config) error {
 		return err
 	}
 	told, commits := worker.NewBell(), worker.NewBell()
-	a.Engine = engine.New(a.tracing.store(a.store), networks(cfg.Networks), func() { told.Ring(); commits.Ring() }).Limited(limits(cfg.Networks))
+	a.Engine = engine.New(a.tracing.store(a.store), networks(cfg), func() { told.Ring(); commits.Ring() }).Limited(limits(cfg))
 	if cfg.Methods == nil {
 		cfg.Methods = MethodCatalogue()
 	}
@@ -155,7 +158,10 @@ func (a *App) start(cfg Config) error {
 	if err != nil {
 		return err
 	}
-	a.rails, a.senders, a.sandbox = reach.rails, reach.senders, reach.sandbox
+	a.rails, a.senders, a.sandbox, a.banks = reach.rails, reach.senders, reach.sandbox, reach.banks
+	if err := openBanks(context.Background(), a.Engine, cfg.Banks); err != nil {
+		return err
+	}
 	keys := auth.New(keys{a.store}, cfg.Now)
 	a.people = auth.NewPeople(auth.PeopleConfig{Store: a.store, Now: cfg.Now, Random: cfg.Random})
 	if a.listener, err = net.Listen("tcp", cfg.Addr); err != nil {

@@ -54,6 +54,7 @@ type File struct {
 	Tracing  TracingSection            `toml:"tracing"`
 	PayIn    PayInSection              `toml:"payin"`
 	Networks map[string]NetworkSection `toml:"networks"` // by the id merchants name
+	Banks    map[string]BankSection    `toml:"banks"`    // accounts of the house, by an id of the operator's own
 	Pools    map[string]PoolSection    `toml:"pools"`    // that addresses are derived for
 	Rates    RatesSection              `toml:"rates"`
 	Pricing  []PricingSection          `toml:"pricing"` // the first that fits counts
@@ -177,6 +178,7 @@ func Defaults() File {
 		Log:      LogSection{Level: "info", Format: "text"},
 		PayIn:    PayInSection{Hosts: []string{}},
 		Networks: map[string]NetworkSection{},
+		Banks:    map[string]BankSection{},
 		Pools:    map[string]PoolSection{},
 		Rates:    defaultRates(),
 		Methods:  map[string]map[string]MethodSection{},
@@ -273,6 +275,7 @@ func decode(text string) (File, error) {
 	var raw struct {
 		File
 		Networks map[string]toml.Primitive            `toml:"networks"`
+		Banks    map[string]toml.Primitive            `toml:"banks"`
 		Methods  map[string]map[string]toml.Primitive `toml:"methods"`
 	}
 	raw.File = f
@@ -297,21 +300,39 @@ func decode(text string) (File, error) {
 		}
 		f.Networks[id] = s
 	}
-	f.Methods, err = decodeMethods(md, raw.Methods)
+	f.Banks = map[string]BankSection{}
+	for id, section := range raw.Banks {
+		s := defaultBank()
+		if err := md.PrimitiveDecode(section, &s); err != nil {
+			return File{}, readable(err)
+		}
+		f.Banks[id] = s
+	}
+	f.Methods, err = decodeMethods(md, raw.Methods, f.Banks)
 	return f, err
 }
 
 // decodeMethods reads the sections of methods over what the catalogue says of them.
-func decodeMethods(md toml.MetaData, raw map[string]map[string]toml.Primitive) (map[string]map[string]MethodSection, error) {
+func decodeMethods(md toml.MetaData, raw map[string]map[string]toml.Primitive, banks map[string]BankSection) (map[string]map[string]MethodSection, error) {
 	all := map[string]map[string]MethodSection{}
 	for code, countries := range raw {
 		all[code] = map[string]MethodSection{}
 		for country, section := range countries {
+			var on struct{ Network string }
+			if err := md.PrimitiveDecode(section, &on); err != nil {
+				return nil, readable(err)
+			}
 			s := sectionOf(nil)
 			for _, m := range MethodCatalogue() {
 				if m.Code == code && m.Country == country {
 					s = sectionOf(&m)
+					if on.Network != "" && on.Network != m.Network {
+						s = sectionElsewhere(m)
+					}
 				}
+			}
+			if _, is := banks[on.Network]; is {
+				s.Window = bankWindow
 			}
 			if err := md.PrimitiveDecode(section, &s); err != nil {
 				return nil, readable(err)
@@ -327,7 +348,7 @@ func readable(err error) error {
 	return errors.New(strings.TrimPrefix(err.Error(), "toml: "))
 }
 
-// knownKeys is every key that a file may have, with the word of anyID for a network's id, a pool's name, a method's code and country.
+// knownKeys is every key that a file may have, with the word of anyID for a network's or a bank's id, a pool's name, a method's code and country.
 var knownKeys = keysOf(reflect.TypeFor[File](), nil, map[string]bool{})
 
 const anyID = "ID"
@@ -349,12 +370,12 @@ func keysOf(t reflect.Type, prefix toml.Key, into map[string]bool) map[string]bo
 }
 
 func keyPattern(key toml.Key) string {
-	ids := map[string]int{"networks": 1, "pools": 1, "methods": 2}[key[0]] // how many of its parts are names
+	ids := map[string]int{"networks": 1, "banks": 1, "pools": 1, "methods": 2}[key[0]] // how many of its parts are names
 	pattern := slices.Clone(key)
 	for i := 1; i <= ids && i < len(key); i++ {
 		pattern[i] = anyID
 	}
-	if len(key) > 3 && key[0] == "networks" && key[2] == "limits" {
+	if len(key) > 3 && (key[0] == "networks" && key[2] == "limits" || key[0] == "banks" && key[2] == "virtual") {
 		pattern[3] = anyID
 	}
 	return pattern.String()
@@ -443,7 +464,10 @@ func (f File) config(dir string, logTo io.Writer) (cfg Config, err error) {
 	if cfg.Networks, err = networkList(f.Networks); err != nil {
 		return cfg, err
 	}
-	if cfg.Methods, err = methodList(f.Methods, cfg.Networks); err != nil {
+	if cfg.Banks, err = bankList(f.Banks, cfg.Networks, dir); err != nil {
+		return cfg, err
+	}
+	if cfg.Methods, err = methodList(f.Methods, cfg.Networks, cfg.Banks); err != nil {
 		return cfg, err
 	}
 	if cfg.Exchange, err = f.Rates.exchange(f.Pricing); err != nil {

@@ -29,6 +29,7 @@ type MethodSection struct {
 	Window   Duration `toml:"window"`
 	Reports  bool     `toml:"reports_document"`
 	Itself   Duration `toml:"pays_itself_after"`
+	QR       string   `toml:"qr"` // of which form its QR code is; empty: the rail's own
 	Bank     string   `toml:"bank"`
 	Holder   string   `toml:"holder"`
 	Account  string   `toml:"account"`
@@ -41,6 +42,8 @@ const (
 	// itselfAfter is how long a payer of the sandbox has to look at what he is told before the payment comes by itself.
 	itselfAfter = 3 * time.Second
 	maxItself   = Duration(24 * time.Hour)
+	// bankWindow is longer than it takes until a bank's statement of a Friday is read after a long weekend.
+	bankWindow = Duration(5 * 24 * time.Hour)
 )
 
 // MethodCatalogue is the methods that the sandbox has without a config file. Their far sides are made up: see
@@ -113,24 +116,41 @@ func sectionOf(known *engine.Method) MethodSection {
 	}
 }
 
-// methodList checks every method of the file and puts them over those of the catalogue.
-func methodList(sections map[string]map[string]MethodSection, networks []Network) ([]engine.Method, error) {
+// sectionElsewhere is a method of the catalogue that another rail than the sandbox's serves: what is made up there is
+// left out.
+func sectionElsewhere(known engine.Method) MethodSection {
+	s := sectionOf(&known)
+	s.Itself, s.Bank, s.Holder, s.Account, s.Reports = 0, "", "", "", false
+	return s
+}
+
+// methodList checks every method of the file and puts them over those of the catalogue that are of the same mode: what a
+// live network serves leaves the sandbox's as they are.
+func methodList(sections map[string]map[string]MethodSection, networks []Network, banks []Bank) ([]engine.Method, error) {
 	served := map[string]engine.Network{sandboxNetwork().ID: sandboxNetwork()}
 	for _, n := range networks {
 		served[n.ID] = n.Network
+	}
+	for _, b := range banks {
+		served[b.ID] = b.Network
 	}
 	list := MethodCatalogue()
 	for _, code := range slices.Sorted(maps.Keys(sections)) {
 		for _, country := range slices.Sorted(maps.Keys(sections[code])) {
 			s := sections[code][country]
-			list = slices.DeleteFunc(list, func(m engine.Method) bool { return m.Code == code && m.Country == country })
+			if n, known := served[s.Network]; !known || n.Mode == sandboxNetwork().Mode {
+				list = slices.DeleteFunc(list, func(m engine.Method) bool { return m.Code == code && m.Country == country })
+			}
 			if !s.Enabled {
 				continue
 			}
+			n := served[s.Network]
+			s.Bank, s.Holder, s.Account = cmp.Or(s.Bank, n.Details.Bank), cmp.Or(s.Holder, n.Details.Holder), cmp.Or(s.Account, n.Details.Account)
 			m, err := s.method(code, country, served)
 			if err != nil {
 				return nil, err
 			}
+			m.Details.BIC = n.Details.BIC
 			list = append(list, m)
 		}
 	}

@@ -12,22 +12,22 @@ import (
 )
 
 func TestPayees(t *testing.T) {
-	e := engine.New(nil, networks(nil), nil)
+	e := engine.New(nil, networks(Config{}), nil)
 	p := payees{e}
 	cop := money.MustAsset("COP", "", 2)
 	account := func(m engine.Mode, name string, currency money.Asset) *engine.Account {
 		return &engine.Account{Scope: engine.Scope{Mode: m}, Name: name, Bank: &party.BankAccount{Number: "123456789", Currency: currency}}
 	}
 	for _, c := range []struct{ name, to string }{{"Main", "123456789"}, {"sandbox-fail", sandbox.Fail}, {"sandbox-", "123456789"}} {
-		to, err := p.Bank(account(engine.Sandbox, c.name, cop))
+		to, err := p.Bank(t.Context(), account(engine.Sandbox, c.name, cop))
 		if want := (engine.Destination{Rail: sandbox.Name, To: c.to}); to != want || err != nil {
 			t.Errorf("%s is paid at %v, %v", c.name, to, err)
 		}
 	}
-	if _, err := p.Bank(account(engine.Live, "Main", cop)); !fault.Is(err, fault.CodeNotConfigured) {
+	if _, err := p.Bank(t.Context(), account(engine.Live, "Main", cop)); !fault.Is(err, fault.CodeNotConfigured) {
 		t.Errorf("live: %v", err)
 	}
-	if _, err := p.Bank(account(engine.Sandbox, "Main", money.MustAsset("USDT", "x", 6))); !fault.Is(err, fault.CodeNotConfigured) {
+	if _, err := p.Bank(t.Context(), account(engine.Sandbox, "Main", money.MustAsset("USDT", "x", 6))); !fault.Is(err, fault.CodeNotConfigured) {
 		t.Errorf("a token: %v", err)
 	}
 

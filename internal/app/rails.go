@@ -10,6 +10,7 @@ import (
 	"till/internal/engine"
 	"till/internal/money"
 	"till/internal/rail"
+	"till/internal/rail/bank"
 	"till/internal/rail/evm"
 	"till/internal/rail/sandbox"
 	"till/internal/worker"
@@ -40,11 +41,14 @@ func sandboxNetwork() engine.Network {
 }
 
 // networks is what the engine knows of them.
-func networks(list []Network) []engine.Network {
+func networks(cfg Config) []engine.Network {
 	out := []engine.Network{sandboxNetwork()}
-	for _, n := range list {
+	for _, n := range cfg.Networks {
 		n.Network.ReceiveOnly = n.Sender == nil
 		out = append(out, n.Network)
+	}
+	for _, b := range cfg.Banks {
+		out = append(out, b.Network)
 	}
 	return out
 }
@@ -54,6 +58,7 @@ type reach struct {
 	rails   []worker.Rail
 	senders []rail.Sender
 	sandbox *sandbox.Rail
+	banks   map[string]*bank.Rail // those that send, by the id of their network
 }
 
 // rails makes the rail of every network, with a watcher where it can be reached. A new kind of rail gets
@@ -78,8 +83,17 @@ func rails(cfg Config, e *engine.Engine) (reach, error) {
 		}
 		out.rails = append(out.rails, r)
 	}
-	n := sandboxNetwork()
 	var err error
+	if out.banks, err = bankRails(cfg, e); err != nil {
+		return out, err
+	}
+	for _, b := range cfg.Banks { // whoever imports files is their watcher
+		out.rails = append(out.rails, worker.Rail{Network: b.Network})
+		if r := out.banks[b.ID]; r != nil {
+			out.senders = append(out.senders, r)
+		}
+	}
+	n := sandboxNetwork()
 	out.sandbox, err = sandbox.New(sandbox.Config{
 		Live: n.Mode == engine.Live, State: e.State(sandbox.Name), Now: cfg.Now, NewID: rand.Text,
 		Clock: func(ctx context.Context) (time.Time, error) {

@@ -208,11 +208,16 @@ func limitsOf(n engine.Network, sections map[string]LimitSection) (map[money.Ass
 }
 
 // limits is what the engine is told of every network's.
-func limits(list []Network) engine.Limits {
+func limits(cfg Config) engine.Limits {
 	all := engine.Limits{}
-	for _, n := range list {
+	for _, n := range cfg.Networks {
 		if len(n.Limits) > 0 {
 			all[n.Rail] = n.Limits
+		}
+	}
+	for _, b := range cfg.Banks {
+		if !b.Limit.Order.Asset().IsZero() || !b.Limit.Day.Asset().IsZero() {
+			all[b.Rail] = map[money.Asset]engine.Limit{b.Currency: b.Limit}
 		}
 	}
 	return all

@@ -102,7 +102,7 @@ func (p *paying) prepare() {
 		p.t.Fatal(err)
 	}
 	defer db.Close()
-	e := engine.New(db, networks(cfg.Networks), nil)
+	e := engine.New(db, networks(cfg), nil)
 	house, asset := sandboxNetwork(), cfg.Networks[0].Tokens[0].Asset
 	eur, err := house.Asset("EUR")
 	if err != nil {

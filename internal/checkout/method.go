@@ -22,6 +22,8 @@ type methods struct {
 	Ask      []field         // what he must say first
 	Far      string          // the page of the far side, from the order's; "" where there is none
 	Scan     string          // what its QR code says; "" for none
+	Later    bool            // nobody hears of the payment before the bank's next statement
+	Paste    string          // the same, for those who cannot scan; "" for none
 	Declined bool            // the attempt before was refused
 	PaidHow  bool            // the order is paid by a method
 }
@@ -64,12 +66,17 @@ func (v *view) tell(c *Checkout, o *engine.Order, n engine.Network, chosen engin
 		v.Phase = asking
 		return
 	}
-	v.Mention = chosen.Instrument.Value
+	v.Mention, v.Later = chosen.Instrument.Value, n.Makes() && !n.Simulated
 	switch {
 	case n.Simulated && v.Chosen.Prompt != engine.PromptTransfer && v.Chosen.Prompt != engine.PromptAddress:
 		v.Far = url.PathEscape(o.PublicID) + "/sandbox?lang=" + string(v.Lang)
 		if v.Chosen.Prompt == engine.PromptQR && c.public != "" {
 			v.Scan = c.public + "/pay/order/" + url.PathEscape(o.PublicID) + "/sandbox"
+		}
+	case v.Chosen.Scan != nil:
+		v.Scan = v.Chosen.Scan(chosen.Instrument.Value, v.Missing)
+		if v.Chosen.Prompt == engine.PromptQR {
+			v.Paste = v.Scan
 		}
 	case v.Chosen.Prompt == engine.PromptQR:
 		v.Scan = chosen.Instrument.Value

@@ -25,6 +25,9 @@ var (
 	cop    = money.MustAsset("COP", "", 2)
 	played = engine.Network{ID: "sandbox", Name: "Sandbox", Family: "sandbox", Mode: engine.Sandbox, Rail: "sandbox", Prefix: "SBX-",
 		Custodial: true, Simulated: true, Tokens: []engine.Token{{Asset: cop}}}
+	// kept is an account of the house at a bank, which tells of money the day after.
+	kept = engine.Network{ID: "giro", Name: "Giro", Family: "bank:giro", Mode: engine.Sandbox, Rail: "bank:giro", Custodial: true,
+		Tokens: []engine.Token{{Asset: cop}}, Reference: func(io.Reader) (string, error) { return creditor, nil }}
 	ways = []engine.Method{
 		{Code: "PSE", Name: "PSE", Country: "CO", Currency: "COP", Network: "sandbox", Prompt: engine.PromptLink, Reports: true,
 			Required: []string{"bank", "document", "email", "phone"}, Banks: []string{"BANCOLOMBIA", "DAVIVIENDA"}},
@@ -32,8 +35,16 @@ var (
 		{Code: "CARD", Name: "Card", Country: "CO", Currency: "COP", Network: "sandbox", Prompt: engine.PromptLink},
 		{Code: "TRANSFER", Name: "Bank transfer", Country: "CO", Currency: "COP", Network: "sandbox", Prompt: engine.PromptTransfer,
 			Details: engine.BankDetails{Bank: "Banco de Prueba", Holder: "Till Sandbox", Account: "646180157000000004"}},
+		{Code: "SEPA", Name: "SEPA transfer", Country: "DE", Currency: "COP", Network: "giro", Prompt: engine.PromptTransfer,
+			Details: engine.BankDetails{Bank: "Giro", Holder: "Shop GmbH", Account: "DE89370400440532013000", BIC: "COBADEFFXXX"},
+			Scan:    func(in string, a money.Amount) string { return "BCD\n002\n1\nSCT\n" + in + "\n" + a.String() }},
+		{Code: "PIX_STATIC", Name: "Pix", Country: "BR", Currency: "COP", Network: "giro", Prompt: engine.PromptQR,
+			Scan: func(in string, a money.Amount) string { return "000201BR.GOV.BCB.PIX54" + a.Decimal() + "6221" + in }},
 	}
 )
+
+// creditor is the reference of an order whose payer transfers to the house's bank.
+const creditor = "RF712348231"
 
 // play makes a payment up as the sandbox's rail does.
 func (h *house) play(ctx context.Context, p Played) error {
@@ -130,6 +141,14 @@ var methodStages = []struct {
 	{"long", "", func(h *house) {
 		h.bill("ord_m", func(_ *engine.NewOrder, t *order.Terms) { t.Deadline = started.Add(30 * 24 * time.Hour) })
 	}, []string{"Pay before"}, []string{"Time left"}},
+	{"sepa", "", func(h *house) { h.bill("ord_m", one("SEPA")) },
+		[]string{"Transfer exactly", "DE89370400440532013000", "COBADEFFXXX", creditor, "Shop GmbH", "Scan to pay with SEPA transfer", "in its next statement"}, []string{"Or copy this text"}},
+	{"pix", "", func(h *house) { h.bill("ord_m", one("PIX_STATIC")) },
+		[]string{"Scan to pay with Pix", "Or copy this text", "000201BR.GOV.BCB.PIX54120000.006221" + creditor, "120,000.00\u00a0COP and the reference", "in its next statement"}, []string{"Transfer exactly"}},
+	{"sepa-part", "", func(h *house) { h.bill("ord_m", nil); h.picks("ord_m", "SEPA"); h.wires("ord_m", "70000") },
+		[]string{"70,000.00\u00a0COP arrived, which is not the amount due", "please pay 120,000.00\u00a0COP in one payment"}, nil},
+	{"sepa-late", "", func(h *house) { h.bill("ord_m", one("SEPA")); h.expires(); h.wires("ord_m", "120000") },
+		[]string{"This order has expired", "Arrived late", "120,000.00\u00a0COP", "Money arrived after the order had ended"}, []string{"DE89370400440532013000"}},
 	{"declined", "", func(h *house) { h.bill("ord_m", nil); h.picks("ord_m", "CARD"); h.declines("ord_m") },
 		[]string{"The payment was declined, and nothing was paid", "How do you want to pay?", "Card"}, nil},
 	{"failed", "", func(h *house) { h.bill("ord_m", one("CARD")); h.declines("ord_m") }, []string{"The payment was declined", "this order has ended", "Return to 127.0.0.1"}, nil},
@@ -152,14 +171,24 @@ var methodStages = []struct {
 	{"sandbox-document", "/sandbox", func(h *house) { h.bill("ord_m", enforced("NEQUI")) }, []string{"Document of the payer"}, []string{"1020304050"}},
 }
 
+// wires is what the bank's statement tells of money that names the order's reference.
+func (h *house) wires(id, decimal string) {
+	h.Helper()
+	h.must(h.engine.Observe(context.Background(), kept, engine.Report{Progress: engine.Progress{Rail: kept.Rail, Fence: 1}, Seen: []rail.Observation{{
+		External: "booked-1", Instrument: h.order(id).Instrument.Value, Rank: order.RankConfirmed, Amount: amount(h, cop, decimal), Value: h.clock(),
+	}}}))
+}
+
 // expires lets the time of an order pass on which nothing was chosen.
 func (h *house) expires() {
 	h.Helper()
 	h.mu.Lock()
 	h.now = h.now.Add(window + time.Minute)
 	h.mu.Unlock()
-	_, err := h.engine.Tick(context.Background(), engine.Sandbox, "", h.clock())
-	h.must(err)
+	for _, on := range []rail.Name{"", kept.Rail} {
+		_, err := h.engine.Tick(context.Background(), engine.Sandbox, on, h.clock())
+		h.must(err)
+	}
 }
 
 // Every stage in every look, as TestStages.

@@ -61,7 +61,7 @@ type Payees interface {
 	// Errors: invalid_address; not_configured when no rail of the network sends.
 	Address(n Network, address string) (string, error)
 	// Bank is where a rail sends money that goes to a bank account. Error: not_configured when none does.
-	Bank(a *Account) (Destination, error)
+	Bank(ctx context.Context, a *Account) (Destination, error)
 }
 
 // SetPayees says who knows accounts. It is called before the engine is used; without it every account is refused as
@@ -191,12 +191,12 @@ func (e *Engine) Account(ctx context.Context, s Scope, id string) (a *Account, e
 }
 
 // Destination is where a rail sends money that goes to the account. Errors: not_configured, invalid_network.
-func (e *Engine) Destination(a *Account) (Destination, error) {
+func (e *Engine) Destination(ctx context.Context, a *Account) (Destination, error) {
 	switch {
 	case e.payees == nil:
 		return Destination{}, fault.New(fault.CodeNotConfigured, "no account can be paid to")
 	case a.Bank != nil:
-		return e.payees.Bank(a)
+		return e.payees.Bank(ctx, a)
 	}
 	n, err := e.Network(a.Wallet.Network, a.Scope.Mode)
 	return Destination{Rail: n.Rail, To: a.Wallet.Address}, err

@@ -23,7 +23,7 @@ func (payees) Address(n engine.Network, address string) (string, error) {
 	return strings.ToLower(address), nil
 }
 
-func (payees) Bank(a *engine.Account) (engine.Destination, error) {
+func (payees) Bank(_ context.Context, a *engine.Account) (engine.Destination, error) {
 	if a.Scope.Mode == engine.Live {
 		return engine.Destination{}, fault.New(fault.CodeNotConfigured, "no rail pays to banks")
 	}
@@ -51,7 +51,7 @@ func TestAccounts(t *testing.T) {
 	k := newKit(t)
 	ctx := context.Background()
 	k.wantCode(onlyErr(k.engine.AddAccount(ctx, engine.Account{ID: "a0", Scope: shop, Bank: &clabe})), fault.CodeNotConfigured)
-	k.wantCode(onlyErr(k.engine.Destination(&engine.Account{Bank: &clabe})), fault.CodeNotConfigured)
+	k.wantCode(onlyErr(k.engine.Destination(context.Background(), &engine.Account{Bank: &clabe})), fault.CodeNotConfigured)
 	k.engine.SetPayees(payees{})
 	k.customer("c1", ana)
 
@@ -74,7 +74,7 @@ func TestAccounts(t *testing.T) {
 		k.must(err)
 		want(k, "the account", fmt.Sprint(found), fmt.Sprint(c.account))
 		want(k, "its document", string(found.Doc), string(c.account.Doc))
-		to, err := k.engine.Destination(found)
+		to, err := k.engine.Destination(context.Background(), found)
 		k.must(err)
 		want(k, "where it is paid to", to, c.to)
 		for _, s := range []engine.Scope{other, shopLive, shopTwo} {

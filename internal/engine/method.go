@@ -28,6 +28,10 @@ type Method struct {
 	Details  BankDetails   // of PromptTransfer: where to; the instrument is what the payer must name there
 	Reports  bool          // the rail reports the payer's document with the payment
 
+	// Scan is what the method's QR code says, and what payers copy who cannot scan it: an amount, to be paid in the name of
+	// an instrument. nil: there is no code but that of PromptQR, which says the instrument alone.
+	Scan func(instrument string, amount money.Amount) string
+
 	// Itself says that its payment comes by itself, so long after the payer was told what to do, on the mode's
 	// clock. Only payments that are made up can do that. Zero: it does not.
 	Itself time.Duration
@@ -40,7 +44,7 @@ type Prompt string
 const (
 	PromptQR       Prompt = "qr"            // a code to scan
 	PromptLink     Prompt = "link"          // a page of the far side
-	PromptTransfer Prompt = "bank_transfer" // an account, and what to name there
+	PromptTransfer Prompt = "bank_transfer" // an account, and what to name there; with Scan a code to scan too
 	PromptAddress  Prompt = "address"       // an address on a chain
 	PromptNone     Prompt = "none"          // nothing: the money is here
 )
@@ -66,7 +70,7 @@ func Fields() []string {
 
 // BankDetails is an account that payers transfer to.
 type BankDetails struct {
-	Bank, Holder, Account string
+	Bank, Holder, Account, BIC string
 }
 
 // MethodFilter chooses methods; what is empty chooses all.

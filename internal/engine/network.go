@@ -26,7 +26,8 @@ type Network struct {
 	// What arrives here is the operator's to hold, whoever's pool the instrument is of. Else it is where the instrument
 	// is of the house's pool, and lies in the merchant's own wallet where it is of the merchant's.
 	Custodial bool
-	Simulated bool // its payments are made up: never in live mode
+	Simulated bool        // its payments are made up: never in live mode
+	Details   BankDetails // the house's account that payers transfer to and name a reference; zero: there is none
 
 	// Reference makes a reference of a form that Prefix cannot say, out of randomness, for one order alone. Two are never
 	// the same in practice: 64 random bits at least. nil where there is none.

@@ -40,6 +40,7 @@ type Standing struct {
 type Binding struct {
 	N          int64 // counts the standing instruction's from 1
 	Instrument Instrument
+	Made       bool      `json:",omitempty"` // a reference made for it alone, to be named where the network's Details say
 	At         time.Time // on the mode's clock
 	Doc        json.RawMessage
 }
@@ -139,12 +140,12 @@ func (e *Engine) bind(tx Tx, n NewStanding) (Bound, error) {
 		}
 		return Bound{Standing: st, Binding: *there}, nil
 	}
-	in, err := e.holdFor(tx, st, n.Family)
+	in, made, err := e.holdFor(tx, st, n.Family)
 	if err != nil {
 		return Bound{}, err
 	}
 	st.Bound++
-	b := Binding{N: st.Bound, Instrument: in, At: now, Doc: n.Binding}
+	b := Binding{N: st.Bound, Instrument: in, Made: made, At: now, Doc: n.Binding}
 	st.Bindings = append(st.Bindings, b)
 	st.UpdatedAt = now
 	if n.Doc != nil || st.Doc == nil {
@@ -167,34 +168,36 @@ const valuedBefore = 48 * time.Hour
 
 // holdFor gives a standing instruction an instrument of a family, of the merchant's pool. Where the family's network makes
 // references that is a virtual account which nobody ever held, or, when there is none, a reference made for it alone.
-func (e *Engine) holdFor(tx Tx, st *Standing, f Family) (Instrument, error) {
+func (e *Engine) holdFor(tx Tx, st *Standing, f Family) (in Instrument, made bool, err error) {
 	const everyRail = ""
 	pool := Pool{Merchant: st.Scope.Merchant, Mode: st.Scope.Mode, Family: f}
 	for _, n := range e.Networks(st.Scope.Mode) {
 		if n.Family == f && originOn(n) == Made {
-			in, err := tx.TakeNewInstrument(pool, everyRail, st.ID, tx.Now().Add(-valuedBefore))
+			in, err = tx.TakeNewInstrument(pool, everyRail, st.ID, tx.Now().Add(-valuedBefore))
 			if !fault.Is(err, fault.CodeNoAddress) {
-				return in, err
+				return in, false, err
 			}
 			value, err := e.reference(tx, n)
 			if err != nil {
-				return Instrument{}, err
+				return Instrument{}, false, err
 			}
-			return tx.MakeInstrument(pool, everyRail, value, st.ID)
+			in, err = tx.MakeInstrument(pool, everyRail, value, st.ID)
+			return in, true, err
 		}
 	}
 	from, _, err := e.familyTime(tx, f, st.Scope.Mode)
 	if err != nil {
-		return Instrument{}, err
+		return Instrument{}, false, err
 	}
 	if from.IsZero() {
-		return Instrument{}, fault.New(fault.CodeNotConfigured, "no network of the family '"+string(f)+"' is being watched yet")
+		return Instrument{}, false, fault.New(fault.CodeNotConfigured, "no network of the family '"+string(f)+"' is being watched yet")
 	}
 	take := tx.TakeInstrument
 	if tx.Now().Sub(from) > stale {
 		take = tx.TakeNewInstrument
 	}
-	return take(pool, everyRail, st.ID, from)
+	in, err = take(pool, everyRail, st.ID, from)
+	return in, false, err
 }
 
 // Unbinding says which bindings of a reference end: all of them, those of a family, or that of one instrument.

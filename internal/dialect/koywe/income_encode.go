@@ -1,6 +1,10 @@
 package koywe
 
-import "till/internal/engine"
+import (
+	"cmp"
+
+	"till/internal/engine"
+)
 
 type receivingBody struct {
 	Country                  string  `json:"country"`
@@ -23,24 +27,40 @@ type accountDetails struct {
 	AccountHolderName string  `json:"accountHolderName"`
 	DocumentNumber    *string `json:"documentNumber"`
 	AccountType       string  `json:"accountType"`
+	Reference         string  `json:"reference,omitempty"` // to be named with the payment
 }
 
 func (d *Dialect) receivingOf(st *engine.Standing, at place) receivingBody {
-	number, provider := d.receivedAt(st)
-	return receivingBody{Country: at.country, Currency: at.currency.Code(), VirtualBankAccountNumber: number, Provider: provider, IsActive: number != ""}
+	to := d.receivedAt(st)
+	return receivingBody{
+		Country: at.country, Currency: at.currency.Code(), VirtualBankAccountNumber: to.number, Provider: to.provider, Alias: textOrNull(to.reference), IsActive: to.number != "",
+	}
 }
 
 func (d *Dialect) depositOf(st *engine.Standing, at place, m engine.Merchant) depositBody {
-	number, provider := d.receivedAt(st)
-	return depositBody{at.currency.Code(), at.country, accountDetails{AccountNumber: number, BankName: provider, AccountHolderName: m.Name, AccountType: "VIRTUAL"}}
+	to := d.receivedAt(st)
+	return depositBody{at.currency.Code(), at.country, accountDetails{
+		AccountNumber: to.number, BankName: to.provider, AccountHolderName: cmp.Or(to.holder, m.Name), AccountType: "VIRTUAL", Reference: to.reference,
+	}}
 }
 
-// receivedAt is the number that a standing instruction holds, and who keeps it.
-func (d *Dialect) receivedAt(st *engine.Standing) (number, provider string) {
+// receiving is where a standing instruction is paid.
+type receiving struct {
+	number, provider string
+	// Where the number is the house's own account: who holds it, and what must be named there.
+	holder, reference string
+}
+
+func (d *Dialect) receivedAt(st *engine.Standing) receiving {
 	for _, n := range d.engine.Networks(st.Scope.Mode) {
-		if b := st.Binding(n.Family); b != nil {
-			return b.Instrument.Value, n.Name
+		b := st.Binding(n.Family)
+		switch {
+		case b == nil:
+		case b.Made && n.Details.Account != "":
+			return receiving{n.Details.Account, n.Details.Bank, n.Details.Holder, b.Instrument.Value}
+		default:
+			return receiving{number: b.Instrument.Value, provider: n.Name}
 		}
 	}
-	return "", ""
+	return receiving{}
 }

@@ -181,7 +181,7 @@ func (d *Dialect) findAccount(ctx context.Context, p *plan) error {
 		return wrong(field, "The account is another contact's than contactId")
 	}
 	p.payee = found
-	p.goes, err = d.engine.Destination(found)
+	p.goes, err = d.engine.Destination(ctx, found)
 	return err
 }
 

@@ -1,6 +1,8 @@
 package koywe
 
 import (
+	"context"
+
 	"till/internal/engine"
 	"till/internal/fault"
 	"till/internal/rail/evm"
@@ -18,6 +20,6 @@ func (payees) Address(_ engine.Network, address string) (string, error) {
 	return canonical, nil
 }
 
-func (payees) Bank(a *engine.Account) (engine.Destination, error) {
+func (payees) Bank(_ context.Context, a *engine.Account) (engine.Destination, error) {
 	return engine.Destination{Rail: sandbox.Name, To: a.Bank.Number}, nil
 }

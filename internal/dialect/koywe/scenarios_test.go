@@ -1,6 +1,7 @@
 package koywe
 
 import (
+	"context"
 	"os"
 	"testing"
 	"time"
@@ -166,6 +167,6 @@ func (failing) Address(engine.Network, string) (string, error) {
 	return "", fault.New(fault.CodeNotConfigured, "no network sends")
 }
 
-func (failing) Bank(*engine.Account) (engine.Destination, error) {
+func (failing) Bank(context.Context, *engine.Account) (engine.Destination, error) {
 	return engine.Destination{Rail: sandbox.Name, To: sandbox.Fail}, nil
 }
