@@ -76,6 +76,7 @@ func evidence(e order.Evidence) canonical {
 	c.text("to", e.To)
 	c.text("name", e.Name)
 	c.text("document", e.Document)
+	c.text("text", e.Text)
 	return c
 }
 

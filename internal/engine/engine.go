@@ -9,6 +9,7 @@ import (
 	"context"
 	"crypto/rand"
 	"io"
+	"strings"
 	"time"
 
 	"till/internal/fault"
@@ -32,6 +33,7 @@ type Engine struct {
 	limits   Limits    // of what leaves without a second person's word
 	who      string    // the operator this engine is for; empty: the program itself
 	payees   Payees    // nil: no account can be paid to
+	batches  map[rail.Name]rail.Batcher
 	exchange *exchange // on what terms the house exchanges
 }
 
@@ -217,6 +219,9 @@ func (e *Engine) events(tx Tx, o *Order, list []order.Event, now time.Time, head
 				f.Amount, f.Evidence = p.Amount, p.Evidence
 				f.Confirmations = confirmations(p, head)
 			}
+		}
+		if s := o.Sendings[ev.Ref]; s.Returned != "" && strings.HasSuffix(ev.Type, ".returned") {
+			f.Details = map[string]string{"reason": s.Returned}
 		}
 		rows = append(rows, Event{
 			ID: tx.NewID(), OrderID: o.ID, Scope: o.Scope, Seq: o.EventSeq,

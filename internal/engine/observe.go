@@ -64,6 +64,12 @@ func (e *Engine) Observe(ctx context.Context, n Network, r Report) error {
 // mode that held the instrument at that time, else a new order where a standing instruction held it, else nobody)
 // and tells the owner.
 func (e *Engine) observe(tx Tx, n Network, s rail.Observation) error {
+	return e.observeHeld(tx, n, s, s.Value)
+}
+
+// observeHeld is observe for a rail whose value times say less than when the instrument was used: held is when its owner must have held
+// it. A payment to no instrument is nobody's.
+func (e *Engine) observeHeld(tx Tx, n Network, s rail.Observation, held time.Time) error {
 	key := order.PaymentKey{Rail: string(n.Rail), External: s.External}
 	owner, err := tx.OrderByPayment(key)
 	if err != nil {
@@ -79,11 +85,14 @@ func (e *Engine) observe(tx Tx, n Network, s rail.Observation) error {
 		if stray != nil {
 			return e.observeStray(tx, n, *stray, s)
 		}
-		hold, err := tx.HoldAt(in, n.Rail, s.Value)
+		if in.Value == "" {
+			return e.newStray(tx, n, in, s)
+		}
+		hold, err := tx.HoldAt(in, n.Rail, held)
 		if err != nil {
 			return err
 		}
-		if err := arrived(tx, n, in, hold, s.Value); err != nil {
+		if err := arrived(tx, n, in, hold, held); err != nil {
 			return err
 		}
 		if hold == nil {
@@ -142,13 +151,15 @@ func (e *Engine) tellChanged(tx Tx, n Network, o *Order, s rail.Observation) (bo
 
 // newStray records the first word of a payment that hit an instrument no order held at that time.
 func (e *Engine) newStray(tx Tx, n Network, in Instrument, s rail.Observation) error {
-	pool, err := tx.InstrumentPool(in)
-	if err != nil {
-		return err
-	}
 	stray := Stray{Mode: n.Mode, Instrument: in, Payment: order.Payment{PaymentKey: order.PaymentKey{Rail: string(n.Rail), External: s.External}}}
-	if pool != nil {
-		stray.Merchant = pool.Merchant
+	if in.Value != "" {
+		pool, err := tx.InstrumentPool(in)
+		if err != nil {
+			return err
+		}
+		if pool != nil {
+			stray.Merchant = pool.Merchant
+		}
 	}
 	return e.observeStray(tx, n, stray, s)
 }

@@ -29,6 +29,10 @@ type Store interface {
 type (
 	RailName = rail.Name
 	RailItem = rail.Item
+
+	RailBooking   = rail.Booking
+	RailParty     = rail.Party
+	RailStatement = rail.Statement
 )
 
 // Keys names what a transaction will read.
@@ -43,6 +47,7 @@ type Keys struct {
 
 	Documents []DocumentKey
 	Quotes    []string // public ids
+	Bookings  []BookingKey
 }
 
 // UniqueKey names an order by what is unique in its scope.
@@ -104,6 +109,7 @@ type Tx interface {
 	documentTx // document.go
 	notifyTx   // notify.go
 	quoteTx    // quote.go
+	bookingTx  // booking.go
 
 	Standing(id string) (*Standing, error)                            // not_found
 	StandingByReference(s Scope, reference string) (*Standing, error) // nil when there is none
@@ -194,6 +200,7 @@ type Reader interface {
 	notifyReader                                               // notify.go
 	lineReader                                                 // line.go: statements
 	quoteReader                                                // quote.go
+	bookingReader                                              // booking.go
 	Balances(merchant string, m Mode) ([]order.Balance, error) // of every account of the merchant's books
 	Endpoints(s Scope) ([]Endpoint, error)
 	Endpoint(id string) (*Endpoint, error) // nil when there is none

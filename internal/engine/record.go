@@ -94,6 +94,8 @@ type Sending struct {
 	Looks int       `json:",omitempty"` // how often it was looked at
 	Why   string    `json:",omitempty"` // in the words of who asked for a refund
 
+	Returned string `json:",omitempty"` // the bank's reason code, where it came back
+
 	Approval Approval `json:",omitzero"`  // of a refund, where it is above a limit
 	Maker    string   `json:",omitempty"` // who asked for the refund
 }

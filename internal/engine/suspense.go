@@ -8,6 +8,7 @@ import (
 	"till/internal/ledger"
 	"till/internal/money"
 	"till/internal/order"
+	"till/internal/rail"
 )
 
 // Release gives money of an ended order that lies in a suspense account to the merchant: that is how late
@@ -64,8 +65,10 @@ func (e *Engine) Assign(ctx context.Context, k order.PaymentKey, orderID, who st
 		if stray == nil || stray.Mode != o.Scope.Mode {
 			return fault.New(fault.CodeNotFound, "no such payment without an owner")
 		}
-		_, err = e.apply(tx, o, order.Change{Kind: order.AssignIt, Actor: order.ByOperator, Who: who, Payment: stray.Payment}, false)
-		return err
+		if _, err = e.apply(tx, o, order.Change{Kind: order.AssignIt, Actor: order.ByOperator, Who: who, Payment: stray.Payment}, false); err != nil {
+			return err
+		}
+		return assigned(tx, rail.Name(k.Rail), k.External, o)
 	})
 	return got, err
 }

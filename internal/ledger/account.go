@@ -110,7 +110,7 @@ var roles = []RoleFact{
 	{Stray, "Money that arrived and belongs to no order.", NeverNegative},
 	{Fee, "What the house earned in fees.", NeverNegative},
 	{FX, "The house's side of every exchange: what it took in of one asset and gave in another.", AnySign},
-	{Loss, "What the house took upon itself when a shortfall was written off.", AnySign},
+	{Loss, "What the house took upon itself: a shortfall that was written off, and what its banks debited that nobody knows.", AnySign},
 	{Payer, "The world that pays in, by rail: money arrives out of it, so it stands below zero by what arrived and was not refunded.", AnySign},
 	{Payee, "The world that is paid, by rail: what was delivered to it and not returned.", NeverNegative},
 }

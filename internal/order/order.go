@@ -185,6 +185,7 @@ type Evidence struct {
 	To        string    `json:"to,omitempty"`    // the instrument it arrived at
 	Name      string    `json:"name,omitempty"`  // the payer's name, where the rail reports it
 	Document  string    `json:"document,omitempty"`
+	Text      string    `json:"text,omitempty"` // what the payer wrote, where the rail reports it
 }
 
 // Attempt is one method chosen by the payer.

@@ -313,6 +313,7 @@ func wanted(calls []*call) (want engine.Keys) {
 		want.Progress = append(want.Progress, c.want.Progress...)
 		want.Documents = append(want.Documents, c.want.Documents...)
 		want.Quotes = append(want.Quotes, c.want.Quotes...)
+		want.Bookings = append(want.Bookings, c.want.Bookings...)
 	}
 	return want
 }
@@ -320,7 +321,7 @@ func wanted(calls []*call) (want engine.Keys) {
 // ask asks for what is wanted, each noun with as few queries as it takes.
 func (g *group) ask(want engine.Keys) []question {
 	return slices.Concat(g.askUnique(want.Unique), g.askPayments(want.Payments), g.askOrders(want.Orders), g.askAnswers(want.Answers),
-		g.askSettings(want.Settings), g.askClocks(want.Clocks), g.askProgress(want.Progress), g.askDocuments(want.Documents), g.askQuotes(want.Quotes))
+		g.askSettings(want.Settings), g.askClocks(want.Clocks), g.askProgress(want.Progress), g.askDocuments(want.Documents), g.askQuotes(want.Quotes), g.askBookings(want.Bookings))
 }
 
 // loadFound loads the orders whose keys or payments were found.

@@ -111,6 +111,10 @@ type overlay struct {
 	notifications shelf[string, *engine.Notification]
 	quotes        shelf[string, *engine.Quote]
 
+	bookings       shelf[engine.BookingKey, *engine.Booking]
+	bookingIDs     shelf[string, engine.BookingKey]
+	bankStatements shelf[statementKey, *engine.BankStatement]
+
 	standingKeys shelf[standingKey, string] // whose it is: the standing instruction's id
 
 	entries   list[engine.Entry]
@@ -188,13 +192,13 @@ type layer interface {
 	empty() bool
 }
 
-func (o *overlay) layers() [42]layer {
-	return [42]layer{
+func (o *overlay) layers() [45]layer {
+	return [45]layer{
 		&o.orders, &o.unique, &o.numbers, &o.payments, &o.deltas, &o.answers, &o.settings, &o.clocks, &o.progress, &o.marks,
 		&o.instruments, &o.holds, &o.rests, &o.transfers, &o.memory, &o.entries, &o.events, &o.told, &o.merchants, &o.keys, &o.endpoints, &o.messages,
 		&o.lastSeals, &o.leases, &o.standings, &o.standingKeys, &o.actions, &o.seals, &o.keepings, &o.rested,
 		&o.people, &o.personIDs, &o.sessions, &o.tries, &o.used, &o.offers,
-		&o.documents, &o.documentKeys, &o.notifications, &o.reminders, &o.forgotten, &o.quotes,
+		&o.documents, &o.documentKeys, &o.notifications, &o.reminders, &o.forgotten, &o.quotes, &o.bookings, &o.bookingIDs, &o.bankStatements,
 	}
 }
 

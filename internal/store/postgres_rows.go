@@ -22,6 +22,7 @@ var manyRows = []string{
 	insertAnswer, deleteAnswer, insertInstrument, restInstrument, insertHold, endHold, updateMessage, insertMessage, insertSeal, sealEntry, sealEvent,
 	insertDocument, updateDocument, insertDocumentKey, moveDocumentKey, deleteDocumentKey,
 	insertQuote, updateQuote, deleteQuote,
+	insertBooking, updateBooking,
 }
 
 // fewRows is up to where statements go one by one.

@@ -35,7 +35,7 @@ func TestManyRowsAreWrittenAsOne(t *testing.T) {
 		}
 		tables := map[string][]string{}
 		raw := db.raw(t)
-		for _, table := range []string{"orders", "order_counts", "scopes", "payments", "events", "entries", "postings", "balances", "answers", "holds", "messages", "message_counts", "seals", "documents", "document_keys", "document_counts", "quotes"} {
+		for _, table := range []string{"orders", "order_counts", "scopes", "payments", "events", "entries", "postings", "balances", "answers", "holds", "messages", "message_counts", "seals", "documents", "document_keys", "document_counts", "quotes", "bookings"} {
 			tables[table] = dump(t, raw, "SELECT * FROM "+table)
 		}
 		tables["instruments"] = dump(t, raw, `SELECT number, family, value, merchant, mode, derivation_index, rest_since, rest_until, created_at, derived, counted FROM instruments`)
@@ -238,6 +238,32 @@ func writeManyRows(t *testing.T, s *Store, tick func()) {
 	update(func(tx engine.Tx) error {
 		for i := range 3 * n {
 			if err := tx.InsertQuote(&engine.Quote{ID: "quote" + strconv.Itoa(i), Scope: testScope, Doc: []byte(`{"é": "\\n"}`)}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	booking := func(i int) *engine.Booking {
+		b := &engine.Booking{ID: "booking" + strconv.Itoa(i), Key: "key" + strconv.Itoa(i), Rail: "bank:x", Mode: engine.Sandbox, State: engine.BookingSuspense}
+		b.Reference, b.Text, b.Amount, b.Credit, b.Booked = b.Key, `é "\n"`, money.FromInt(money.MustAsset("EUR", "", 2), int64(i+1)), i%2 == 0, time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
+		return b
+	}
+	update(func(tx engine.Tx) error {
+		for i := range 3 * n {
+			if err := tx.SaveBooking(booking(i)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	update(func(tx engine.Tx) error {
+		for i := range n {
+			b, err := tx.Booking(engine.BookingKey{Rail: "bank:x", Key: "key" + strconv.Itoa(i)})
+			if err != nil {
+				return err
+			}
+			b.State, b.Early, b.EndToEnd = engine.BookingExpense, i == 0, "e2e"
+			if err := tx.SaveBooking(b); err != nil {
 				return err
 			}
 		}

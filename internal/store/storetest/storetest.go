@@ -138,6 +138,13 @@ func Run(t *testing.T, open Opener) {
 		{"offers in pages", offerLists},
 		{"an offer is not sold more often than it can be", offerRace},
 
+		{"bookings of banks", bookings},
+		{"a booking is stored once", bookingRace},
+		{"bookings that are looked for", bookingsFound},
+		{"statements of banks", bankStatements},
+		{"what was booked outside the statements", bookedOutside},
+		{"orders that wait on a bank's rail", openOrders},
+
 		{"quotes", quotes},
 		{"old quotes that nobody used", oldQuotes},
 		{"a quote is used once", quoteRace},

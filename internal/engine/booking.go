@@ -1,0 +1,315 @@
+package engine
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"till/internal/fault"
+	"till/internal/ledger"
+	"till/internal/money"
+	"till/internal/rail"
+)
+
+// Booking is a line of a bank's account on record, and what became of it here.
+type Booking struct {
+	rail.Booking
+
+	ID        string // internal, sorts by the time it was told; operators name it so
+	Key       string // unique on the rail: the bank's reference, and for what takes another line back a word behind it
+	Network   string
+	Rail      rail.Name
+	Mode      Mode
+	Account   string // the bank account's number
+	Statement string // id of the statement that told it
+
+	State     BookingState
+	Order     string       `json:",omitempty"` // internal id of the order its money is of
+	Transfers []string     `json:",omitempty"` // our transfers that it closed or brought back
+	Proposals []Proposal   `json:",omitempty"` // whose it may be, where nobody knows
+	Charge    money.Amount `json:",omitzero"`  // what of it the house bears; below zero: what it gained
+	Early     bool         `json:",omitempty"` // it takes back what was not told yet
+	Note      string       `json:",omitempty"` // what is odd about it, for people
+	Told      time.Time    // true time
+	Version   int64        // grows with each save; the store's guard
+}
+
+// BookingState is what became of a booking.
+type BookingState string
+
+const (
+	BookingPending  BookingState = "pending"  // announced by the bank and not booked: it is shown, and nothing else
+	BookingMatched  BookingState = "matched"  // a credit that belongs to an order
+	BookingProposed BookingState = "proposed" // a credit in suspense, with orders that it may be of: a person decides
+	BookingSuspense BookingState = "suspense" // a credit in suspense
+	BookingTransfer BookingState = "transfer" // a debit that closed transfers of ours, or a credit that brought one back
+	BookingExpense  BookingState = "expense"  // a debit that nobody knows: the house bears it
+	BookingReversal BookingState = "reversal" // it took another booking back
+	BookingReversed BookingState = "reversed" // another booking took it back
+	BookingSplit    BookingState = "split"    // a batch whose transactions are told one by one, and count instead of it
+	BookingDetail   BookingState = "detail"   // a transaction of a batch that counts as one line
+)
+
+// BookingStates lists them all.
+func BookingStates() []BookingState {
+	return []BookingState{BookingPending, BookingMatched, BookingProposed, BookingSuspense, BookingTransfer, BookingExpense, BookingReversal, BookingReversed, BookingSplit, BookingDetail}
+}
+
+// Counts says that the booking moved the account by its amount: it is neither announced only nor told twice.
+func (b *Booking) Counts() bool {
+	return b.State != BookingPending && b.State != BookingSplit && b.State != BookingDetail
+}
+
+// Moved is by how much the account grew, below zero where it shrank; zero for what does not count.
+func (b *Booking) Moved() money.Amount {
+	switch {
+	case !b.Counts():
+		return money.Zero(b.Amount.Asset())
+	case b.Credit:
+		return b.Amount
+	}
+	return b.Amount.Neg()
+}
+
+// Waits says that a person has to decide about the booking.
+func (b *Booking) Waits() bool { return b.State == BookingProposed || b.State == BookingSuspense }
+
+// Clone is a copy that shares nothing with the booking; nil of nil.
+func (b *Booking) Clone() *Booking {
+	if b == nil {
+		return nil
+	}
+	c := *b
+	c.References, c.Near = slices.Clone(b.References), slices.Clone(b.Near)
+	c.Transfers, c.Proposals = slices.Clone(b.Transfers), slices.Clone(b.Proposals)
+	return &c
+}
+
+// Proposal is an order that a booking in suspense may be of.
+type Proposal struct {
+	Order     string // internal id
+	Public    string // public id
+	Why       ProposalReason
+	Reference string `json:",omitempty"` // the order's, where the booking names it or one like it
+	Dismissed string `json:",omitempty"` // who said that it is not this one
+}
+
+// ProposalReason is why an order is proposed.
+type ProposalReason string
+
+const (
+	ProposedNear  ProposalReason = "near"  // the booking names a reference that is one slip away from the order's
+	ProposedPayer ProposalReason = "payer" // the amount is the order's, and so is the payer
+	ProposedNamed ProposalReason = "named" // the booking names the order, and another one too
+)
+
+// BookingKey names a booking.
+type BookingKey struct {
+	Rail rail.Name
+	Key  string
+}
+
+// BankStatement is a statement on record.
+type BankStatement struct {
+	rail.Statement
+	Digest   string // of what the bank says of it: the same statement has the same
+	Network  string
+	Rail     rail.Name
+	Mode     Mode
+	Bookings int          // lines
+	Credits  money.Amount // their sums
+	Debits   money.Amount
+	Warning  string    `json:",omitempty"` // its opening balance is not the closing one before it
+	Told     time.Time // true time
+	Version  int64
+}
+
+// Closes says that the statement is the account's word about whole days: with both balances, neither a report of the day so far nor
+// a notice of single bookings.
+func (s *BankStatement) Closes() bool {
+	return s.HasOpening && s.HasClosing && !s.Intraday && !s.Notice
+}
+
+// bookingTx is how a transaction keeps bookings.
+type bookingTx interface {
+	Booking(k BookingKey) (*Booking, error) // nil when there is none
+	BookingByID(id string) (*Booking, error)
+	// EarlyBookings are those of the rail that are Early, the oldest first; at most MaxEarly of them.
+	EarlyBookings(r rail.Name) ([]Booking, error)
+	// BookingsNaming are at most limit bookings of the rail with an end-to-end id, in no order.
+	BookingsNaming(r rail.Name, endToEnd string, limit int) ([]Booking, error)
+	// SaveBooking inserts a booking without a version, and gives it one. version_conflict. Its id, key, rail and mode never change.
+	SaveBooking(b *Booking) error
+	// BankStatement finds a statement by what it says; nil when there is none.
+	BankStatement(s BankStatement) (*BankStatement, error)
+	// BankStatementBeside is the closing statement of the same rail next before it, or after; nil when there is none.
+	BankStatementBeside(s BankStatement, after bool) (*BankStatement, error)
+	SaveBankStatement(s *BankStatement) error // as SaveBooking
+}
+
+// MaxEarly bounds EarlyBookings. Each is an error of the bank's or a file that is missing; beyond that many an operator has to look.
+const MaxEarly = 1000
+
+// bookingReader is how bookings are read.
+type bookingReader interface {
+	BookingByID(id string) (*Booking, error)                   // nil when there is none
+	Bookings(f BookingFilter) ([]Booking, error)               // the newest first
+	BankStatements(f StatementFilter) ([]BankStatement, error) // the newest first, by their days
+	// FirstBankStatement is the oldest closing one; nil when there is none.
+	FirstBankStatement(r rail.Name) (*BankStatement, error)
+	// BookedOutside sums Moved of the rail's bookings that were booked before a day or after another one. Nothing is booked: zero of the asset.
+	BookedOutside(r rail.Name, asset money.Asset, before, after time.Time) (money.Amount, error)
+	BalanceOf(a ledger.Account, asset money.Asset, m Mode) (money.Amount, error) // as Tx.Balance
+	// OpenOrders are at most limit orders of the mode that collect on a bank's rail and are due that amount, the oldest first.
+	OpenOrders(m Mode, r rail.Name, due money.Amount, limit int) ([]Order, error)
+}
+
+// BookingFilter chooses bookings.
+type BookingFilter struct {
+	Rail  rail.Name
+	State BookingState // empty: all
+	After string       // id of the last one of the page before
+	Limit int
+}
+
+// StatementFilter chooses statements of banks.
+type StatementFilter struct {
+	Rail    rail.Name
+	Closing bool   // only those that close days
+	After   string // Place of the last one of the page before
+	Limit   int
+}
+
+// Bookings lists a bank's bookings, the newest first. For operators.
+func (e *Engine) Bookings(ctx context.Context, f BookingFilter) (list []Booking, err error) {
+	err = e.store.View(ctx, func(rd Reader) error {
+		list, err = rd.Bookings(f)
+		return err
+	})
+	return list, err
+}
+
+// Booking finds a booking by its id. For operators. Error: not_found.
+func (e *Engine) Booking(ctx context.Context, id string) (b *Booking, err error) {
+	err = e.store.View(ctx, func(rd Reader) error {
+		b, err = rd.BookingByID(id)
+		return err
+	})
+	if err == nil && b == nil {
+		err = errNoBooking
+	}
+	return b, err
+}
+
+var errNoBooking = fault.New(fault.CodeNotFound, "no such booking")
+
+// BankStatements lists a bank's statements, the newest first. For operators.
+func (e *Engine) BankStatements(ctx context.Context, f StatementFilter) (list []BankStatement, err error) {
+	err = e.store.View(ctx, func(rd Reader) error {
+		list, err = rd.BankStatements(f)
+		return err
+	})
+	return list, err
+}
+
+// BankBalance is what a bank and the ledger say of one account.
+type BankBalance struct {
+	Network Network
+	First   *BankStatement // the first that closes days; nil: there is none
+	Last    *BankStatement
+	Ledger  money.Amount // what the ledger says of the rail: what came in less what went out
+	Outside money.Amount // of it booked before the first statement or after the last
+	// Difference is Ledger less Outside less what the account grew by from the first statement's opening to the last one's closing:
+	// zero when the ledger and the bank agree. Without a statement it is zero.
+	Difference money.Amount
+}
+
+// BankBalance holds what the bank's statements say against the ledger. For operators. Error: not_configured when the network
+// has no currency.
+func (e *Engine) BankBalance(ctx context.Context, n Network) (b BankBalance, err error) {
+	if len(n.Tokens) == 0 {
+		return b, fault.New(fault.CodeNotConfigured, "the network '"+n.ID+"' has no currency")
+	}
+	asset := n.Tokens[0].Asset
+	err = e.store.View(ctx, func(rd Reader) error {
+		b = BankBalance{Network: n, Outside: money.Zero(asset), Difference: money.Zero(asset), Ledger: money.Zero(asset)}
+		for _, role := range []ledger.Role{ledger.PayerOn(string(n.Rail)), ledger.PayeeOn(string(n.Rail))} {
+			outside, err := rd.BalanceOf(ledger.House.Account(role), asset, n.Mode)
+			if err != nil {
+				return err
+			}
+			b.Ledger = b.Ledger.Sub(outside)
+		}
+		last, err := rd.BankStatements(StatementFilter{Rail: n.Rail, Closing: true, Limit: 1})
+		if err != nil || len(last) == 0 {
+			return err
+		}
+		b.Last = &last[0]
+		if b.First, err = rd.FirstBankStatement(n.Rail); err != nil {
+			return err
+		}
+		if b.Outside, err = rd.BookedOutside(n.Rail, asset, b.First.From, b.Last.To); err != nil {
+			return err
+		}
+		b.Difference = b.Ledger.Sub(b.Outside).Sub(b.Last.Closing.Sub(b.First.Opening))
+		return nil
+	})
+	return b, err
+}
+
+// AcceptProposal gives a booking in suspense to an order that is still collecting, one that is proposed or another: as Assign does. For
+// operators.
+//
+// Errors: not_found, order_state_conflict.
+func (e *Engine) AcceptProposal(ctx context.Context, id, orderID, who string) (*Order, error) {
+	b, err := e.Booking(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if !b.Waits() {
+		return nil, fault.New(fault.CodeOrderStateConflict, "the booking does not wait for a decision")
+	}
+	return e.Assign(ctx, b.payment(), orderID, who)
+}
+
+// DismissProposal says that a booking is not of an order that is proposed. When none is left the money stays in suspense. For
+// operators. Errors: not_found when the order is not proposed.
+func (e *Engine) DismissProposal(ctx context.Context, id, orderID, who string) (*Booking, error) {
+	var got *Booking
+	err := e.update(ctx, Keys{}, func(tx Tx) error {
+		b, err := tx.BookingByID(id)
+		if err != nil {
+			return err
+		}
+		if b == nil {
+			return errNoBooking
+		}
+		i := slices.IndexFunc(b.Proposals, func(p Proposal) bool { return p.Order == orderID })
+		if i < 0 {
+			return fault.New(fault.CodeNotFound, "this order is not proposed")
+		}
+		got = b
+		if b.Proposals[i].Dismissed != "" || !b.Waits() {
+			return nil
+		}
+		b.Proposals[i].Dismissed = who
+		if !slices.ContainsFunc(b.Proposals, func(p Proposal) bool { return p.Dismissed == "" }) {
+			b.State = BookingSuspense
+		}
+		if err := tx.SaveBooking(b); err != nil {
+			return err
+		}
+		return addAction(tx, b.Mode, who, "proposal.dismiss", b.ID, "order "+b.Proposals[i].Public)
+	})
+	return got, err
+}
+
+// assigned notes at a booking whose money it is, after a person has said so.
+func assigned(tx Tx, r rail.Name, key string, o *Order) error {
+	b, err := tx.Booking(BookingKey{r, key})
+	if err != nil || b == nil || !b.Waits() {
+		return err
+	}
+	b.State, b.Order, b.Early = BookingMatched, o.ID, false
+	return tx.SaveBooking(b)
+}

@@ -1,0 +1,755 @@
+package engine
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"till/internal/fault"
+	"till/internal/ledger"
+	"till/internal/money"
+	"till/internal/order"
+	"till/internal/rail"
+)
+
+// WithBatches is the engine that knows which transfers left together, by the rails that send in files.
+func (e *Engine) WithBatches(list map[rail.Name]rail.Batcher) *Engine {
+	mine := *e
+	mine.batches = list
+	return &mine
+}
+
+// How bookings of a bank come in: each is stored once, in the transaction that does what it says.
+
+// MaxBookings is how many bookings one transaction takes.
+const MaxBookings = 500
+
+// ImportCounts is what became of bookings.
+type ImportCounts struct {
+	Booked    int // new here, and booked by the bank; each is one of the following as well
+	Matched   int // credits of an order
+	Proposed  int // credits in suspense, with orders that they may be of
+	Suspense  int // credits in suspense
+	Transfers int // debits that closed transfers of ours
+	Returned  int // credits that brought a transfer back
+	Expenses  int // debits that nobody knows
+	Reversed  int // bookings that took another one back
+	Repeated  int // known already, or told as a part or as the whole of what is known
+	Pending   int // announced only
+}
+
+// Add adds other counts.
+func (i *ImportCounts) Add(o ImportCounts) {
+	i.Booked += o.Booked
+	i.Matched += o.Matched
+	i.Proposed += o.Proposed
+	i.Suspense += o.Suspense
+	i.Transfers += o.Transfers
+	i.Returned += o.Returned
+	i.Expenses += o.Expenses
+	i.Reversed += o.Reversed
+	i.Repeated += o.Repeated
+	i.Pending += o.Pending
+}
+
+// BankExpense is the event of the house when a debit is booked that nobody knows, or more than was sent.
+const BankExpense = "bank.expense"
+
+// Import books what a bank tells of the account of a network, in one transaction. What is on record already changes nothing, so a
+// file may be told again, in part or with others. No booking is refused for what it says about orders and transfers.
+//
+// Errors: forbidden when the network makes its payments up and the mode is live; invalid_value (on "reference", "amount" or
+// "bookings") for what no reader may hand over.
+func (e *Engine) Import(ctx context.Context, n Network, st rail.Statement, list []rail.Booking) (ImportCounts, error) {
+	if n.Simulated && n.Mode == Live {
+		return ImportCounts{}, fault.New(fault.CodeForbidden, "a live mode takes no simulated payment")
+	}
+	if err := importable(n, list); err != nil {
+		return ImportCounts{}, err
+	}
+	seen, err := e.foresee(ctx, n, list)
+	if err != nil {
+		return ImportCounts{}, err
+	}
+	want := Keys{Clocks: []Mode{n.Mode}, Progress: []rail.Name{n.Rail}}
+	for _, b := range list {
+		key := bookingKey(b)
+		want.Bookings = append(want.Bookings, BookingKey{n.Rail, key})
+		if b.Credit && !b.Pending {
+			want.Payments = append(want.Payments, order.PaymentKey{Rail: string(n.Rail), External: key})
+		}
+	}
+	statement := newBankStatement(n, st)
+	var done ImportCounts
+	err = e.update(ctx, want, func(tx Tx) error {
+		im := importing{Engine: e, tx: tx, n: n, statement: statement.Digest, account: st.Account, foreseen: seen}
+		if im.early, err = tx.EarlyBookings(n.Rail); err != nil {
+			return err
+		}
+		for _, b := range list {
+			if err := im.take(b); err != nil {
+				return err
+			}
+		}
+		done = im.done
+		return nil
+	})
+	return done, err
+}
+
+// importable refuses what would be kept under no name, or would move nothing.
+func importable(n Network, list []rail.Booking) error {
+	if len(list) > MaxBookings {
+		return fault.New(fault.CodeInvalidValue, "too many bookings at once").On("bookings")
+	}
+	for _, b := range list {
+		switch {
+		case b.Reference == "" || len(b.Reference) > 200:
+			return fault.New(fault.CodeInvalidValue, "line "+strconv.Itoa(b.Line)+": a booking has a reference of 1 to 200 bytes").On("reference")
+		case b.Amount.Sign() <= 0 || !n.takes(b.Amount.Asset()):
+			return fault.New(fault.CodeInvalidValue, "line "+strconv.Itoa(b.Line)+": want an amount above zero in the account's currency").On("amount")
+		}
+	}
+	return nil
+}
+
+func (n Network) takes(asset money.Asset) bool {
+	for _, t := range n.Tokens {
+		if t.Asset == asset {
+			return true
+		}
+	}
+	return false
+}
+
+// bookingKey is what a booking is stored under. Some banks repeat the reference of the line that they take back.
+func bookingKey(b rail.Booking) string {
+	switch {
+	case b.Reversal:
+		return b.Reference + "/reversal"
+	case b.Return != "":
+		return b.Reference + "/return"
+	}
+	return b.Reference
+}
+
+// importing is one chunk at work.
+type importing struct {
+	*Engine
+	tx        Tx
+	n         Network
+	statement string
+	account   string
+	foreseen  foreseen
+	early     []Booking
+	done      ImportCounts
+}
+
+// take does what one booking says, unless it was done before.
+func (im *importing) take(b rail.Booking) error {
+	made := &Booking{Booking: b, ID: im.tx.NewID(), Key: bookingKey(b), Network: im.n.ID, Rail: im.n.Rail, Mode: im.n.Mode,
+		Account: im.account, Statement: im.statement, Told: im.tx.Now()}
+	was, err := im.tx.Booking(BookingKey{im.n.Rail, made.Key})
+	if err != nil {
+		return err
+	}
+	if was != nil {
+		made.ID, made.Version = was.ID, was.Version
+		switch {
+		case was.State == BookingSplit && was.Amount.IsZero(): // its parts were told before it
+			made.State = BookingSplit
+			im.done.Repeated++
+			return im.tx.SaveBooking(made)
+		case was.State != BookingPending || b.Pending:
+			im.done.Repeated++
+			return nil
+		}
+	}
+	if b.Pending {
+		made.State = BookingPending
+		im.done.Pending++
+		return im.tx.SaveBooking(made)
+	}
+	if b.Whole != "" {
+		if detail, err := im.unfold(b); err != nil || detail {
+			made.State = BookingDetail
+			im.done.Repeated++
+			return firstOf(err, func() error { return im.tx.SaveBooking(made) })
+		}
+	}
+	im.done.Booked++
+	switch {
+	case b.Credit && (b.Reversal || b.Return != ""):
+		err = im.comesBack(made)
+	case b.Credit:
+		err = im.credit(made)
+	case b.Reversal:
+		err = im.takenBack(made)
+	default:
+		err = im.debit(made)
+	}
+	if err != nil {
+		return err
+	}
+	if err := im.tx.SaveBooking(made); err != nil {
+		return err
+	}
+	if made.Early {
+		im.early = append(im.early, *made)
+	}
+	return nil
+}
+
+func firstOf(err error, next func() error) error {
+	if err != nil {
+		return err
+	}
+	return next()
+}
+
+// unfold lets the transactions of a batch count instead of its line. detail says that the line has done its work, so that they do not.
+func (im *importing) unfold(b rail.Booking) (detail bool, err error) {
+	whole, err := im.tx.Booking(BookingKey{im.n.Rail, b.Whole})
+	if err != nil {
+		return false, err
+	}
+	switch {
+	case whole == nil:
+		whole = &Booking{Booking: rail.Booking{Reference: b.Whole, Credit: b.Credit, Amount: money.Zero(b.Amount.Asset()), Booked: b.Booked, Value: b.Value, Line: b.Line},
+			ID: im.tx.NewID(), Key: b.Whole, Network: im.n.ID, Rail: im.n.Rail, Mode: im.n.Mode, Account: im.account, Statement: im.statement, Told: im.tx.Now()}
+	case whole.State == BookingSplit:
+		return false, nil
+	case whole.State == BookingPending:
+	case whole.Waits() || whole.State == BookingExpense:
+		if err := im.undo(whole); err != nil {
+			return false, err
+		}
+	default:
+		return true, nil
+	}
+	whole.State, whole.Proposals, whole.Early = BookingSplit, nil, false
+	return false, im.tx.SaveBooking(whole)
+}
+
+// undo takes back what a booking in suspense, or one that the house bears, did.
+func (im *importing) undo(b *Booking) error {
+	if b.State == BookingExpense {
+		return im.charge(b, b.Charge.Neg())
+	}
+	return im.tellReversed(b)
+}
+
+// tellReversed tells whoever has a credit's money that it is gone.
+func (im *importing) tellReversed(b *Booking) error {
+	o := b.observation(order.RankReversed, "")
+	o.Final = true
+	return im.observe(im.tx, im.n, o)
+}
+
+// observation is what a credit says of a payment.
+func (b *Booking) observation(rank order.Rank, instrument string) rail.Observation {
+	at := b.Value
+	if at.IsZero() {
+		at = b.Booked
+	}
+	to := instrument
+	if to == "" {
+		to = b.Account
+	}
+	return rail.Observation{External: b.Key, Instrument: instrument, Rank: rank, Amount: b.Amount, Value: at, Evidence: order.Evidence{
+		Tx: b.Reference, From: b.Party.Account, To: to, Name: b.Party.Name, Document: b.Party.Document, Text: b.Text,
+	}}
+}
+
+// payment is the key of the payment that a credit is.
+func (b *Booking) payment() order.PaymentKey {
+	return order.PaymentKey{Rail: string(b.Rail), External: b.Key}
+}
+
+// credit is money that came: it is told to who holds the one reference that it names, else it goes to suspense.
+func (im *importing) credit(b *Booking) error {
+	owners, err := im.named(b)
+	if err != nil {
+		return err
+	}
+	instrument := ""
+	if len(owners) == 1 {
+		instrument = owners[0].Instrument.Value
+	}
+	if err := im.observeHeld(im.tx, im.n, b.observation(order.RankConfirmed, instrument), b.heldAt()); err != nil {
+		return err
+	}
+	if b.Order, err = im.tx.OrderByPayment(b.payment()); err != nil {
+		return err
+	}
+	switch {
+	case b.Order != "":
+		b.State = BookingMatched
+		im.done.Matched++
+	default:
+		if b.Proposals, err = im.propose(b, owners); err != nil {
+			return err
+		}
+		b.State = BookingSuspense
+		if len(b.Proposals) > 0 {
+			b.State = BookingProposed
+			im.done.Proposed++
+		} else {
+			im.done.Suspense++
+		}
+	}
+	return im.reversedBefore(b)
+}
+
+// heldAt is when whoever holds the reference must have held it: a bank tells days, so at their end.
+func (b *Booking) heldAt() time.Time {
+	at := b.Value
+	if at.IsZero() {
+		at = b.Booked
+	}
+	return at.Add(24*time.Hour - time.Microsecond)
+}
+
+// named is who holds the references that a credit names, each owner once.
+func (im *importing) named(b *Booking) (owners []Hold, err error) {
+	names := append([]string{}, b.References...)
+	if b.Virtual != "" {
+		names = append(names, b.Virtual)
+	}
+	if im.foreseen.known[b.EndToEnd] {
+		names = append(names, b.EndToEnd)
+	}
+	return im.holders(names, b.heldAt())
+}
+
+func (im *importing) holders(names []string, at time.Time) (owners []Hold, err error) {
+	for _, name := range names {
+		hold, err := im.tx.HoldAt(Instrument{Family: im.n.Family, Value: name}, im.n.Rail, at)
+		if err != nil {
+			return nil, err
+		}
+		if hold == nil {
+			continue
+		}
+		again := false
+		for _, o := range owners {
+			again = again || o.OrderID == hold.OrderID
+		}
+		if !again {
+			owners = append(owners, *hold)
+		}
+	}
+	return owners, nil
+}
+
+// reversedBefore takes a credit back whose reversal was told before it.
+func (im *importing) reversedBefore(b *Booking) error {
+	for i := range im.early {
+		r := &im.early[i]
+		if !r.Early || r.Credit || !r.takesBack(b) {
+			continue
+		}
+		if err := im.undo(r); err != nil {
+			return err
+		}
+		r.Early, r.Charge = false, money.Amount{}
+		if err := im.reverse(b, r); err != nil {
+			return err
+		}
+		return im.tx.SaveBooking(r)
+	}
+	return nil
+}
+
+// takesBack says that a reversal is of that booking: by the bank's reference, else by what the payer called it.
+func (b *Booking) takesBack(of *Booking) bool {
+	if b.Credit == of.Credit || !sameAmount(b.Amount, of.Amount) {
+		return false
+	}
+	if b.Original != "" {
+		return b.Original == of.Reference
+	}
+	return b.Reference == of.Reference || b.EndToEnd != "" && b.EndToEnd == of.EndToEnd
+}
+
+func sameAmount(a, b money.Amount) bool { return a.Asset() == b.Asset() && a.Cmp(b) == 0 }
+
+// reverse books that r took the credit b back.
+func (im *importing) reverse(b, r *Booking) error {
+	if err := im.tellReversed(b); err != nil {
+		return err
+	}
+	b.State, b.Proposals = BookingReversed, nil
+	r.State, r.Order, r.Note = BookingReversal, b.Order, "takes "+b.Reference+" back"
+	return nil
+}
+
+// takenBack is a debit that takes an earlier credit back. One that was not told yet is waited for.
+func (im *importing) takenBack(r *Booking) error {
+	b, err := im.original(r)
+	if err != nil {
+		return err
+	}
+	if b == nil || b.State != BookingMatched && !b.Waits() {
+		r.Early, r.Note = true, "takes back what is not on record"
+		return im.expense(r)
+	}
+	if err := im.reverse(b, r); err != nil {
+		return err
+	}
+	im.done.Reversed++
+	return im.tx.SaveBooking(b)
+}
+
+// original is what a reversal takes back; nil when it is not on record, or could be several.
+func (im *importing) original(r *Booking) (*Booking, error) {
+	name := r.Original
+	if name == "" {
+		name = r.Reference
+	}
+	b, err := im.tx.Booking(BookingKey{im.n.Rail, name})
+	if err != nil || b != nil && r.takesBack(b) {
+		return b, err
+	}
+	if r.Original != "" || r.EndToEnd == "" {
+		return nil, nil
+	}
+	list, err := im.tx.BookingsNaming(im.n.Rail, r.EndToEnd, 10)
+	if err != nil {
+		return nil, err
+	}
+	var found *Booking
+	for i := range list {
+		if b := &list[i]; r.takesBack(b) && b.State != BookingReversed && b.State != BookingPending {
+			if found != nil {
+				return nil, nil
+			}
+			found = b
+		}
+	}
+	return found, nil
+}
+
+// debit is money that left: it closes the transfer, or the batch of transfers, that it names. Else the house bears it.
+func (im *importing) debit(b *Booking) error {
+	jobs, err := im.sent(b)
+	if err != nil {
+		return err
+	}
+	if len(jobs) == 0 {
+		return im.expense(b)
+	}
+	sum := money.Zero(b.Amount.Asset())
+	for _, t := range jobs {
+		sum = sum.Add(t.Amount)
+		if err := im.deliver(b, t); err != nil {
+			return err
+		}
+	}
+	b.State = BookingTransfer
+	im.done.Transfers++
+	return im.differs(b, b.Amount.Sub(sum))
+}
+
+// closed says that a transfer was paid already.
+func closed(s order.TransferState) bool {
+	return s == order.TransferConfirmed || s == order.TransferReturned
+}
+
+// transferOf is a transfer with its order.
+type transferOf struct {
+	order.Transfer
+	order *Order
+}
+
+// transfer is nil for what is no transfer of ours on this rail. Some banks tell ids in capitals.
+func (im *importing) transfer(id string) (*transferOf, error) {
+	if id == "" {
+		return nil, nil
+	}
+	owner, err := im.tx.OrderByTransfer(id)
+	if err == nil && owner == "" {
+		id = strings.ToLower(id)
+		owner, err = im.tx.OrderByTransfer(id)
+	}
+	if err != nil || owner == "" {
+		return nil, err
+	}
+	o, err := im.tx.Order(owner)
+	if err != nil {
+		return nil, err
+	}
+	t := o.transfer(id)
+	if t == nil || t.Rail != string(im.n.Rail) || o.Scope.Mode != im.n.Mode || !im.n.takes(t.Amount.Asset()) {
+		return nil, nil
+	}
+	return &transferOf{*t, o}, nil
+}
+
+// sent is the transfers that a debit can close: the one it names, else those of the batch it names, when they sum to it.
+func (im *importing) sent(b *Booking) ([]transferOf, error) {
+	one, err := im.transfer(b.EndToEnd)
+	if err != nil {
+		return nil, err
+	}
+	if one != nil {
+		if closed(one.State) {
+			b.Note = "the transfer " + one.ID + " is " + string(one.State) + " already"
+			return nil, nil
+		}
+		return []transferOf{*one}, nil
+	}
+	batcher := im.batches[im.n.Rail]
+	if batcher == nil {
+		return nil, nil
+	}
+	for _, name := range []string{b.Batch, b.Message, b.EndToEnd} {
+		if name == "" {
+			continue
+		}
+		ids, err := batcher.Batch(railMemory{im.tx, im.n.Rail}, name)
+		if err != nil {
+			return nil, err
+		}
+		if len(ids) == 0 {
+			continue
+		}
+		list, sum := []transferOf{}, money.Zero(b.Amount.Asset())
+		for _, id := range ids {
+			t, err := im.transfer(id)
+			if err != nil {
+				return nil, err
+			}
+			if t != nil && !closed(t.State) && t.State != order.TransferFailed {
+				list, sum = append(list, *t), sum.Add(t.Amount)
+			}
+		}
+		if sameAmount(sum, b.Amount) {
+			return list, nil
+		}
+		b.Note = fmt.Sprintf("the transfers of %s that are under way sum to %s", name, sum)
+	}
+	return nil, nil
+}
+
+// deliver tells a transfer that the bank has paid it, and that it came back where that was told before.
+func (im *importing) deliver(b *Booking, t transferOf) error {
+	b.Transfers, b.Order = append(b.Transfers, t.ID), t.order.ID
+	if len(b.Transfers) > 1 {
+		b.Order = ""
+	}
+	o, err := im.tx.Order(t.order.ID) // another transfer of the batch may be of the same order
+	if err != nil {
+		return err
+	}
+	if err := im.transferred(im.tx, o, t.ID, order.Delivered, rail.Ref(b.Reference), 0); err != nil {
+		return err
+	}
+	for i := range im.early {
+		r := &im.early[i]
+		if !r.Early || !r.Credit || !strings.EqualFold(r.EndToEnd, t.ID) && (r.Original == "" || r.Original != b.Reference) {
+			continue
+		}
+		if err := im.undo(r); err != nil {
+			return err
+		}
+		r.Early = false
+		if err := im.returned(r, t.ID); err != nil {
+			return err
+		}
+		return im.tx.SaveBooking(r)
+	}
+	return nil
+}
+
+// returned tells a transfer that came back. What the banks on the way kept of it the house bears.
+func (im *importing) returned(r *Booking, id string) error {
+	t, err := im.transfer(id)
+	if err != nil || t == nil {
+		return err
+	}
+	s := t.order.Sendings[id]
+	s.Returned = r.Return
+	if s.Returned == "" {
+		s.Returned = "NARR"
+	}
+	t.order.surround(id, s)
+	if err := im.transferred(im.tx, t.order, id, order.ReturnedBack, "", 0); err != nil {
+		return err
+	}
+	r.State, r.Transfers, r.Order, r.Note = BookingTransfer, []string{id}, t.order.ID, ""
+	return im.differs(r, t.Amount.Sub(r.Amount))
+}
+
+// comesBack is a credit that brings back what left: a transfer of ours, or a debit that nobody knew. What was not told yet to have
+// left is waited for, in suspense.
+func (im *importing) comesBack(r *Booking) error {
+	t, err := im.transfer(r.EndToEnd)
+	if err != nil {
+		return err
+	}
+	b, err := im.original(r)
+	if err != nil {
+		return err
+	}
+	if t == nil && b != nil && len(b.Transfers) == 1 {
+		if t, err = im.transfer(b.Transfers[0]); err != nil {
+			return err
+		}
+	}
+	switch {
+	case t != nil && t.State == order.TransferConfirmed:
+		im.done.Returned++
+		return im.returned(r, t.ID)
+	case t == nil && b != nil && b.State == BookingExpense:
+		if err := im.undo(b); err != nil {
+			return err
+		}
+		b.State, b.Charge, b.Early = BookingReversed, money.Amount{}, false
+		r.State, r.Note = BookingReversal, "takes "+b.Reference+" back"
+		im.done.Reversed++
+		return im.tx.SaveBooking(b)
+	}
+	r.State, r.Early, r.Note = BookingSuspense, true, "brings back what is not on record as paid"
+	im.done.Suspense++
+	return im.observeHeld(im.tx, im.n, r.observation(order.RankConfirmed, ""), r.heldAt())
+}
+
+// expense is a debit that nobody knows. The money has left, so the house bears it until somebody knows better.
+func (im *importing) expense(b *Booking) error {
+	b.State, b.Charge = BookingExpense, b.Amount
+	im.done.Expenses++
+	if err := im.charge(b, b.Amount); err != nil {
+		return err
+	}
+	return im.alarm(b, b.Amount)
+}
+
+// differs books what the bank moved beyond what a transfer says, or less.
+func (im *importing) differs(b *Booking, by money.Amount) error {
+	if by.Sign() == 0 {
+		return nil
+	}
+	b.Charge = by
+	b.Note = "the bank moved " + b.Amount.String() + ", which differs from the transfer by " + by.String()
+	if err := im.charge(b, by); err != nil {
+		return err
+	}
+	return im.alarm(b, by)
+}
+
+// charge books what the house bears, below zero what it gains.
+func (im *importing) charge(b *Booking, amount money.Amount) error {
+	loss, payee := ledger.House.Account(ledger.Loss), ledger.House.Account(ledger.PayeeOn(string(im.n.Rail)))
+	p := ledger.Posting{From: loss, To: payee, Amount: amount}
+	if amount.Sign() < 0 {
+		p = ledger.Posting{From: payee, To: loss, Amount: amount.Neg()}
+	}
+	return im.tx.AddEntry(Entry{ID: im.tx.NewID(), Mode: im.n.Mode, At: im.tx.Now(), Postings: []order.Posting{{Posting: p, Row: "bank"}}})
+}
+
+func (im *importing) alarm(b *Booking, amount money.Amount) error {
+	_, err := announce(im.tx, Scope{Mode: im.n.Mode}, Notice{Type: BankExpense, Ref: b.ID, Details: map[string]string{
+		"bank": im.n.ID, "amount": amount.String(), "reference": b.Reference, "note": b.Note,
+	}})
+	return err
+}
+
+// StatementTold puts a statement on record once its bookings are: that it was told, and whether it follows on the one before it. A
+// gap is a warning, never an error: the file that fills it may come later. counted is what its lines sum to.
+func (e *Engine) StatementTold(ctx context.Context, n Network, st rail.Statement, counted Lines) (*BankStatement, error) {
+	var told *BankStatement
+	err := e.update(ctx, Keys{}, func(tx Tx) error {
+		s := newBankStatement(n, st)
+		s.Bookings, s.Credits, s.Debits, s.Told = counted.Count, counted.Credits, counted.Debits, tx.Now()
+		was, err := tx.BankStatement(s)
+		if err != nil {
+			return err
+		}
+		if was != nil {
+			told = was
+			return nil
+		}
+		told = &s
+		if s.Closes() {
+			before, err := tx.BankStatementBeside(s, false)
+			if err != nil {
+				return err
+			}
+			s.follows(before)
+			after, err := tx.BankStatementBeside(s, true)
+			if err != nil {
+				return err
+			}
+			if after != nil {
+				was := after.Warning
+				after.follows(&s)
+				if after.Warning != was {
+					if err := tx.SaveBankStatement(after); err != nil {
+						return err
+					}
+				}
+			}
+		}
+		return tx.SaveBankStatement(&s)
+	})
+	return told, err
+}
+
+// Lines is what the booked lines of a statement sum to, in what was read.
+type Lines struct {
+	Count           int
+	Credits, Debits money.Amount
+}
+
+// follows notes whether a statement goes on where another one ended.
+func (s *BankStatement) follows(before *BankStatement) {
+	s.Warning = ""
+	if before != nil && !sameAmount(before.Closing, s.Opening) {
+		s.Warning = "opens with " + s.Opening.String() + ", and the statement before it closes with " + before.Closing.String() + ": one is missing"
+	}
+}
+
+// newBankStatement names a statement by all that it says of itself.
+func newBankStatement(n Network, st rail.Statement) BankStatement {
+	s := BankStatement{Statement: st, Network: n.ID, Rail: n.Rail, Mode: n.Mode}
+	h := sha256.New()
+	for _, part := range []string{st.Account, st.ID, st.Number, day(st.From), day(st.To), strconv.FormatBool(st.Intraday), strconv.FormatBool(st.Notice), balance(st.Opening, st.HasOpening), balance(st.Closing, st.HasClosing)} {
+		h.Write([]byte(strconv.Quote(part)))
+	}
+	s.Digest = hex.EncodeToString(h.Sum(nil)[:16])
+	return s
+}
+
+func day(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.Format(time.DateOnly)
+}
+
+func balance(a money.Amount, has bool) string {
+	if !has {
+		return ""
+	}
+	return a.String()
+}
+
+// Place sorts a bank's statements: by their last day, then by the bank's number, then by what else it says.
+func (s *BankStatement) Place() string {
+	digits := ""
+	for _, c := range s.Number {
+		if c < '0' || c > '9' {
+			break
+		}
+		digits += string(c)
+	}
+	if len(digits) < 20 {
+		digits = strings.Repeat("0", 20-len(digits)) + digits
+	}
+	return s.To.UTC().Format(time.DateOnly) + "/" + digits + "/" + s.Digest
+}
