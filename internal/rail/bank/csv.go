@@ -39,6 +39,7 @@ type csvFile struct {
 	begun bool // the statement was opened
 
 	line     int // where the record began
+	width    int // columns of each record
 	balanced bool
 	running  struct {
 		up, down    bool // lines may ascend, may descend, by what the balances said so far
@@ -91,6 +92,12 @@ func (c *csvFile) read() error {
 		if blank(record) {
 			continue
 		}
+		if c.width == 0 {
+			c.width = len(record)
+		}
+		if len(record) < c.width {
+			return failed(CSV, c.line, "", "the line has %d columns, the ones before have %d: it was cut off, or is none of the table", len(record), c.width)
+		}
 		if err := c.booking(record); err != nil {
 			return err
 		}
@@ -108,11 +115,17 @@ func blank(record []string) bool {
 // readHeader finds the columns that are named.
 func (c *csvFile) readHeader() error {
 	header, err := c.record()
+	if err == io.EOF && c.lines.number == 0 {
+		return c.lines.fail("", "the file is empty")
+	}
 	if err == io.EOF {
 		return c.lines.fail("", "the header is missing")
 	}
 	if err != nil {
 		return err
+	}
+	for c.width = len(header); c.width > 1 && strings.TrimSpace(header[c.width-1]) == ""; {
+		c.width-- // some banks end the header with a separator, and not the lines
 	}
 	for key, named := range c.named {
 		at := -1
@@ -207,10 +220,8 @@ func (c *csvFile) booking(record []string) error {
 		return strings.TrimSpace(record[i])
 	}
 	fail := func(key, message string, args ...any) error { return failed(CSV, c.line, key, message, args...) }
-	for key, i := range c.columns {
-		if i >= len(record) && (key == "booked" || key == "amount" || key == "balance" || key == "currency") {
-			return fail(key, "the line has %d columns, this is column %d", len(record), i+1)
-		}
+	if i, key := c.furthest(); i >= len(record) {
+		return fail(key, "the line has %d columns, this is column %d", len(record), i+1)
 	}
 	if err := c.belongs(say("own_account"), say("currency")); err != nil {
 		return err
@@ -249,6 +260,16 @@ func (c *csvFile) booking(record []string) error {
 		c.st.To = b.Booked
 	}
 	return c.tell.book(b, nil)
+}
+
+// furthest is the last column that is read.
+func (c *csvFile) furthest() (at int, key string) {
+	for k, i := range c.columns {
+		if i > at || i == at && k > key {
+			at, key = i, k
+		}
+	}
+	return at, key
 }
 
 func (c *csvFile) has(key string) bool {

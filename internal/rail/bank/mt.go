@@ -162,6 +162,9 @@ func (m *mtFile) read() error {
 	if err := flush(); err != nil {
 		return err
 	}
+	if m.begun && m.format == MT942 && !m.msg.debits.told && !m.msg.credits.told {
+		return m.lines.fail("", "the file was cut off: the message has neither sums nor an end")
+	}
 	if err := m.end(); err != nil {
 		return err
 	}

@@ -139,7 +139,7 @@ func (t *teller) book(whole rail.Booking, parts []rail.Booking) error {
 			continue
 		}
 		p.Part, p.Whole = strconv.Itoa(i+1), whole.Reference
-		p.Reference = whole.Reference + "/" + p.Part
+		p.Reference = t.unique(whole.Reference+"/"+p.Part, whole.Pending)
 		if err := t.to.Booking(t.st, p); err != nil {
 			return err
 		}
@@ -154,25 +154,32 @@ func signed(b rail.Booking) money.Amount {
 	return b.Amount.Neg()
 }
 
-// reference is what a booking is known by. Banks repeat their own references, for a charge beside what it is for, or where
-// they number only by day: of several in a statement the second has "/2" behind it.
+// reference is what a booking is known by: the bank's own, else a digest.
 func (t *teller) reference(b rail.Booking) string {
-	name := b.Reference
-	if name == "" {
-		name = digest(t.st, b)
+	if b.Reference == "" {
+		return t.unique(digest(t.st, b), b.Pending)
 	}
-	key := name
-	if b.Pending {
-		key += "\x00" // once it is booked it has the same reference
+	return t.unique(b.Reference, b.Pending)
+}
+
+// unique is a name that no other booking of the statement has. Banks repeat their references, for a charge beside what it
+// is for, or where they number only by day, and a digest is that of each equal line: the second of a name has "#2" behind it.
+// What is pending has the same name once it is booked.
+func (t *teller) unique(name string, pending bool) string {
+	key := func(s string) uint64 {
+		if pending {
+			s += "\x00"
+		}
+		return maphash.String(t.seed, s)
 	}
-	hash := maphash.String(t.seed, key)
-	t.seen[hash]++
-	n := t.seen[hash]
-	switch {
-	case b.Reference == "":
-		return fmt.Sprintf("%s:%d", name, n)
-	case n > 1:
-		return fmt.Sprintf("%s/%d", name, n)
+	h := key(name)
+	t.seen[h]++
+	for n := t.seen[h]; n > 1; n++ {
+		numbered := fmt.Sprintf("%s#%d", name, n)
+		if k := key(numbered); t.seen[k] == 0 {
+			t.seen[k], t.seen[h] = 1, n
+			return numbered
+		}
 	}
 	return name
 }

@@ -159,7 +159,7 @@ func (f *xmlFile) broken(err error) error {
 		if len(f.open) == 0 && f.in.read == 0 {
 			return f.fail("", "the file is empty")
 		}
-		return f.fail("", "the file ends within %s: it was cut off", f.within())
+		return f.fail(f.at(), "the file ends within this: it was cut off")
 	case errors.As(err, &syntax):
 		return f.fail(f.at(), "this is no XML: %s", syntax.Msg)
 	case f.in.err != nil:
@@ -171,13 +171,6 @@ func (f *xmlFile) broken(err error) error {
 func (f *xmlFile) at() string {
 	if len(f.open) == 0 {
 		return ""
-	}
-	return clip(f.open[len(f.open)-1])
-}
-
-func (f *xmlFile) within() string {
-	if len(f.open) == 0 {
-		return "its head"
 	}
 	return clip(f.open[len(f.open)-1])
 }
