@@ -262,3 +262,59 @@ func TestVirtualFileIsRead(t *testing.T) {
 		t.Errorf("%v %v", got, err)
 	}
 }
+
+// The codes that payers scan name the account, the amount and the order's reference.
+func TestCodesOfBanks(t *testing.T) {
+	const pix = `
+[banks.reais]
+mode = "live"
+currency = "BRL"
+account = "BR1500000000000010932840814P2"
+country = "BR"
+holder = "Comércio de Açúcar São João Ltda"
+pix_key = "shop@example.com"
+city = "São Paulo"
+[methods.PIX_STATIC.BR]
+network = "reais"
+`
+	cfg, err := load(t, oneBank+pix+`
+[methods.SEPA.DE]
+currency = "EUR"
+network = "giro"
+prompt = "bank_transfer"
+qr = "epc"
+`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := engine.New(nil, networks(cfg), nil).WithMethods(cfg.Methods)
+	const reference = "RF93ABCDEFGHJKLMNP"
+	for code, c := range map[string]struct {
+		amount money.Amount
+		want   []string
+	}{
+		"SEPA":       {money.FromInt(fiat("EUR"), 1250), []string{"BCD\n002\n1\nSCT\n", "Shop GmbH\nDE89370400440532013000\nEUR12.50\n", reference}},
+		"PIX_STATIC": {money.FromInt(fiat("BRL"), 1250), []string{"br.gov.bcb.pix", "shop@example.com", "540512.50", "5925Comercio de Acucar Sao Jo", "6009Sao Paulo", "0518" + reference}},
+	} {
+		m, err := e.Method(engine.Live, code, c.amount.Asset().Code())
+		if err != nil || m.Scan == nil {
+			t.Fatalf("%s: %+v %v", code, m, err)
+		}
+		text := m.Scan(reference, c.amount)
+		for _, want := range c.want {
+			if !strings.Contains(text, want) {
+				t.Errorf("%s is %q, without %q", code, text, want)
+			}
+		}
+	}
+	for text, want := range map[string]string{
+		strings.Replace(pix, `pix_key = "shop@example.com"`, "", 1):                                            "methods.PIX_STATIC.BR.qr: banks.reais has no pix_key",
+		"[methods.NEQUI.CO]\nqr = \"epc\"":                                                                     "methods.NEQUI.CO.qr: is of a method whose network is a bank",
+		oneBank + "[methods.SEPA.DE]\ncurrency = \"EUR\"\nnetwork = \"giro\"\nprompt = \"qr\"\nqr = \"aztec\"": "methods.SEPA.DE.qr: want",
+		strings.Replace(strings.Replace(oneBank, "EUR", "USD", 1), "DE89 3704 0044 0532 0130 00", "12345678", 1) + "[methods.SEPA.DE]\ncurrency = \"USD\"\nnetwork = \"giro\"\nprompt = \"qr\"\nqr = \"epc\"": "methods.SEPA.DE.qr: no such code can be made of banks.giro: a SEPA",
+	} {
+		if _, err := load(t, text); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %q", err, want)
+		}
+	}
+}

@@ -12,6 +12,8 @@ import (
 
 	"till/internal/engine"
 	"till/internal/money"
+	"till/internal/page"
+	"till/internal/rail/bank"
 )
 
 // MethodSection is a way to pay that payers may choose, in one country. What a section does not say of a method of the
@@ -121,6 +123,9 @@ func sectionOf(known *engine.Method) MethodSection {
 func sectionElsewhere(known engine.Method) MethodSection {
 	s := sectionOf(&known)
 	s.Itself, s.Bank, s.Holder, s.Account, s.Reports = 0, "", "", "", false
+	if known.Code == "PIX_STATIC" {
+		s.QR = qrPIX
+	}
 	return s
 }
 
@@ -131,8 +136,9 @@ func methodList(sections map[string]map[string]MethodSection, networks []Network
 	for _, n := range networks {
 		served[n.ID] = n.Network
 	}
+	kept := map[string]Bank{}
 	for _, b := range banks {
-		served[b.ID] = b.Network
+		served[b.ID], kept[b.ID] = b.Network, b
 	}
 	list := MethodCatalogue()
 	for _, code := range slices.Sorted(maps.Keys(sections)) {
@@ -151,6 +157,9 @@ func methodList(sections map[string]map[string]MethodSection, networks []Network
 				return nil, err
 			}
 			m.Details.BIC = n.Details.BIC
+			if m.Scan, err = s.scan(toml.Key{"methods", code, country, "qr"}, kept[s.Network]); err != nil {
+				return nil, err
+			}
 			list = append(list, m)
 		}
 	}
@@ -207,6 +216,78 @@ func (s MethodSection) method(code, country string, served map[string]engine.Net
 		return m, wrong(key("max"), "is less than min")
 	}
 	return m, nil
+}
+
+// The forms of a QR code that is made of a bank account and a reference.
+const (
+	qrSEPA = "epc"
+	qrPIX  = "br_code"
+)
+
+// scan is what the QR code of a method says; nil where it has none of its own. What cannot be said of the account is found
+// out here, and not by the first payer.
+func (s MethodSection) scan(at toml.Key, b Bank) (func(string, money.Amount) string, error) {
+	var code func(reference string, amount money.Amount) (string, error)
+	switch {
+	case s.QR == "":
+		return nil, nil
+	case s.QR != qrSEPA && s.QR != qrPIX:
+		return nil, wrong(at, "want %q, %q or nothing", qrSEPA, qrPIX)
+	case b.ID == "":
+		return nil, wrong(at, "is of a method whose network is a bank")
+	case s.QR == qrSEPA:
+		code = sepaCode(b)
+	case b.PIXKey == "":
+		return nil, wrong(at, "banks.%s has no pix_key", b.ID)
+	default:
+		code = pixCode(b)
+	}
+	example, err := bank.NewReference(strings.NewReader(strings.Repeat("0", 32)))
+	if err == nil {
+		_, err = code(example, money.FromInt(b.Currency, 1))
+	}
+	if err != nil {
+		return nil, wrong(at, "no such code can be made of banks.%s: %s", b.ID, sentence(err))
+	}
+	return func(reference string, amount money.Amount) string {
+		text, err := code(reference, amount)
+		if err != nil {
+			return "" // more than any such code takes: the page shows the account
+		}
+		return text
+	}, nil
+}
+
+// sepaCode is the code of SEPA transfers to an account.
+func sepaCode(b Bank) func(string, money.Amount) (string, error) {
+	return func(reference string, amount money.Amount) (string, error) {
+		return page.SEPATransfer{Name: b.Holder, IBAN: b.Account, BIC: b.BIC, Amount: amount, Reference: reference}.Payload()
+	}
+}
+
+// The most that a BR Code says of its receiver.
+const (
+	pixName = 25
+	pixCity = 15
+)
+
+// pixCode is the static BR Code of an account: the reference is its txid.
+func pixCode(b Bank) func(string, money.Amount) (string, error) {
+	c := page.PIXCharge{Key: b.PIXKey, Name: inASCII(b.Holder, pixName), City: inASCII(b.City, pixCity)}
+	return func(reference string, amount money.Amount) (string, error) {
+		one := c
+		one.Amount, one.TxID = amount, reference
+		return one.BRCode()
+	}
+}
+
+// inASCII is the beginning of a text in the characters that every bank takes.
+func inASCII(text string, most int) string {
+	plain, err := bank.Text("text", text, len(text)*4)
+	if err != nil {
+		return text
+	}
+	return strings.TrimSpace(plain[:min(len(plain), most)])
 }
 
 func isMethodCode(code string) bool {

@@ -213,7 +213,9 @@ type payees struct{}
 
 func (payees) Address(_ engine.Network, address string) (string, error) { return address, nil }
 
-func (payees) Bank(context.Context, *engine.Account) (engine.Destination, error) { return engine.Destination{}, nil }
+func (payees) Bank(context.Context, *engine.Account) (engine.Destination, error) {
+	return engine.Destination{}, nil
+}
 
 // address adds an address to the pool.
 func (k *kit) address(t testing.TB, value string) {
