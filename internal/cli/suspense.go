@@ -132,11 +132,12 @@ type suspenseRefund struct {
 	Amount string `required:"" help:"A decimal, like 25.00."`
 	Asset  string `help:"Like USDT/6@ethereum-sepolia. Default: what the order asks for."`
 	Rail   string `help:"The rail it goes back by; with --to. Default: where it came from."`
-	To     string `help:"The address or account there."`
+	To     string `help:"The address or account there. Needed where several paid."`
+	Reason string `help:"Why, for the record."`
 }
 
 func (c *suspenseRefund) Run(t *terminal) error {
 	return c.remedied(t, func(api *client.Client) (client.Order, error) {
-		return api.Refund(t, client.Refund{ID: c.ID, Order: c.Order, From: c.From, Amount: c.Amount, Asset: c.Asset, Rail: c.Rail, To: c.To})
+		return api.Refund(t, client.Refund{ID: c.ID, Order: c.Order, From: c.From, Amount: c.Amount, Asset: c.Asset, Rail: c.Rail, To: c.To, Reason: c.Reason})
 	})
 }

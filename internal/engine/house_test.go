@@ -108,6 +108,43 @@ func TestRefundGoesToWhoPaid(t *testing.T) {
 	}
 }
 
+// What several paid is not given to one of them: who asks says where it goes. What one of them paid too much, or later, is
+// his.
+func TestRefundOfWhatSeveralPaid(t *testing.T) {
+	k := newKit(t)
+	k.pool(engine.HousePool(engine.Sandbox, engine.EVM), "h", 1)
+	o := k.order(k.custodial())
+	from := func(who, id string, n int64, minute int) rail.Observation {
+		w := k.confirmed(o, id, n, at(time.Duration(minute)*time.Minute))
+		w.Evidence.From = who
+		return w
+	}
+	refund := func(id string, from ledger.Role, n int64, to engine.Destination) error {
+		_, err := k.engine.Refund(context.Background(), engine.NewRefund{
+			OrderID: o.ID, ID: id, Amount: units(northUSDT, n), From: from, To: to, Actor: order.ByOperator, Who: "olga",
+		})
+		return err
+	}
+	k.block(north, at(time.Minute), from("ana", "t1", 60, 1))
+	k.clock.set(at(2 * time.Minute))
+	k.block(north, at(2*time.Minute), from("bob", "t2", 70, 2))
+	k.wantState(o, order.Completed)
+
+	err := refund("both", ledger.Merchant, 100, engine.Destination{})
+	k.wantCode(err, fault.CodeMissingField)
+	if f, _ := fault.As(err); f.Param != "destination" {
+		t.Errorf("the field is %q", f.Param)
+	}
+	k.must(refund("to ana", ledger.Merchant, 60, engine.Destination{Rail: north.Rail, To: "ana"}))
+	k.must(refund("surplus", ledger.Extra, 10, engine.Destination{}))
+	want(k, "who gets what was too much", k.now(o).Sendings["surplus"].To, "bob")
+
+	k.clock.set(at(3 * time.Minute))
+	k.block(north, at(3*time.Minute), from("cat", "t3", 5, 3))
+	k.wantCode(refund("later", ledger.Extra, 5, engine.Destination{}), fault.CodeMissingField) // bob's surplus lay there too
+	want(k, "transfers", len(k.now(o).Transfers), 2)
+}
+
 // Where there is no hot wallet nothing can be sent, and that is said before anything is taken in.
 func TestReceiveOnly(t *testing.T) {
 	k := newKit(t)

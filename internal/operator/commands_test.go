@@ -3,6 +3,7 @@ package operator
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -47,11 +48,11 @@ func TestRemediesHaveOneEffect(t *testing.T) {
 		t.Errorf("more than there is: %v", err)
 	}
 
-	refund := client.Refund{ID: "tr_1", Order: "ord_late", From: "suspense/late", Amount: "6.00"}
+	refund := client.Refund{ID: "tr_1", Order: "ord_late", From: "suspense/late", Amount: "6.00", Reason: "paid too late"}
 	for range 3 {
 		o, err := c.Refund(ctx, refund)
 		if err != nil || share(o, "suspense/late") != "" || share(o, "order/refunding") != "6.000000" || len(o.Transfers) != 1 ||
-			o.Transfers[0].To != "0xpayer" || o.Transfers[0].State != "reserved" || !strings.Contains(strings.Join(o.Waiting.Missing, " "), "tr_1") {
+			o.Transfers[0].To != "0xpayer" || o.Transfers[0].Reason != "paid too late" || !strings.Contains(fmt.Sprint(o.Timeline), `because "paid too late"`) || o.Transfers[0].State != "reserved" || !strings.Contains(strings.Join(o.Waiting.Missing, " "), "tr_1") {
 			t.Fatalf("refunded: %+v %+v %v", o.Balances, o.Transfers, err)
 		}
 	}

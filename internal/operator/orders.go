@@ -182,7 +182,7 @@ func transfersOf(o *engine.Order) []client.Transfer {
 		s := o.Sendings[t.ID]
 		out = append(out, client.Transfer{
 			ID: t.ID, Purpose: string(t.Purpose), State: string(t.State), Amount: amountOf(t.Amount), Rail: t.Rail,
-			To: s.To, Ref: string(s.Ref), Looks: s.Looks, LookAt: timeOf(s.Look),
+			To: s.To, Ref: string(s.Ref), Looks: s.Looks, LookAt: timeOf(s.Look), Reason: s.Why, Maker: s.Maker,
 		})
 	}
 	return out

@@ -170,9 +170,12 @@ func (a *api) refund(ctx context.Context, in *refundInput) (client.Order, error)
 		return client.Order{}, fault.New(fault.CodeMissingField, "rail and to are given together").On("to")
 	}
 	_, err = a.Engine.Refund(ctx, engine.NewRefund{
-		OrderID: o.ID, ID: in.Body.ID, Amount: amount, From: role, Actor: order.ByOperator, Who: keyID(ctx),
+		OrderID: o.ID, ID: in.Body.ID, Amount: amount, From: role, Actor: order.ByOperator, Who: keyID(ctx), Why: in.Body.Reason,
 		To: engine.Destination{Rail: engine.RailName(in.Body.Rail), To: in.Body.To},
 	})
+	if f, ok := fault.As(err); ok && f.Param == "destination" {
+		err = f.On("to")
+	}
 	if err != nil {
 		return client.Order{}, err
 	}

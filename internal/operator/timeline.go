@@ -62,6 +62,9 @@ func eventText(o *engine.Order, e engine.Event) string {
 		text += ": " + c.Method + " on " + c.Network + ", paid to " + c.Instrument.Value
 	case f.Ref != "":
 		text += ": " + f.Ref
+		if why := o.Sendings[f.Ref].Why; why != "" && e.Type == "refund.reserved" {
+			text += ", because " + strconv.Quote(why)
+		}
 	}
 	if strings.HasPrefix(e.Type, "order.") && e.Facts.Received.Sign() > 0 {
 		text += ": " + e.Facts.Received.Decimal() + " of " + o.Terms.Due.String() + " is confirmed"

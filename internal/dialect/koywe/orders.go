@@ -245,7 +245,11 @@ func (d *Dialect) refundOrder(r *http.Request, s engine.Scope) (answer, error) {
 		OrderID: o.ID, ID: id, Amount: amount, From: ledger.Merchant, Why: asked.reason,
 		Actor: order.ByMerchant, Who: callerOf(r.Context()).Who(),
 	})
-	if f, ok := fault.As(err); ok && f.Code == fault.CodeOrderStateConflict {
+	switch f, _ := fault.As(err); {
+	case f == nil:
+	case f.Param == "destination":
+		err = fault.New(fault.CodeOrderStateConflict, "Nobody knows to whom the money would go back, or several paid: pay it back with a PAYOUT")
+	case f.Code == fault.CodeOrderStateConflict:
 		err = fault.New(fault.CodeOrderStateConflict, "The order cannot be refunded, or not by so much")
 	}
 	if err != nil {

@@ -143,6 +143,18 @@ type orderBody struct {
 	StatusReason        string  `json:"statusReason,omitempty"`
 	UpdatedAt           string  `json:"updatedAt"`
 	CompletedAt         string  `json:"completedAt,omitempty"`
+
+	Refunds []refundBody `json:"refunds,omitempty"`
+}
+
+// refundBody is money of an order that was asked to go back.
+type refundBody struct {
+	ID        string `json:"id"`
+	Amount    number `json:"amount"`
+	Currency  string `json:"currencySymbol"`
+	Status    string `json:"status"`
+	Reason    string `json:"reason,omitempty"`
+	CreatedAt string `json:"createdAt"`
 }
 
 // encodeOrder is an order with all the merchant may know of it.
@@ -177,7 +189,30 @@ func (d *Dialect) encodeOrder(o *engine.Order) orderBody {
 	}
 	action, kind := d.action(o)
 	body.ProvidedAction, body.ProvidedActionType = textOrNull(action), kind
+	body.Refunds = encodeRefunds(o)
 	return body
+}
+
+func encodeRefunds(o *engine.Order) (list []refundBody) {
+	for _, t := range o.Transfers {
+		if t.Purpose == order.Refund {
+			list = append(list, refundBody{
+				ID: t.ID, Amount: numberOf(t.Amount), Currency: t.Amount.Asset().Code(), Status: refundStatus(t.State), Reason: o.Sendings[t.ID].Why, CreatedAt: wireTime(t.At),
+			})
+		}
+	}
+	return list
+}
+
+// refundStatus says where a refund stands, in words of orders.
+func refundStatus(s order.TransferState) string {
+	switch s {
+	case order.TransferConfirmed:
+		return statusRefunded
+	case order.TransferFailed, order.TransferReturned:
+		return statusFailed
+	}
+	return statusRefunding
 }
 
 // outOf is what an order delivers.

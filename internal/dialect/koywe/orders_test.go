@@ -646,8 +646,9 @@ func TestRefund(t *testing.T) {
 		t.Errorf("a part: %+v", got)
 	}
 	found := k.record(made.ID)
-	if why := found.Sendings[found.Transfers[0].ID].Why; why != "one chair is broken" {
-		t.Errorf("why: %q", why)
+	shown := k.order(made.ID).Refunds
+	if len(shown) != 1 || shown[0].Reason != "one chair is broken" || shown[0].Status != statusRefunding || shown[0].Amount != "400" || shown[0].Currency != "MXN" {
+		t.Errorf("the refund is shown as %+v", shown)
 	}
 	k.outcome(found, found.Transfers[0].ID, order.Delivered)
 	if got := k.order(made.ID).Status; got != statusCompleted {
@@ -658,8 +659,8 @@ func TestRefund(t *testing.T) {
 	}
 	k.refused("nothing is left", k.post(shopKey, path, ""), 409, "ORDER_STATE_CONFLICT", "")
 	k.outcome(found, k.record(made.ID).Transfers[1].ID, order.Delivered)
-	if got := k.order(made.ID).Status; got != statusRefunded {
-		t.Errorf("gone back: %s", got)
+	if got := k.order(made.ID); got.Status != statusRefunded || len(got.Refunds) != 2 || got.Refunds[1].Status != statusRefunded || got.Refunds[1].Reason != "" {
+		t.Errorf("gone back: %+v", got)
 	}
 	k.fund("shop", "10", "MXN")
 	own := k.create(payOut, "amountIn", "10")

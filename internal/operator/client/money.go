@@ -159,8 +159,9 @@ type Refund struct {
 	From   string `json:"from" minLength:"1" example:"suspense/extra" doc:"role of the account it is taken from: merchant, or one of suspense"`
 	Amount string `json:"amount" minLength:"1" doc:"decimal"`
 	Asset  string `json:"asset,omitempty" doc:"absent: the asset the order asks for"`
-	Rail   string `json:"rail,omitempty" doc:"absent: the rail its last payment came by"`
-	To     string `json:"to,omitempty" doc:"address or account there; absent: where its last payment came from"`
+	Rail   string `json:"rail,omitempty" doc:"absent: the rail the payment came by that it gives back"`
+	To     string `json:"to,omitempty" doc:"address or account there; absent: where that payment came from; needed where several paid"`
+	Reason string `json:"reason,omitempty" maxLength:"200" doc:"why, for the record"`
 }
 
 // Refund sends it, once for each id.

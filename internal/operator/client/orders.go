@@ -37,6 +37,8 @@ type Transfer struct {
 	Ref     string     `json:"ref,omitempty" doc:"the far side's id"`
 	Looks   int        `json:"looks" doc:"how often the far side was asked what became of it"`
 	LookAt  *time.Time `json:"lookAt,omitempty" doc:"when it is asked next; only in flight"`
+	Reason  string     `json:"reason,omitempty" doc:"of a refund: why, in the words of who asked for it"`
+	Maker   string     `json:"maker,omitempty" doc:"of a refund: the key or person that asked for it"`
 }
 
 // Review is something a person must decide.
