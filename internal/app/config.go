@@ -491,9 +491,12 @@ func (s MetricsSection) metrics(cfg Config) (Metrics, error) {
 }
 
 func (s PayInSection) limits() (payin.Limits, error) {
-	for key, n := range map[string]int{"requests_per_minute": s.PerMinute, "requests_per_hour": s.PerHour, "requests_per_day": s.PerDay} {
-		if n < 0 {
-			return payin.Limits{}, wrong(toml.Key{"payin", key}, "is a number of requests, or 0 for no limit")
+	for _, limit := range []struct {
+		key string
+		n   int
+	}{{"requests_per_minute", s.PerMinute}, {"requests_per_hour", s.PerHour}, {"requests_per_day", s.PerDay}} {
+		if limit.n < 0 {
+			return payin.Limits{}, wrong(toml.Key{"payin", limit.key}, "is a number of requests, or 0 for no limit")
 		}
 	}
 	return payin.Limits{PerMinute: s.PerMinute, PerHour: s.PerHour, PerDay: s.PerDay}, nil

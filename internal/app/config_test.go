@@ -261,7 +261,7 @@ func TestConfigRefuses(t *testing.T) {
 		{"no decimals", token("code=\"A\", contract=\"" + goodContract + "\""), "line 4", "networks.own.tokens: token 1: decimals"},
 		{"too many decimals", token("code=\"A\", decimals=37, contract=\"" + goodContract + "\""), "line 4", "networks.own.tokens: token 1: decimals"},
 		{"decimals below zero", token("code=\"A\", decimals=-1, contract=\"" + goodContract + "\""), "line 4", "networks.own.tokens: token 1: decimals"},
-		{"a code in lower case", token("code=\"usdt\", decimals=6, contract=\"" + goodContract + "\""), "line 4", "networks.own.tokens: token 1: code"},
+		{"a code with a dot", token("code=\"usdt.e\", decimals=6, contract=\"" + goodContract + "\""), "line 4", "networks.own.tokens: token 1: code"},
 		{"no contract", token("code=\"A\", decimals=6"), "line 4", "networks.own.tokens: token 1: contract"},
 		{"a wrong checksum (case 32)", token("code=\"A\", decimals=6, contract=\"" + wrongChecksum + "\""), "line 4", "networks.own.tokens: token 1: contract: the upper and lower case"},
 		{"another chain's address (case 32)", token("code=\"A\", decimals=6, contract=\"TR7NHqjeKQxGTCi8q8ZY4pL8otSzgjLj6t\""), "line 4", "networks.own.tokens: token 1: contract"},

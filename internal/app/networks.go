@@ -1,6 +1,8 @@
 package app
 
 import (
+	"strings"
+
 	"cmp"
 	"errors"
 	"fmt"
@@ -143,7 +145,7 @@ func (s NetworkSection) describe(n *engine.Network, known bool, chains map[uint6
 	if s.Coin != "" && !known {
 		coin, err := money.NewAsset(s.Coin, n.ID, 18)
 		if err != nil {
-			return wrong(key("coin"), "want 1 to 16 of A-Z and 0-9")
+			return wrong(key("coin"), "want 1 to 16 of A-Z, a-z and 0-9")
 		}
 		n.Coin = coin
 	}
@@ -155,7 +157,7 @@ func (s NetworkSection) describe(n *engine.Network, known bool, chains map[uint6
 		}
 	}
 	for _, t := range n.Tokens {
-		if !n.Coin.IsZero() && t.Asset.Code() == n.Coin.Code() {
+		if !n.Coin.IsZero() && strings.EqualFold(t.Asset.Code(), n.Coin.Code()) {
 			return wrong(key("coin"), "a token is called %s too", n.Coin.Code())
 		}
 	}
@@ -176,7 +178,7 @@ func (s TokenSection) add(n *engine.Network) error {
 	}
 	asset, err := money.NewAsset(s.Code, n.ID, uint8(*s.Decimals))
 	if err != nil {
-		return errors.New("code: want 1 to 16 of A-Z and 0-9")
+		return errors.New("code: want 1 to 16 of A-Z, a-z and 0-9")
 	}
 	address, checksumOK, err := evm.ParseAddress(s.Contract)
 	if err != nil {
@@ -190,7 +192,7 @@ func (s TokenSection) add(n *engine.Network) error {
 		if t == added {
 			return nil
 		}
-		if t.Asset.Code() == s.Code || t.Contract == address {
+		if strings.EqualFold(t.Asset.Code(), s.Code) || t.Contract == address {
 			return fmt.Errorf("%s with %d decimals at %s is on this network already", t.Asset.Code(), t.Asset.Scale(), t.Contract)
 		}
 	}

@@ -80,18 +80,19 @@ func (s RatesSection) exchange(pricing []PricingSection) (engine.Exchange, error
 	if _, err := quote.NewTable(x.Factor, x.References...); err != nil {
 		return x, wrong(toml.Key{"rates", "factor"}, "%v", err)
 	}
-	for key, d := range map[string]struct {
+	for _, d := range []struct {
+		key   string
 		said  Duration
 		least time.Duration
 		most  time.Duration
 		into  *time.Duration
 	}{
-		"quote_life": {s.QuoteLife, time.Second, time.Hour, &x.Life},
-		"hold_chain": {s.HoldChain, time.Minute, 7 * 24 * time.Hour, &x.HoldChain},
-		"hold_bank":  {s.HoldBank, time.Minute, 30 * 24 * time.Hour, &x.HoldBank},
+		{"quote_life", s.QuoteLife, time.Second, time.Hour, &x.Life},
+		{"hold_chain", s.HoldChain, time.Minute, 7 * 24 * time.Hour, &x.HoldChain},
+		{"hold_bank", s.HoldBank, time.Minute, 30 * 24 * time.Hour, &x.HoldBank},
 	} {
 		if *d.into = time.Duration(d.said); *d.into < d.least || *d.into > d.most {
-			return x, wrong(toml.Key{"rates", key}, "is from %s to %s", d.least, d.most)
+			return x, wrong(toml.Key{"rates", d.key}, "is from %s to %s", d.least, d.most)
 		}
 	}
 	for i, p := range pricing {
@@ -121,9 +122,12 @@ func (s RatesSection) sources(dir string, guard webhook.Guard) (r Rates, err err
 	if r.Every < time.Second || r.Every > time.Hour {
 		return r, wrong(toml.Key{"rates", "every"}, "is from 1s to 1h")
 	}
-	for key, age := range map[string]time.Duration{"file_max_age": r.MaxAge.File, "url_max_age": r.MaxAge.URL} {
-		if age <= r.Every {
-			return r, wrong(toml.Key{"rates", key}, "must be longer than rates.every")
+	for _, max := range []struct {
+		key string
+		age time.Duration
+	}{{"file_max_age", r.MaxAge.File}, {"url_max_age", r.MaxAge.URL}} {
+		if max.age <= r.Every {
+			return r, wrong(toml.Key{"rates", max.key}, "must be longer than rates.every")
 		}
 	}
 	return r, nil

@@ -189,16 +189,16 @@ func limitsOf(n engine.Network, sections map[string]LimitSection) (map[money.Ass
 			}
 		}
 		var l engine.Limit
-		for name, bound := range map[string]struct {
-			text string
-			to   *money.Amount
-		}{"per_order": {sections[code].PerOrder, &l.Order}, "per_day": {sections[code].PerDay, &l.Day}} {
+		for _, bound := range []struct {
+			name, text string
+			to         *money.Amount
+		}{{"per_order", sections[code].PerOrder, &l.Order}, {"per_day", sections[code].PerDay, &l.Day}} {
 			if bound.text == "" {
 				continue
 			}
 			amount, err := money.Parse(asset, bound.text)
 			if err != nil || amount.Sign() <= 0 {
-				return nil, wrong(key(name), "want a decimal above zero with at most %d decimals, or nothing", asset.Scale())
+				return nil, wrong(key(bound.name), "want a decimal above zero with at most %d decimals, or nothing", asset.Scale())
 			}
 			*bound.to = amount
 		}

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"strconv"
 	"time"
 
 	"till/internal/fault"
@@ -141,10 +142,14 @@ func (e *Engine) KeysUsed(ctx context.Context, last map[string]time.Time) error 
 
 func noKey() error { return fault.New(fault.CodeNotFound, "no such key") }
 
+// MaxEndpoints is how many webhook endpoints a scope may have: each multiplies what is sent.
+const MaxEndpoints = 50
+
 // AddEndpoint records a new webhook endpoint. Its id is the caller's, who has sealed the secret for it and
 // checked the URL. For operators.
 //
-// Error: not_found (Param: merchant, organisation) when there is no such merchant or organisation.
+// Errors: not_found (Param: merchant, organisation) when there is no such merchant or organisation; invalid_value when
+// the scope has MaxEndpoints already.
 func (e *Engine) AddEndpoint(ctx context.Context, ep Endpoint) (Endpoint, error) {
 	ep, _, err := e.AddEndpointOnce(ctx, ep, Repeatable[Endpoint]{})
 	return ep, err
@@ -157,6 +162,13 @@ func (e *Engine) AddEndpointOnce(ctx context.Context, ep Endpoint, r Repeatable[
 	return once(ctx, e, Keys{}, r, func(tx Tx) (Endpoint, error) {
 		if err := known(tx, ep.Scope); err != nil {
 			return Endpoint{}, err
+		}
+		n, err := tx.CountEndpoints(ep.Scope)
+		if err != nil {
+			return Endpoint{}, err
+		}
+		if n >= MaxEndpoints {
+			return Endpoint{}, fault.New(fault.CodeInvalidValue, "There are "+strconv.Itoa(n)+" webhooks already: delete one first")
 		}
 		made := ep
 		made.CreatedAt, made.UpdatedAt = tx.Now(), tx.Now()

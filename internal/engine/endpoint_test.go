@@ -10,6 +10,7 @@ import (
 
 	"till/internal/engine"
 	"till/internal/fault"
+	"till/internal/store/storetest"
 )
 
 func (k *kit) endpoint(s engine.Scope, id string, enabled bool) engine.Endpoint {
@@ -285,4 +286,28 @@ func TestRotateSecret(t *testing.T) {
 		_, err = k.engine.RotateSecret(context.Background(), "e1", "x", time.Hour, func(engine.Endpoint) bool { return false })
 		k.wantCode(err, fault.CodeNotFound)
 	})
+}
+
+// The bound holds however many are added at once.
+func TestEndpointsOfAScopeAreBounded(t *testing.T) {
+	k := newKit(t)
+	k.endpoint(other, "of another", true)
+	k.must(k.engine.SaveMerchant(context.Background(), engine.Merchant{ID: "shop", Name: "Shop"}))
+	refused := 0
+	for _, err := range storetest.AtOnce(engine.MaxEndpoints+14, func(i int) error {
+		_, err := k.engine.AddEndpoint(context.Background(), engine.Endpoint{ID: fmt.Sprintf("ep%d", i), Scope: shop, URL: "https://shop.example", Secret: "sealed", Enabled: true})
+		return err
+	}) {
+		if err != nil {
+			k.wantCode(err, fault.CodeInvalidValue)
+			refused++
+		}
+	}
+	want(k, "refused", refused, 14)
+	list, err := k.engine.Endpoints(context.Background(), shop)
+	k.must(err)
+	want(k, "endpoints", len(list), engine.MaxEndpoints)
+	k.must(k.engine.DeleteEndpoint(context.Background(), list[0].ID, func(engine.Endpoint) bool { return true }))
+	_, err = k.engine.AddEndpoint(context.Background(), engine.Endpoint{ID: "after", Scope: shop, URL: "https://shop.example", Secret: "sealed", Enabled: true})
+	k.must(err)
 }

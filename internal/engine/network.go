@@ -3,6 +3,7 @@ package engine
 import (
 	"io"
 	"sort"
+	"strings"
 
 	"till/internal/fault"
 	"till/internal/money"
@@ -72,6 +73,28 @@ func (n Network) Asset(code string) (money.Asset, error) {
 		}
 	}
 	return money.Asset{}, fault.New(fault.CodeInvalidCurrency, "the currency '"+code+"' is not available on '"+n.ID+"'")
+}
+
+// AssetLike is Asset for an API that does not tell small letters from capitals: the token whose code is written so, else
+// the only one that is but for that. Error: invalid_currency.
+func (n Network) AssetLike(code string) (money.Asset, error) {
+	found, err := n.Asset(code)
+	if err == nil {
+		return found, nil
+	}
+	for _, t := range n.Tokens {
+		if !strings.EqualFold(t.Asset.Code(), code) {
+			continue
+		}
+		if !found.IsZero() {
+			return money.Asset{}, err
+		}
+		found = t.Asset
+	}
+	if found.IsZero() {
+		return found, err
+	}
+	return found, nil
 }
 
 // serves refuses a rail that is no network's of the mode, for what is sent crosses no mode, and one that nothing can be

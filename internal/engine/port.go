@@ -78,7 +78,8 @@ type Tx interface {
 	Stray(k order.PaymentKey) (*Stray, error)          // nil when there is none
 	InstrumentPool(in Instrument) (*Pool, error)       // nil when unknown
 	Endpoint(id string) (*Endpoint, error)             // nil when there is none
-	Answer(k AnswerKey) (*Answer, error)               // nil when there is none
+	CountEndpoints(s Scope) (int, error)
+	Answer(k AnswerKey) (*Answer, error) // nil when there is none
 	Settings(s SettingScope) (map[string]json.RawMessage, error)
 	Clock(m Mode) (Clock, error)
 	Progress(r rail.Name) (*Progress, error) // nil when the rail never told anything

@@ -24,12 +24,17 @@ type Asset struct {
 	scale   uint8
 }
 
-// NewAsset makes an asset. The code is 1 to 16 of A-Z and 0-9; the network is
-// empty for fiat money, else 1 to 40 of a-z, 0-9 and "-"; the scale is the
-// number of decimals, 0 to MaxScale. Anything else is ErrAsset.
+// NewAsset makes an asset. The code is 1 to 16 of A-Z and 0-9, of a token also
+// of a-z, because some are called so; the network is empty for fiat money, else
+// 1 to 40 of a-z, 0-9 and "-"; the scale is the number of decimals, 0 to
+// MaxScale. Anything else is ErrAsset.
 func NewAsset(code, network string, scale uint8) (Asset, error) {
-	if len(code) < 1 || len(code) > 16 || !every(code, isCodeByte) {
-		return Asset{}, fmt.Errorf("%w: the code is 1 to 16 of A-Z and 0-9", ErrAsset)
+	allowed, says := isCodeByte, "A-Z and 0-9"
+	if network != "" {
+		allowed, says = isTokenByte, "A-Z, a-z and 0-9"
+	}
+	if len(code) < 1 || len(code) > 16 || !every(code, allowed) {
+		return Asset{}, fmt.Errorf("%w: the code is 1 to 16 of %s", ErrAsset, says)
 	}
 	if len(network) > 40 || !every(network, isNetworkByte) {
 		return Asset{}, fmt.Errorf("%w: the network is at most 40 of a-z, 0-9 and -", ErrAsset)
@@ -120,4 +125,5 @@ func every(s string, ok func(byte) bool) bool {
 
 func isDigit(c byte) bool       { return '0' <= c && c <= '9' }
 func isCodeByte(c byte) bool    { return isDigit(c) || 'A' <= c && c <= 'Z' }
+func isTokenByte(c byte) bool   { return isCodeByte(c) || 'a' <= c && c <= 'z' }
 func isNetworkByte(c byte) bool { return isDigit(c) || 'a' <= c && c <= 'z' || c == '-' }

@@ -24,7 +24,7 @@ const maxRates = 2000
 //	}
 //
 // "at" is RFC 3339: the moment at which all of it was so. One of base is worth
-// rate of quote; both are codes of A-Z and 0-9. A rate is a text, not a JSON
+// rate of quote; both are codes of A-Z, a-z and 0-9. A rate is a text, not a JSON
 // number, because a reader in between might make a binary fraction of a
 // number: digits, or digits, a dot and digits, above zero, at most 64
 // characters.

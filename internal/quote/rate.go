@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strings"
 	"time"
 
 	"till/internal/money"
@@ -42,7 +43,9 @@ type Source struct {
 // Check says why this is not a usable rate; the error is ErrRate.
 func (r Rate) Check() error {
 	for _, code := range []string{r.Base, r.Quote} {
-		if _, err := money.NewAsset(code, "", 0); err != nil {
+		_, err := money.NewAsset(code, "any", 0)
+		capital := strings.ToUpper(code)
+		if _, fiat := money.Fiat(capital); err != nil || fiat == nil && code != capital { // a token may have small letters, a currency has none
 			return fmt.Errorf("%w: %.20q is not a currency code", ErrRate, code)
 		}
 	}

@@ -496,6 +496,28 @@ func (t *tx) Endpoint(id string) (*engine.Endpoint, error) {
 	return new(cloneEndpoint(*e)), nil
 }
 
+func (t *tx) CountEndpoints(s engine.Scope) (n int, err error) {
+	g := t.use()
+	list, err := queryEndpoints(g.db, selectEndpointsOfScope, s.Merchant, string(s.Mode), s.Dialect)
+	if err != nil {
+		return 0, err
+	}
+	there := map[string]bool{}
+	for _, e := range list {
+		there[e.ID] = true
+	}
+	for _, changed := range []map[string]*engine.Endpoint{g.endpoints.group, g.endpoints.mine} {
+		for id, e := range changed {
+			if e == nil || e.Scope != s {
+				delete(there, id)
+				continue
+			}
+			there[id] = true
+		}
+	}
+	return len(there), nil
+}
+
 func (t *tx) SaveEndpoint(e engine.Endpoint) error {
 	t.use().endpoints.put(e.ID, new(cloneEndpoint(e)))
 	return nil

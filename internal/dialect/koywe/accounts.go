@@ -32,7 +32,7 @@ func (d *Dialect) getMerchant(r *http.Request, s engine.Scope) (answer, error) {
 
 // listAccounts shows the balances first, then what is outside, the newest first.
 func (d *Dialect) listAccounts(r *http.Request, s engine.Scope) (answer, error) {
-	filter, err := accountFilterOf(r, s)
+	filter, err := d.accountFilterOf(r, s)
 	if err != nil {
 		return answer{}, err
 	}

@@ -47,8 +47,11 @@ func (d *Dialect) decodeAccount(r *http.Request, s engine.Scope) (engine.Account
 		return a, err
 	}
 	var doc accountDoc
-	for field, into := range map[string]*bool{"isDefault": &a.Default, "isVirtual": &doc.Virtual, "isTracked": &doc.Tracked} {
-		if *into, _, err = body.Bool(field); err != nil {
+	for _, of := range []struct {
+		field string
+		into  *bool
+	}{{"isDefault", &a.Default}, {"isVirtual", &doc.Virtual}, {"isTracked", &doc.Tracked}} {
+		if *of.into, _, err = body.Bool(of.field); err != nil {
 			return a, err
 		}
 	}
@@ -110,7 +113,7 @@ func (d *Dialect) decodeWallet(body web.Object, m engine.Mode) (*party.Wallet, e
 	if err != nil || code == "" {
 		return w, err
 	}
-	if w.Asset, err = n.Asset(strings.ToUpper(code)); err != nil {
+	if w.Asset, err = n.AssetLike(code); err != nil {
 		return nil, fault.New(fault.CodeInvalidCurrency, "The currency "+code+" is not available on "+wireNetwork(n.ID)).On("currencySymbol")
 	}
 	return w, nil
@@ -118,24 +121,24 @@ func (d *Dialect) decodeWallet(body web.Object, m engine.Mode) (*party.Wallet, e
 
 // accountFilterOf reads which of an owner's accounts are asked for. A list is an array and has no place for a total:
 // whoever has more than 500 accounts asks for its pages.
-func accountFilterOf(r *http.Request, s engine.Scope) (engine.AccountFilter, error) {
+func (d *Dialect) accountFilterOf(r *http.Request, s engine.Scope) (engine.AccountFilter, error) {
 	f := engine.AccountFilter{Scope: s}
 	q, err := queryOf(r.URL.RawQuery)
 	if err != nil {
 		return f, err
 	}
 	f.Page, f.Limit = q.paging(500, 500)
-	f.Currency = q.currency()
+	f.Currency = q.currency(d, s.Mode)
 	return f, q.err
 }
 
 // currency is the code of a currency or token.
-func (q *query) currency() string {
-	code := strings.ToUpper(q.text("currency"))
+func (q *query) currency(d *Dialect, m engine.Mode) string {
+	code := d.symbolOf(m, q.text("currency"))
 	if code == "" {
 		return ""
 	}
-	if _, err := money.NewAsset(code, "", 0); err != nil {
+	if _, err := money.NewAsset(code, "any", 0); err != nil {
 		q.refuse("currency", "The parameter 'currency' must be a currency, as COP")
 	}
 	return code

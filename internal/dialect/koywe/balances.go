@@ -19,7 +19,7 @@ func (d *Dialect) listBalances(r *http.Request, s engine.Scope) (answer, error) 
 	if err != nil {
 		return answer{}, err
 	}
-	currency, at := q.currency(), q.balanceDate()
+	currency, at := q.currency(d, s.Mode), q.balanceDate()
 	if q.err != nil {
 		return answer{}, q.err
 	}

@@ -73,7 +73,7 @@ func (d *Dialect) updateContact(r *http.Request, s engine.Scope) (answer, error)
 }
 
 func (d *Dialect) listContactAccounts(r *http.Request, s engine.Scope) (answer, error) {
-	filter, err := accountFilterOf(r, s)
+	filter, err := d.accountFilterOf(r, s)
 	if err != nil {
 		return answer{}, err
 	}

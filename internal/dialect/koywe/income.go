@@ -80,7 +80,7 @@ func (d *Dialect) receiving(ctx context.Context, s engine.Scope, at place) (st *
 		return nil, false, err
 	}
 	bound, err := d.engine.Bind(ctx, engine.NewStanding{
-		Scope: s, Reference: at.reference(), Prefix: "inc_", Kind: "PAYIN", Family: n.Family, Only: at.currency, Again: true,
+		Scope: s, Reference: at.reference(), Prefix: "inc_", Kind: payIn, Family: n.Family, Only: at.currency, Again: true,
 	})
 	return bound.Standing, err == nil, err
 }

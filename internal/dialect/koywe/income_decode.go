@@ -46,9 +46,9 @@ func decodeDeposit(r *http.Request) (place, error) {
 	if q.err != nil {
 		return place{}, q.err
 	}
-	for name, text := range map[string]string{"country": country, "currency": currency} {
-		if text == "" {
-			return place{}, fault.New(fault.CodeInvalidPage, "The parameter '"+name+"' is required").On(name)
+	for _, given := range []struct{ name, text string }{{"country", country}, {"currency", currency}} {
+		if given.text == "" {
+			return place{}, fault.New(fault.CodeInvalidPage, "The parameter '"+given.name+"' is required").On(given.name)
 		}
 	}
 	return newPlace(country, currency)

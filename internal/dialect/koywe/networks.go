@@ -6,6 +6,7 @@ import (
 
 	"till/internal/engine"
 	"till/internal/fault"
+	"till/internal/money"
 )
 
 // chains are the words of this API for chains, by the ids of the networks they stand for: the real chain for live
@@ -21,6 +22,30 @@ var chains = map[string]string{
 
 // wireNetwork is what this API calls a network.
 func wireNetwork(id string) string { return cmp.Or(chains[id], strings.ToUpper(id)) }
+
+// symbol is a currency as it is sent: a fiat one in capitals, a token as it came, for tokens may have small letters.
+func symbol(text string) string {
+	if upper := strings.ToUpper(text); isFiat(upper) {
+		return upper
+	}
+	return text
+}
+
+func isFiat(code string) bool {
+	_, err := money.Fiat(code)
+	return err == nil
+}
+
+// symbolOf is symbol, with a token as it is on record.
+func (d *Dialect) symbolOf(m engine.Mode, text string) string {
+	text = symbol(text)
+	for _, n := range d.engine.Networks(m) {
+		if asset, err := n.AssetLike(text); err == nil {
+			return asset.Code()
+		}
+	}
+	return text
+}
 
 // chain is the network of a mode that a client names, in small or capital letters, by this API's word or by its id.
 //

@@ -194,7 +194,7 @@ func (d *Dialect) getOrderByExternal(r *http.Request, s engine.Scope) (answer, e
 }
 
 func (d *Dialect) listOrders(r *http.Request, s engine.Scope) (answer, error) {
-	f, err := decodeOrderFilter(r.URL.RawQuery, s)
+	f, err := d.decodeOrderFilter(r.URL.RawQuery, s)
 	if err != nil {
 		return answer{}, err
 	}

@@ -2,7 +2,6 @@ package koywe
 
 import (
 	"slices"
-	"strings"
 
 	"till/internal/engine"
 	"till/internal/fault"
@@ -145,11 +144,14 @@ func (k kind) checkMoney(a asked) error {
 		if k.pair == pairFree || k.pair == pairNone {
 			return wrong("quoteId", k.name+" takes no quote")
 		}
-		for field, given := range map[string]bool{
-			"originCurrencySymbol": a.origin != "", "destinationCurrencySymbol": a.destination != "", "amountIn": a.amountIn != nil, "amountOut": a.amountOut != nil,
+		for _, of := range []struct {
+			field string
+			given bool
+		}{
+			{"originCurrencySymbol", a.origin != ""}, {"destinationCurrencySymbol", a.destination != ""}, {"amountIn", a.amountIn != nil}, {"amountOut", a.amountOut != nil},
 		} {
-			if given {
-				return wrong(field, "With quoteId the field '"+field+"' must not be sent: the quote says it")
+			if of.given {
+				return wrong(of.field, "With quoteId the field '"+of.field+"' must not be sent: the quote says it")
 			}
 		}
 		return nil
@@ -263,6 +265,3 @@ var flags = []struct {
 	{"sendWhatsapp", func(a *asked) *bool { return &a.sendWhatsapp }},
 	{"sendReminders", func(a *asked) *bool { return &a.sendReminders }},
 }
-
-// symbol is a currency as it is sent: its code in capitals.
-func symbol(text string) string { return strings.ToUpper(text) }

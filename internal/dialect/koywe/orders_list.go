@@ -15,7 +15,7 @@ const (
 
 // decodeOrderFilter reads the query of GET /orders. What it does not know it ignores; what it knows must be right and
 // stand there once. An empty value is as good as none.
-func decodeOrderFilter(rawQuery string, s engine.Scope) (engine.Filter, error) {
+func (d *Dialect) decodeOrderFilter(rawQuery string, s engine.Scope) (engine.Filter, error) {
 	q, err := queryOf(rawQuery)
 	if err != nil {
 		return engine.Filter{}, err
@@ -29,7 +29,7 @@ func decodeOrderFilter(rawQuery string, s engine.Scope) (engine.Filter, error) {
 	f.Page, f.Limit = q.paging(defaultPageSize, maxPageSize)
 	f.Sort, f.Descending = q.sort("sort")
 	if id := q.text("currencyId"); id != "" {
-		f.Words = append(f.Words, currencyWord(id))
+		f.Words = append(f.Words, currencyWord(d.symbolOf(s.Mode, id)))
 	}
 	from, to, either := q.text("originAccountId"), q.text("destinationAccountId"), q.text("accountId")
 	if either != "" && (from != "" || to != "") {
@@ -105,7 +105,7 @@ func accountWord(id string) string { return "account:" + id }
 // currencyWord names a currency by its id, which a client may have written as its symbol.
 func currencyWord(text string) string {
 	if !strings.HasPrefix(text, "cur_") {
-		text = *idOf("cur", symbol(text))
+		text = *idOf("cur", text)
 	}
 	return "currency:" + text
 }

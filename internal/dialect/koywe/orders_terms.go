@@ -131,7 +131,7 @@ func (d *Dialect) assetOf(ctx context.Context, p *plan, field, code string, s si
 		if n.Simulated || named != "" && n.ID != named {
 			continue
 		}
-		if asset, err := n.Asset(code); err == nil {
+		if asset, err := n.AssetLike(code); err == nil {
 			found = append(found, asset)
 		}
 	}

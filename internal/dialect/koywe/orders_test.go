@@ -824,3 +824,50 @@ func TestRefundOnce(t *testing.T) {
 		t.Errorf("%d refunds", got)
 	}
 }
+
+// Of two wrong fields always the same one is named.
+func TestTheFirstWrongFieldIsNamed(t *testing.T) {
+	k := newKit(t)
+	for range 20 {
+		k.refused("with a quote", k.post(shopKey, m("/orders"), `{"type":"ONRAMP","quoteId":"q","amountOut":1,"amountIn":1,"destinationCurrencySymbol":"USDC","originCurrencySymbol":"MXN"}`),
+			400, validationError, "originCurrencySymbol")
+		k.refused("a rule", k.post(acmeKey, o("/policy/rules"), `{"action":"DENY","currencySymbol":"MXN","amountTo":"x","amountFrom":"y"}`), 400, validationError, "amountFrom")
+		k.refused("virtual accounts", k.get(shopKey, m("/bankIncome/accounts")), 400, validationError, "country")
+	}
+}
+
+// A token's code may have small letters.
+func TestTokenWithSmallLetters(t *testing.T) {
+	k := newKit(t)
+	staked := money.MustAsset("stUSD", "polygon-amoy", 6)
+	net := amoy
+	net.Tokens = append(net.Tokens, engine.Token{Asset: staked, Contract: "0x0000000000000000000000000000000000000001"})
+	k.engine = engine.New(k.store, []engine.Network{pretend(), sepolia, net}, nil).WithRandom(&counter{}).WithMethods(testMethods())
+	terms := engine.DefaultExchange()
+	terms.Now = k.clock.now
+	var err error
+	k.engine, err = k.engine.WithExchange(terms)
+	k.must(err)
+	k.engine.SetPayees(payees{})
+	k.dialect = New(k.config(k.dialect.log))
+	k.handler = k.dialect.Handler()
+	k.housePool(3)
+	one := quote.Rate{Base: "stUSD", Quote: "MXN", Value: quote.MustDecimal("20"), At: k.clock.now(), Source: "fixed", MaxAge: quote.Forever}
+	doubted, err := k.engine.TellRates(context.Background(), []string{"fixed"}, []engine.RatesTold{{Source: "fixed", All: true, Rates: []quote.Rate{one}}})
+	k.must(doubted)
+	k.must(err)
+	for _, code := range []string{"stUSD", "STUSD", "stusd"} {
+		sold := k.create(offRamp, "originCurrencySymbol", quoted(code), "network", `"POLYGON"`, "destinationCurrencySymbol", `"mxn"`)
+		if sold.OriginCurrency != "stUSD" || sold.AmountOut != "200" || sold.DestinationCurrency != "MXN" {
+			t.Errorf("%s: %+v", code, sold)
+		}
+		k.make(shopKey, m("/quotes"), body("orderType", `"OFFRAMP"`, "originCurrencySymbol", quoted(code), "network", `"POLYGON"`, "destinationCurrencySymbol", `"MXN"`, "amountIn", "10", "executable", "true"))
+		k.make(shopKey, m("/accounts"), `{"kind":"CRYPTO","name":"`+code+`","address":"`+wallet+`","network":"POLYGON","currencySymbol":"`+code+`"}`)
+		if list := parse[ordersBody](k, k.get(shopKey, m("/orders?currencyId="+code))); list.Pagination.TotalCount == 0 {
+			t.Errorf("no orders in %s", code)
+		}
+		if got := k.get(shopKey, m("/accounts?currency="+code)); !strings.Contains(got.body, `"currencyCode":"stUSD"`) {
+			t.Errorf("accounts in %s: %s", code, got.body)
+		}
+	}
+}

@@ -16,7 +16,6 @@ const (
 
 // What rules say of orders and do with them.
 var (
-	ruleKinds   = []string{"PAYIN", "PAYOUT", "ONRAMP", "OFFRAMP", "BALANCE_TRANSFER", "PAYMENT_LINK", "INTER_MERCHANT_TRANSFER"}
 	ruleActions = []string{"ALLOW", "REQUIRE_APPROVAL", "DENY"}
 	actions     = map[string]engine.PolicyAction{"ALLOW": engine.Allow, "REQUIRE_APPROVAL": engine.RequireApproval, "DENY": engine.Deny}
 )
@@ -63,7 +62,7 @@ func (d *Dialect) ruleFrom(body web.Object, s engine.Scope) (rule engine.PolicyR
 	if rule.Name, err = optional(body, "name", 100); err != nil {
 		return rule, err
 	}
-	if rule.Kind, err = word(body, "orderType", ruleKinds); err != nil {
+	if rule.Kind, err = word(body, "orderType", kindNames()); err != nil {
 		return rule, err
 	}
 	action, err := word(body, "action", ruleActions)
@@ -87,11 +86,16 @@ func (d *Dialect) ruleAmounts(body web.Object, s engine.Scope, rule *engine.Poli
 	if rule.Currency, err = optional(body, "currencySymbol", 16); err != nil {
 		return err
 	}
+	rule.Currency = d.symbolOf(s.Mode, rule.Currency)
 	currency, known := d.currencyNamed(s.Mode, rule.Currency)
 	if rule.Currency != "" && !known {
 		return fault.New(fault.CodeInvalidCurrency, "The currency '"+rule.Currency+"' is not known").On(body.Param("currencySymbol"))
 	}
-	for field, amount := range map[string]*money.Amount{"amountFrom": &rule.From, "amountTo": &rule.To} {
+	for _, of := range []struct {
+		field  string
+		amount *money.Amount
+	}{{"amountFrom", &rule.From}, {"amountTo", &rule.To}} {
+		field := of.field
 		n, err := amountField(body, field)
 		if err != nil {
 			return err
@@ -102,7 +106,7 @@ func (d *Dialect) ruleAmounts(body web.Object, s engine.Scope, rule *engine.Poli
 		if rule.Currency == "" {
 			return fault.New(fault.CodeMissingField, "The field '"+field+"' needs a currencySymbol").On(body.Param("currencySymbol"))
 		}
-		if *amount, err = n.amountOf(currency, body.Param(field)); err != nil {
+		if *of.amount, err = n.amountOf(currency, body.Param(field)); err != nil {
 			return err
 		}
 	}

@@ -80,7 +80,7 @@ func (d *Dialect) quotedAsset(m engine.Mode, a askedQuote, field, code string, s
 	if err != nil {
 		return money.Asset{}, err
 	}
-	asset, err := n.Asset(code)
+	asset, err := n.AssetLike(code)
 	if f, ok := fault.As(err); ok {
 		return asset, f.On(field)
 	}

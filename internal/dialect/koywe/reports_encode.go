@@ -120,8 +120,7 @@ var byRow = map[string]string{
 
 // byType is what each type of order does to a balance.
 var byType = map[string]string{
-	"PAYIN": "PAYIN", "PAYMENT_LINK": "PAYIN", "PAYOUT": "PAYOUT", "ONRAMP": "ONRAMP", "OFFRAMP": "OFFRAMP",
-	"BALANCE_TRANSFER": "BALANCE_TRANSFER", "INTER_MERCHANT_TRANSFER": "BALANCE_TRANSFER",
+	payIn: payIn, paymentLink: payIn, payOut: payOut, onRamp: onRamp, offRamp: offRamp, balanceTransfer: balanceTransfer, interMerchant: balanceTransfer,
 }
 
 func categoryOf(l engine.Line) string {
@@ -132,7 +131,7 @@ func categoryOf(l engine.Line) string {
 		return word
 	}
 	if l.Scope.Dialect != "" && l.Scope == l.Scope.Owner().Arrivals() && l.Amount.Sign() > 0 {
-		return "PAYIN" // it arrived at a receiving number, and nobody had asked for it
+		return payIn // it arrived at a receiving number, and nobody had asked for it
 	}
 	return categoryOther
 }

@@ -205,13 +205,16 @@ func decodeEndpointLimits(body web.Object, _ bool, a *endpointAsked) error {
 		}
 		a.timeout = &timeout
 	}
-	for field, into := range map[string]**bool{"is_enabled": &a.enabled, "vendor_schedule_only": &a.scheduleOnly} {
-		on, present, err := body.Bool(field)
+	for _, of := range []struct {
+		field string
+		into  **bool
+	}{{"is_enabled", &a.enabled}, {"vendor_schedule_only", &a.scheduleOnly}} {
+		on, present, err := body.Bool(of.field)
 		if err != nil {
 			return err
 		}
 		if present {
-			*into = &on
+			*of.into = &on
 		}
 	}
 	return nil

@@ -8,8 +8,8 @@ import (
 
 // Rate is an exchange rate on record: one of Base was worth Value of Quote at a moment, as Source said.
 type Rate struct {
-	Base   string     `json:"base" pattern:"^[A-Z0-9]{1,16}$"`
-	Quote  string     `json:"quote" pattern:"^[A-Z0-9]{1,16}$"`
+	Base   string     `json:"base" pattern:"^[A-Za-z0-9]{1,16}$"`
+	Quote  string     `json:"quote" pattern:"^[A-Za-z0-9]{1,16}$"`
 	Value  string     `json:"value" maxLength:"64" doc:"a decimal"`
 	At     time.Time  `json:"at"`
 	Source string     `json:"source" maxLength:"64"`
@@ -31,8 +31,8 @@ func (c *Client) Rates(ctx context.Context) ([]Rate, error) {
 
 // SeenRate names a rate in doubt as it was seen.
 type SeenRate struct {
-	Base   string    `json:"base" pattern:"^[A-Z0-9]{1,16}$"`
-	Quote  string    `json:"quote" pattern:"^[A-Z0-9]{1,16}$"`
+	Base   string    `json:"base" pattern:"^[A-Za-z0-9]{1,16}$"`
+	Quote  string    `json:"quote" pattern:"^[A-Za-z0-9]{1,16}$"`
 	Value  string    `json:"value" maxLength:"64" doc:"a decimal"`
 	At     time.Time `json:"at"`
 	Source string    `json:"source" maxLength:"64"`

@@ -1,6 +1,8 @@
 package storetest
 
 import (
+	"errors"
+
 	"encoding/json"
 	"fmt"
 	"reflect"
@@ -464,6 +466,28 @@ func endpoints(s *suite) {
 		others, _ := rd.Endpoints(scopeC)
 		want(s, "endpoints of another mode", len(others), 0)
 		return err
+	})
+	s.update(func(tx engine.Tx) error {
+		count := func(what string, n int) {
+			got, err := tx.CountEndpoints(scopeA)
+			if err != nil || got != n {
+				s.Errorf("%s: %d endpoints, want %d: %v", what, got, n, err)
+			}
+		}
+		count("stored", 2)
+		third := e
+		third.ID = "e3"
+		elsewhere := e
+		elsewhere.ID, elsewhere.Scope = "e4", scopeB
+		if err := errors.Join(tx.SaveEndpoint(third), tx.SaveEndpoint(elsewhere), tx.SaveEndpoint(e)); err != nil {
+			return err
+		}
+		count("with its own writes", 3)
+		if err := tx.DeleteEndpoint("e2"); err != nil {
+			return err
+		}
+		count("with its own deletion", 2)
+		return nil
 	})
 }
 
