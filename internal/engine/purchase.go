@@ -309,7 +309,7 @@ func (o *Order) LastDelivery() (t order.Transfer, ok bool) {
 }
 
 // ProposedRefund is what an operator is proposed to give back of an order whose product was not handed over: what it set
-// aside, to who paid it. ok is false when there is nothing, or nobody knows who paid.
+// aside, to who paid it. ok is false when there is nothing, nobody knows who paid, or several did.
 func (o *Order) ProposedRefund() (r NewRefund, ok bool) {
 	if o.Purchase == (Purchase{}) || o.State != order.Failed && o.State != order.Cancelled && o.State != order.Expired {
 		return r, false
@@ -317,8 +317,8 @@ func (o *Order) ProposedRefund() (r NewRefund, ok bool) {
 	asset := o.Terms.Due.Asset()
 	for _, role := range []ledger.Role{ledger.Extra, ledger.Unfit, ledger.Late} {
 		amount := o.Balance(o.Terms.Book.Account(role), asset)
-		to := o.cameFrom(role, asset)
-		if amount.Sign() > 0 && to.To != "" {
+		to, err := o.cameFrom(role, asset)
+		if err == nil && amount.Sign() > 0 && to.To != "" {
 			return NewRefund{OrderID: o.ID, Amount: amount, From: role, To: to}, true
 		}
 	}
