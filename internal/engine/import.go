@@ -56,6 +56,13 @@ func (i *ImportCounts) Add(o ImportCounts) {
 	i.Pending += o.Pending
 }
 
+// FileReport is what became of a file.
+type FileReport struct {
+	Statements int
+	Answers    int // words about payment files
+	ImportCounts
+}
+
 // BankExpense is the event of the house when a debit is booked that nobody knows, or more than was sent.
 const BankExpense = "bank.expense"
 
@@ -107,12 +114,20 @@ func importable(n Network, list []rail.Booking) error {
 		return fault.New(fault.CodeInvalidValue, "too many bookings at once").On("bookings")
 	}
 	for _, b := range list {
-		switch {
-		case b.Reference == "" || len(b.Reference) > 200:
-			return fault.New(fault.CodeInvalidValue, "line "+strconv.Itoa(b.Line)+": a booking has a reference of 1 to 200 bytes").On("reference")
-		case b.Amount.Sign() <= 0 || !n.takes(b.Amount.Asset()):
-			return fault.New(fault.CodeInvalidValue, "line "+strconv.Itoa(b.Line)+": want an amount above zero in the account's currency").On("amount")
+		if err := CheckBooking(n, b); err != nil {
+			return err
 		}
+	}
+	return nil
+}
+
+// CheckBooking says what Import would say of one booking. Errors: invalid_value (on "reference" or "amount").
+func CheckBooking(n Network, b rail.Booking) error {
+	switch {
+	case b.Reference == "" || len(b.Reference) > 200:
+		return fault.New(fault.CodeInvalidValue, "a booking has a reference of 1 to 200 bytes").On("reference")
+	case b.Amount.Sign() <= 0 || !n.takes(b.Amount.Asset()):
+		return fault.New(fault.CodeInvalidValue, "want an amount above zero in the account's currency").On("amount")
 	}
 	return nil
 }

@@ -259,3 +259,20 @@ func (e *Engine) Heads(ctx context.Context, now time.Time) ([]Head, error) {
 	})
 	return list, err
 }
+
+// LeaseWork takes work that one process does at a time, or keeps it, for so long. It says false while another owner has it.
+func (e *Engine) LeaseWork(ctx context.Context, name, owner string, until time.Duration) (mine bool, err error) {
+	err = e.store.Update(ctx, Keys{}, func(tx Tx) error {
+		mine = false
+		lease, err := tx.Lease(name)
+		if err != nil || lease.Owner != owner && lease.Until.After(tx.Now()) {
+			return err
+		}
+		if lease.Owner != owner {
+			lease = WorkLease{Name: name, Owner: owner, Fence: lease.Fence + 1}
+		}
+		lease.Until, mine = tx.Now().Add(until), true
+		return tx.SaveLease(lease)
+	})
+	return mine, err
+}

@@ -9,6 +9,7 @@
 //   - low.go tells merchants that few addresses are left
 //   - send.go delivers messages; lane.go is the queue that each endpoint has for itself
 //   - notify.go tells customers of orders, by e-mail, WhatsApp and in the merchant's app, and reminds them
+//   - bankfile.go imports a bank's file, inbox.go the files that are put into a folder
 //   - rates.go asks for exchange rates; exchange.go goes on with deals and with late money that is exchanged anew
 //   - forget.go deletes remembered answers that are given no more
 //   - seal.go puts what is committed under seal, and exports the heads of the chains
@@ -82,6 +83,7 @@ type Config struct {
 	Chance  func() uint64    // 64 random bits, to spread retries; nil spreads nothing
 	Commits *Bell            // rung after each commit, so that it is sealed soon; nil: every second will do
 	Random  io.Reader        // salts of seals; nil: crypto/rand
+	Banks   []BankAccount    // whose folders are watched
 	Rates   []RateSource     // who tells exchange rates; none: nothing is exchanged but at 1
 	Every   time.Duration    // between two looks at them; 0 is a minute
 	Heads   string           // the folder that heads of the sealed chains are exported to; empty: they are not
@@ -109,6 +111,7 @@ type Workers struct {
 	Forget  *Forget
 	Rates   *Rates
 	Trade   *Exchange
+	Inboxes []*Inbox
 	Heads   *Heads // nil: not exported
 
 	cancel  context.CancelFunc
@@ -156,6 +159,11 @@ func New(c Config) *Workers {
 	if w.Rates.every = c.Every; c.Every == 0 {
 		w.Rates.every = time.Minute
 	}
+	for _, b := range c.Banks {
+		if b.Folder != "" {
+			w.Inboxes = append(w.Inboxes, NewInbox(c, b, processName(random)))
+		}
+	}
 	w.Trade = &Exchange{loop: newLoop("exchange", nil, c), engine: c.Engine}
 	if c.Heads != "" {
 		w.Heads = &Heads{loop: newLoop("heads", nil, c), engine: c.Engine, folder: c.Heads}
@@ -201,6 +209,9 @@ func (w *Workers) Start(ctx context.Context) {
 	w.running.Go(func() { w.Forget.Run(ctx) })
 	w.running.Go(func() { w.Rates.Run(ctx) })
 	w.running.Go(func() { w.Trade.Run(ctx) })
+	for _, inbox := range w.Inboxes {
+		w.running.Go(func() { inbox.Run(ctx) })
+	}
 	if w.Heads != nil {
 		w.running.Go(func() { w.Heads.Run(ctx) })
 	}
@@ -241,6 +252,9 @@ func (w *Workers) Health() []Status {
 		all = append(all, notify.Status())
 	}
 	all = append(all, w.Remind.Status(), w.Seal.Status(), w.Forget.Status(), w.Rates.Status(), w.Trade.Status())
+	for _, inbox := range w.Inboxes {
+		all = append(all, inbox.Status())
+	}
 	if w.Heads != nil {
 		all = append(all, w.Heads.Status())
 	}

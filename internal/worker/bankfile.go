@@ -1,0 +1,241 @@
+package worker
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"till/internal/engine"
+	"till/internal/fault"
+	"till/internal/killpoint"
+	"till/internal/money"
+	"till/internal/rail"
+)
+
+// maxHead is how much of a file is looked at to know what it is.
+const maxHead = 4 << 10
+
+// BankAccount is an account of the house whose files are imported.
+type BankAccount struct {
+	Network engine.Network
+	Number  string // canonical, as statements name it
+	Folder  string // with in, processed and failed; empty: nothing is watched
+
+	// Reader knows what a file is by its beginning, and reads it as one of this account. Error: a *rail.FileError for a file of no
+	// known format.
+	Reader func(head []byte) (rail.Reader, error)
+	// Answers says whether a file is the bank's answer to a payment file, and Answered reads it. nil: there are none.
+	Answers  func(head []byte) bool
+	Answered func(ctx context.Context, file io.Reader) ([]rail.Word, error)
+}
+
+// bankEngine is what importing needs of the engine.
+type bankEngine interface {
+	Import(ctx context.Context, n engine.Network, st rail.Statement, list []rail.Booking) (engine.ImportCounts, error)
+	StatementTold(ctx context.Context, n engine.Network, st rail.Statement, counted engine.Lines) (*engine.BankStatement, error)
+	TransfersTold(ctx context.Context, r rail.Name, words []rail.Word) error
+}
+
+// ImportFile imports a file of an account. It is read twice: the first time nothing is booked, so that a file with an error anywhere
+// books nothing. The second time books in chunks; a file whose import broke off is imported again. progress, which may be nil, hears how
+// many bookings were read the second time.
+//
+// Errors: a *rail.FileError for what is wrong with the file; others say nothing about it.
+func ImportFile(ctx context.Context, e bankEngine, a BankAccount, file io.ReadSeeker, progress func(bookings int)) (engine.FileReport, error) {
+	head, err := headOf(file)
+	if err != nil {
+		return engine.FileReport{}, err
+	}
+	if a.Answers != nil && a.Answers(head) {
+		return answered(ctx, e, a, file)
+	}
+	reader, err := a.Reader(head)
+	if err != nil {
+		return engine.FileReport{}, err
+	}
+	first := &survey{account: a}
+	if err := readFrom(ctx, reader, file, first); err != nil {
+		return engine.FileReport{}, err
+	}
+	second := &booker{ctx: ctx, engine: e, account: a, statements: first.statements, progress: progress}
+	err = readFrom(ctx, reader, file, second)
+	return second.report, err
+}
+
+// headOf reads the beginning of a file and goes back to it.
+func headOf(file io.ReadSeeker) ([]byte, error) {
+	if _, err := file.Seek(0, io.SeekStart); err != nil {
+		return nil, err
+	}
+	head := make([]byte, maxHead)
+	n, err := io.ReadFull(file, head)
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return nil, err
+	}
+	_, err = file.Seek(0, io.SeekStart)
+	return head[:n], err
+}
+
+func readFrom(ctx context.Context, reader rail.Reader, file io.ReadSeeker, to rail.Sink) error {
+	if _, err := file.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
+	return reader.Read(ctx, bufio.NewReaderSize(file, 64<<10), to)
+}
+
+func answered(ctx context.Context, e bankEngine, a BankAccount, file io.Reader) (engine.FileReport, error) {
+	words, err := a.Answered(ctx, file)
+	if err != nil {
+		return engine.FileReport{}, err
+	}
+	return engine.FileReport{Answers: len(words)}, e.TransfersTold(ctx, a.Network.Rail, words)
+}
+
+// survey is the first reading: it keeps what each statement says as a whole, and looks at each line as the engine will.
+type survey struct {
+	account    BankAccount
+	statements []surveyed
+	now        surveyed
+}
+
+type surveyed struct {
+	rail.Statement
+	lines engine.Lines
+}
+
+func (s *survey) Open(st rail.Statement) error {
+	if st.Account != s.account.Number {
+		return &rail.FileError{Format: "file", Field: "account", Message: "is about an account that is not " + s.account.Network.ID + "'s"}
+	}
+	s.now = surveyed{lines: engine.Lines{Credits: money.Zero(st.Asset), Debits: money.Zero(st.Asset)}}
+	return nil
+}
+
+func (s *survey) Booking(_ rail.Statement, b rail.Booking) error {
+	if err := engine.CheckBooking(s.account.Network, b); err != nil {
+		f, _ := fault.As(err)
+		return &rail.FileError{Format: "file", Line: b.Line, Field: f.Param, Message: f.Message}
+	}
+	if b.Pending {
+		return nil
+	}
+	s.now.lines.Count++
+	if b.Credit {
+		s.now.lines.Credits = s.now.lines.Credits.Add(b.Amount)
+	} else {
+		s.now.lines.Debits = s.now.lines.Debits.Add(b.Amount)
+	}
+	if s.now.From.IsZero() || b.Booked.Before(s.now.From) {
+		s.now.From = b.Booked
+	}
+	if b.Booked.After(s.now.To) {
+		s.now.To = b.Booked
+	}
+	return nil
+}
+
+// Close keeps the statement as it is known at its end. One that does not say its days has those of its lines.
+func (s *survey) Close(st rail.Statement) error {
+	from, to := s.now.From, s.now.To
+	s.now.Statement = st
+	if st.From.IsZero() {
+		s.now.From = from
+	}
+	if st.To.IsZero() {
+		s.now.To = to
+	}
+	if s.now.From.IsZero() {
+		s.now.From = s.now.To
+	}
+	s.statements = append(s.statements, s.now)
+	return nil
+}
+
+// booker is the second reading: it books in chunks.
+type booker struct {
+	ctx        context.Context
+	engine     bankEngine
+	account    BankAccount
+	statements []surveyed
+	chunk      []rail.Booking
+	read       int
+	progress   func(int)
+	report     engine.FileReport
+}
+
+func (b *booker) Open(rail.Statement) error {
+	if b.report.Statements == len(b.statements) {
+		return errFileChanged
+	}
+	return nil
+}
+
+var errFileChanged = errors.New("the file changed while it was read")
+
+func (b *booker) Booking(_ rail.Statement, one rail.Booking) error {
+	b.chunk = append(b.chunk, one)
+	if len(b.chunk) < engine.MaxBookings {
+		return nil
+	}
+	return b.book()
+}
+
+// book books what was gathered.
+func (b *booker) book() error {
+	if len(b.chunk) == 0 {
+		return nil
+	}
+	killpoint.Here("import.chunk")
+	done, err := b.engine.Import(b.ctx, b.account.Network, b.statements[b.report.Statements].Statement, b.chunk)
+	if err != nil {
+		return err
+	}
+	killpoint.Here("import.booked")
+	b.report.Add(done)
+	b.read += len(b.chunk)
+	b.chunk = b.chunk[:0]
+	if b.progress != nil {
+		b.progress(b.read)
+	}
+	return nil
+}
+
+func (b *booker) Close(rail.Statement) error {
+	if err := b.book(); err != nil {
+		return err
+	}
+	st := b.statements[b.report.Statements]
+	if _, err := b.engine.StatementTold(b.ctx, b.account.Network, st.Statement, st.lines); err != nil {
+		return err
+	}
+	killpoint.Here("import.told")
+	b.report.Statements++
+	return nil
+}
+
+// ImportStream imports a file that comes as a stream and can be read once only: it is kept in the folder for temporary files as long as it
+// takes. What is longer than max bytes is refused. Errors: body_too_large, and those of ImportFile.
+func ImportStream(ctx context.Context, e bankEngine, a BankAccount, stream io.Reader, max int64, progress func(int)) (report engine.FileReport, err error) {
+	spool, err := os.CreateTemp("", "till-statement-*")
+	if err != nil {
+		return report, err
+	}
+	defer func() { err = errors.Join(err, spool.Close(), os.Remove(spool.Name())) }()
+	n, err := io.Copy(spool, io.LimitReader(stream, max+1))
+	if err != nil {
+		return report, err
+	}
+	if n > max {
+		return report, fault.New(fault.CodeBodyTooLarge, fmt.Sprintf("a file has at most %d bytes", max))
+	}
+	return ImportFile(ctx, e, a, spool, progress)
+}
+
+// reportText is what is wrong with a file, for people: one line.
+func reportText(name string, at time.Time, err error) string {
+	return fmt.Sprintf("%s %s\n%v\nNothing of this file was booked.\n", at.UTC().Format(time.RFC3339), name, err)
+}

@@ -1,0 +1,274 @@
+package worker
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"till/internal/engine"
+	"till/internal/money"
+	"till/internal/rail"
+	"till/internal/store"
+	"till/internal/verify"
+)
+
+var (
+	inboxEUR = money.MustAsset("EUR", "", 2)
+	inboxNet = engine.Network{ID: "giro", Family: "bank:giro", Mode: engine.Sandbox, Rail: "bank:giro", Prefix: "RF", Custodial: true, Tokens: []engine.Token{{Asset: inboxEUR}}}
+	inboxDay = time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC)
+)
+
+// linesReader reads a file whose first line is "account opening closing" and whose others are "reference cents", below zero a debit. It checks
+// the closing balance as every reader does.
+type linesReader struct{}
+
+func (linesReader) Read(_ context.Context, file io.Reader, to rail.Sink) error {
+	lines := bufio.NewScanner(file)
+	st := rail.Statement{ID: "1", Asset: inboxEUR, HasOpening: true, HasClosing: true}
+	var opening, closing, sum int64
+	for n := 1; lines.Scan(); n++ {
+		if n == 1 {
+			if _, err := fmt.Sscan(lines.Text(), &st.Account, &opening, &closing); err != nil {
+				return &rail.FileError{Format: "lines", Line: 1, Message: "is no head"}
+			}
+			st.Opening, st.Closing, sum = money.FromInt(inboxEUR, opening), money.FromInt(inboxEUR, closing), opening
+			if err := to.Open(st); err != nil {
+				return err
+			}
+			continue
+		}
+		b := rail.Booking{Line: n, Booked: inboxDay, Value: inboxDay}
+		var cents int64
+		if _, err := fmt.Sscan(lines.Text(), &b.Reference, &cents); err != nil {
+			return &rail.FileError{Format: "lines", Line: n, Field: "amount", Message: "is no amount"}
+		}
+		sum += cents
+		b.Credit, b.Amount = cents > 0, money.FromInt(inboxEUR, max(cents, -cents))
+		if err := to.Booking(st, b); err != nil {
+			return err
+		}
+	}
+	if err := lines.Err(); err != nil {
+		return err
+	}
+	if sum != closing {
+		return &rail.FileError{Format: "lines", Field: "closing", Message: fmt.Sprintf("is %d, and the lines make %d", closing, sum)}
+	}
+	return to.Close(st)
+}
+
+func inboxAccount(folder string) BankAccount {
+	return BankAccount{Network: inboxNet, Number: "DE00", Folder: folder, Reader: func([]byte) (rail.Reader, error) { return linesReader{}, nil },
+		Answers: func(head []byte) bool { return strings.HasPrefix(string(head), "answer") },
+		Answered: func(_ context.Context, file io.Reader) ([]rail.Word, error) {
+			_, err := io.ReadAll(file)
+			return []rail.Word{{ID: "nobody's", Status: rail.StatusFailed}}, err
+		}}
+}
+
+// bankFile has n credits of a euro each, behind the opening balance.
+func bankFile(opening, n int64) string {
+	var b strings.Builder
+	fmt.Fprintln(&b, "DE00", opening, opening+n*100)
+	for i := range n {
+		fmt.Fprintf(&b, "L%d 100\n", opening+i)
+	}
+	return b.String()
+}
+
+// inboxBed is an engine on a database, and a folder.
+type inboxBed struct {
+	*testing.T
+	store  *store.Store
+	engine *engine.Engine
+	clock  *clock
+	folder string
+}
+
+func newInboxBed(t *testing.T, where string) *inboxBed {
+	c := &clock{at: start}
+	s, err := open(t.Context(), where, store.Options{Now: c.now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return &inboxBed{T: t, store: s, engine: engine.New(s, []engine.Network{inboxNet}, nil), clock: c, folder: t.TempDir()}
+}
+
+func (b *inboxBed) inbox(owner string) *Inbox {
+	cfg := quiet(b.clock.now)
+	cfg.Engine = b.engine
+	return NewInbox(cfg, inboxAccount(b.folder), owner)
+}
+
+func (b *inboxBed) put(name, text string) {
+	b.Helper()
+	if err := errors.Join(os.MkdirAll(filepath.Join(b.folder, "in"), 0o750), os.WriteFile(filepath.Join(b.folder, "in", name), []byte(text), 0o640)); err != nil {
+		b.Fatal(err)
+	}
+}
+
+func (b *inboxBed) run(i *Inbox) int {
+	b.Helper()
+	n, err := i.RunOnce(b.Context())
+	if err != nil {
+		b.Fatal(err)
+	}
+	return n
+}
+
+func (b *inboxBed) files() string {
+	b.Helper()
+	var list []string
+	for _, folder := range []string{"in", "processed", "failed"} {
+		entries, err := os.ReadDir(filepath.Join(b.folder, folder))
+		if err != nil {
+			b.Fatal(err)
+		}
+		for _, e := range entries {
+			list = append(list, folder+"/"+e.Name())
+		}
+	}
+	return strings.Join(list, " ")
+}
+
+// wantLedger holds that the account has so many cents by the ledger, that the statements agree, and that the books are right.
+func (b *inboxBed) wantLedger(cents string) {
+	b.Helper()
+	balance, err := b.engine.BankBalance(b.Context(), inboxNet)
+	if err != nil || balance.Ledger.Units() != cents || !balance.Difference.IsZero() {
+		b.Errorf("the ledger has %s, want %s; it differs from the bank by %s (%v)", balance.Ledger.Units(), cents, balance.Difference, err)
+	}
+	err = b.store.Audit(b.Context(), func(r verify.Reader) error {
+		report, err := verify.Run(r, verify.Options{})
+		if err != nil {
+			return err
+		}
+		for _, p := range report.Problems {
+			b.Error(p)
+		}
+		return nil
+	})
+	if err != nil {
+		b.Error(err)
+	}
+}
+
+func TestInbox(t *testing.T) {
+	onEach(t, func(t *testing.T, where string) {
+		b := newInboxBed(t, where)
+		i := b.inbox("one")
+		b.put("a.txt", bankFile(0, 1201))
+		b.put(".hidden", "x")
+		b.put("b.part", "x")
+		if n := b.run(i); n != 0 {
+			t.Errorf("%d files were taken at the first look", n)
+		}
+		if n := b.run(i); n != 1 {
+			t.Errorf("%d files were taken at the second look", n)
+		}
+		b.wantLedger("120100")
+
+		// The same name again, and the same lines with more behind them; an answer; a file with an error in its last line; one of another account.
+		b.put("a.txt", bankFile(0, 1201))
+		b.put("c.xml", "answer")
+		b.put("d.txt", strings.TrimSuffix(bankFile(120100, 800), "100\n")+"x\n")
+		b.put("e.txt", "DE99 0 0\n")
+		b.put("f.txt", "DE00 0 7\nL9 8\n")
+		b.run(i)
+		if n := b.run(i); n != 5 {
+			t.Errorf("%d files were taken", n)
+		}
+		if got := b.files(); got != "in/.hidden in/b.part processed/a-2.txt processed/a.txt processed/c.xml failed/d.txt failed/d.txt.error.txt failed/e.txt failed/e.txt.error.txt failed/f.txt failed/f.txt.error.txt" {
+			t.Errorf("the files are %s", got)
+		}
+		for name, says := range map[string]string{"d.txt": "lines, line 801, amount: is no amount", "e.txt": "account that is not giro's", "f.txt": "closing: is 7, and the lines make 8"} {
+			text, err := os.ReadFile(filepath.Join(b.folder, "failed", name+".error.txt"))
+			if err != nil || !strings.Contains(string(text), says) || !strings.Contains(string(text), "Nothing of this file was booked") {
+				t.Errorf("%s: the report says %q (%v), want %q", name, text, err, says)
+			}
+		}
+		b.wantLedger("120100")
+
+		// Another process that sees the folder waits while this one has it.
+		other := b.inbox("two")
+		b.put("g.txt", bankFile(120100, 1))
+		b.run(other)
+		if n := b.run(other); n != 0 {
+			t.Errorf("the other process took %d files", n)
+		}
+		b.clock.move(inboxLease + time.Second)
+		if n := b.run(other); n != 1 {
+			t.Errorf("the other process took %d files once the lease was over", n)
+		}
+		b.wantLedger("120200")
+	})
+}
+
+// brokenEngine fails at the nth import.
+type brokenEngine struct {
+	inboxEngine
+	left int
+}
+
+var errDiskFull = errors.New("no space left on device")
+
+func (b *brokenEngine) Import(ctx context.Context, n engine.Network, st rail.Statement, list []rail.Booking) (engine.ImportCounts, error) {
+	if b.left--; b.left < 0 {
+		return engine.ImportCounts{}, errDiskFull
+	}
+	return b.inboxEngine.Import(ctx, n, st, list)
+}
+
+// case 82: a disk that is full in the middle of a file leaves the file where it is; imported again nothing of it counts twice.
+func TestImportBreaksOff(t *testing.T) {
+	onEach(t, func(t *testing.T, where string) {
+		b := newInboxBed(t, where)
+		i := b.inbox("one")
+		b.put("a.txt", bankFile(0, 1400))
+		b.run(i)
+		for left := range 3 {
+			i.engine = &brokenEngine{b.engine, left}
+			if _, err := i.RunOnce(t.Context()); !errors.Is(err, errDiskFull) {
+				t.Fatalf("the error is %v", err)
+			}
+			if got := b.files(); got != "in/a.txt" {
+				t.Errorf("the files are %s", got)
+			}
+		}
+		i.engine = b.engine
+		if n := b.run(i); n != 1 {
+			t.Errorf("%d files were taken", n)
+		}
+		b.wantLedger("140000")
+		list, err := b.engine.BankStatements(t.Context(), engine.StatementFilter{Rail: inboxNet.Rail, Limit: 9})
+		if err != nil || len(list) != 1 || list[0].Bookings != 1400 || list[0].Credits.Units() != "140000" {
+			t.Errorf("the statements are %+v (%v)", list, err)
+		}
+	})
+}
+
+func TestImportStream(t *testing.T) {
+	b := newInboxBed(t, filepath.Join(t.TempDir(), "till.db"))
+	t.Setenv("TMPDIR", t.TempDir())
+	text := bankFile(0, 1001)
+	var heard []int
+	report, err := ImportStream(t.Context(), b.engine, inboxAccount(""), strings.NewReader(text), int64(len(text)), func(n int) { heard = append(heard, n) })
+	if err != nil || report.Statements != 1 || report.Booked != 1001 || report.Suspense != 1001 || fmt.Sprint(heard) != "[500 1000 1001]" {
+		t.Errorf("%+v, %v: %v", report, heard, err)
+	}
+	if _, err := ImportStream(t.Context(), b.engine, inboxAccount(""), strings.NewReader(text), int64(len(text))-1, nil); err == nil || !strings.Contains(err.Error(), "bytes") {
+		t.Errorf("a file that is too long: %v", err)
+	}
+	if left, err := os.ReadDir(os.Getenv("TMPDIR")); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v (%v)", left, err)
+	}
+	b.wantLedger("100100")
+}
