@@ -43,6 +43,7 @@ type Config struct {
 	Database string          // the SQLite file, or a postgres:// URL
 	Networks []Network       // where orders are collected
 	Banks    []Bank          // accounts of the house that files are exchanged about
+	Gateways []Gateway       // that orders may be paid through, beside the simulated one
 	Pools    []worker.Pool   // that addresses are derived for
 	Exchange engine.Exchange // on what terms the house exchanges; zero: the defaults
 	Rates    Rates           // where exchange rates come from; zero: from nowhere
@@ -60,6 +61,7 @@ type Config struct {
 	Hosts          map[string]string // host names at whose root an API is served too, and which
 	PayIn          payin.Limits
 	Senders        Senders // what customers are told by
+	Deliver        Deliver // how the simulated gateway moves tokens; nil: it says that it did
 	Heads          string  // the folder that heads of the sealed ledger are exported to; empty: they are not
 
 	Now    func() time.Time // nil: the system's clock
@@ -90,6 +92,7 @@ type App struct {
 	senders   []rail.Sender
 	sandbox   *sandbox.Rail
 	banks     map[string]*bank.Rail // those that send, by the id of their network
+	gateways  gateways
 	now       func() time.Time
 	random    io.Reader
 	tracing   *tracing // nil: none
@@ -145,11 +148,11 @@ func (a *App) start(cfg Config) error {
 		return err
 	}
 	told, commits := worker.NewBell(), worker.NewBell()
-	a.Engine = engine.New(a.tracing.store(a.store), networks(cfg), func() { told.Ring(); commits.Ring() }).Limited(limits(cfg))
+	a.Engine = engine.New(a.tracing.store(a.store), append(networks(cfg), gatewayNetworks(cfg)...), func() { told.Ring(); commits.Ring() }).Limited(limits(cfg))
 	if cfg.Methods == nil {
 		cfg.Methods = MethodCatalogue()
 	}
-	a.Engine = a.Engine.WithMethods(cfg.Methods)
+	a.Engine = withGateways(a.Engine.WithMethods(cfg.Methods), cfg)
 	if a.Engine, err = withExchange(a.Engine, cfg); err != nil {
 		return err
 	}
@@ -167,6 +170,11 @@ func (a *App) start(cfg Config) error {
 	if a.listener, err = net.Listen("tcp", cfg.Addr); err != nil {
 		return err
 	}
+	var watchers []worker.Rail
+	if a.gateways, watchers, err = startGateways(context.Background(), cfg, a.Engine, a.publicURL(cfg)); err != nil {
+		return errors.Join(err, a.listener.Close())
+	}
+	a.rails = append(a.rails, watchers...)
 	if a.dialects, err = dialects(a, keys, cfg); err != nil {
 		return errors.Join(err, a.listener.Close())
 	}
@@ -214,6 +222,7 @@ func (a *App) Stop(ctx context.Context) error {
 	workers.Wait()
 	a.uses.stop()
 	a.client.Close()
+	a.gateways.client.Close()
 	a.tracing.stop(ctx)
 	return errors.Join(err, a.store.Close())
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"io"
 	"io/fs"
 	"net/http"
@@ -48,7 +49,11 @@ func TestSecretsStayOffTheDisk(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { logFile.Close() })
-	text := networksOff + ownNetwork(chain, chain.ChainID()) + "[webhooks]\nallow_private = true\nallow_http = true\n[log]\nlevel = \"debug\"\n"
+	const gatewayKey, gatewaySecret = "the key that a gateway is called with", "what signs a gateway's callbacks"
+	outside := t.TempDir()
+	gateway := fmt.Sprintf("[gateways.canary]\napi = \"sessions\"\nurl = %q\nmode = \"sandbox\"\nkey_file = %q\nwebhook_secret_file = %q\n",
+		receiver.URL, write(t, outside, "key", gatewayKey), write(t, outside, "secret", gatewaySecret+"\n"))
+	text := networksOff + ownNetwork(chain, chain.ChainID()) + gateway + "[webhooks]\nallow_private = true\nallow_http = true\n[log]\nlevel = \"debug\"\n"
 	a := startIn(t, dir, text, logFile)
 	keys, err := a.FirstStart(t.Context(), filepath.Join(dir, FirstKeysFile))
 	if err != nil {
@@ -95,6 +100,14 @@ func TestSecretsStayOffTheDisk(t *testing.T) {
 	if got := status(t, a, "/payin/api/v1/orders", live+"x"); got != http.StatusUnauthorized {
 		t.Errorf("a mistyped key gives %d", got)
 	}
+	callback(t, a, "canary", http.Header{"Daimo-Signature": {"t=1,v1=" + gatewaySecret}}, `{}`, http.StatusUnauthorized)
+	callback(t, a, "canary", signed(gatewaySecret, `{"type":"session.succeeded","data":{"session":{"sessionId":"canary"}}}`),
+		`{"type":"session.succeeded","data":{"session":{"sessionId":"canary"}}}`, http.StatusOK)
+	select {
+	case <-told: // the gateway is called with its key, at the same receiver
+	case <-time.After(deadline):
+		t.Fatal("the gateway was not called, so its key was not used")
+	}
 	books := Books{Config: filepath.Join(dir, "till.toml"), Env: noEnv, Log: io.Discard}
 	if _, err := Backup(t.Context(), books, filepath.Join(dir, "copy.db")); err != nil {
 		t.Fatal(err)
@@ -104,7 +117,7 @@ func TestSecretsStayOffTheDisk(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	kept := append(all(keys), endpoint.Secret, added.Key, strings.TrimSpace(string(master)))
+	kept := append(all(keys), endpoint.Secret, added.Key, gatewayKey, gatewaySecret, strings.TrimSpace(string(master)))
 	for _, key := range kept {
 		if _, secret, found := strings.Cut(key, "whsec_"); found {
 			key = secret
@@ -113,7 +126,7 @@ func TestSecretsStayOffTheDisk(t *testing.T) {
 			kept = append(kept, string(raw))
 		}
 	}
-	if len(kept) != len(all(keys))+3+2 {
+	if len(kept) != len(all(keys))+5+2 {
 		t.Fatalf("%d secrets", len(kept))
 	}
 	offDisk(t, dir, kept) // with the server's write-ahead log

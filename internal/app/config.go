@@ -56,6 +56,7 @@ type File struct {
 	Networks map[string]NetworkSection `toml:"networks"` // by the id merchants name
 	Banks    map[string]BankSection    `toml:"banks"`    // accounts of the house, by an id of the operator's own
 	Pools    map[string]PoolSection    `toml:"pools"`    // that addresses are derived for
+	Gateways map[string]GatewaySection `toml:"gateways"` // by an id of the operator's own
 	Rates    RatesSection              `toml:"rates"`
 	Pricing  []PricingSection          `toml:"pricing"` // the first that fits counts
 
@@ -180,6 +181,7 @@ func Defaults() File {
 		Networks: map[string]NetworkSection{},
 		Banks:    map[string]BankSection{},
 		Pools:    map[string]PoolSection{},
+		Gateways: map[string]GatewaySection{},
 		Rates:    defaultRates(),
 		Methods:  map[string]map[string]MethodSection{},
 	}
@@ -214,7 +216,10 @@ func LoadConfig(path string, env func(string) string, logTo io.Writer) (Config, 
 	if cfg.Box, err = f.box(cfg, env); err != nil {
 		return cfg, err
 	}
-	return cfg, f.openSenders(&cfg, env)
+	if err = f.openSenders(&cfg, env); err != nil {
+		return cfg, err
+	}
+	return cfg, f.openGateways(&cfg, env)
 }
 
 // ReadConfig is LoadConfig for a command that seals and opens nothing: without the master key, whose file it
@@ -276,6 +281,7 @@ func decode(text string) (File, error) {
 		File
 		Networks map[string]toml.Primitive            `toml:"networks"`
 		Banks    map[string]toml.Primitive            `toml:"banks"`
+		Gateways map[string]toml.Primitive            `toml:"gateways"`
 		Methods  map[string]map[string]toml.Primitive `toml:"methods"`
 	}
 	raw.File = f
@@ -307,6 +313,14 @@ func decode(text string) (File, error) {
 			return File{}, readable(err)
 		}
 		f.Banks[id] = s
+	}
+	f.Gateways = map[string]GatewaySection{}
+	for id, section := range raw.Gateways {
+		s := defaultGateway()
+		if err := md.PrimitiveDecode(section, &s); err != nil {
+			return File{}, readable(err)
+		}
+		f.Gateways[id] = s
 	}
 	f.Methods, err = decodeMethods(md, raw.Methods, f.Banks)
 	return f, err
@@ -370,7 +384,7 @@ func keysOf(t reflect.Type, prefix toml.Key, into map[string]bool) map[string]bo
 }
 
 func keyPattern(key toml.Key) string {
-	ids := map[string]int{"networks": 1, "banks": 1, "pools": 1, "methods": 2}[key[0]] // how many of its parts are names
+	ids := map[string]int{"networks": 1, "banks": 1, "pools": 1, "gateways": 1, "methods": 2}[key[0]] // how many of its parts are names
 	pattern := slices.Clone(key)
 	for i := 1; i <= ids && i < len(key); i++ {
 		pattern[i] = anyID
@@ -474,6 +488,9 @@ func (f File) config(dir string, logTo io.Writer) (cfg Config, err error) {
 		return cfg, err
 	}
 	if cfg.Rates, err = f.Rates.sources(dir, cfg.Guard); err != nil {
+		return cfg, err
+	}
+	if cfg.Gateways, err = gatewayList(f.Gateways, cfg.Networks, cfg.Banks, cfg.Guard); err != nil {
 		return cfg, err
 	}
 	cfg.Pools, err = poolList(f.Pools)

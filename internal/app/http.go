@@ -32,6 +32,7 @@ func newServer(a *App, keys *auth.Auth, cfg Config) *http.Server {
 	}
 	mux.Handle("/operator/", operatorAPI(a, keys, cfg))
 	a.mountPages(mux)
+	a.gatewayRoutes(mux)
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		web.WriteJSON(w, http.StatusOK, map[string]string{"status": "ok"})
 	})
@@ -103,14 +104,16 @@ const (
 	watchTrouble reason = "watch_trouble" // what its node told could not be booked, or is another chain's
 	noAddresses  reason = "no_addresses"  // no merchant has an address in this mode
 
-	nodeSpare      reason = "node_spare"          // one of its nodes is not used, because it failed or serves another chain
-	addressGap     reason = "address_gap"         // addresses beyond the last one derived are in use: nothing more is derived
-	addressTrouble reason = "address_trouble"     // addresses cannot be derived, or not looked into at the end of their rest
-	houseLow       reason = "house_addresses_low" // few of the house's own addresses are free
-	walletLow      reason = "wallet_low"          // the hot wallet lacks tokens or gas: transfers wait
-	walletMisused  reason = "wallet_misused"      // the hot wallet sent what is not on record: nothing more is sent
-	walletTrouble  reason = "wallet_trouble"      // the hot wallet cannot send, or its transfers cannot be followed
-	quarantine     reason = "quarantine"          // money arrived at an address that no order held: an operator must release it
+	nodeSpare        reason = "node_spare"          // one of its nodes is not used, because it failed or serves another chain
+	addressGap       reason = "address_gap"         // addresses beyond the last one derived are in use: nothing more is derived
+	addressTrouble   reason = "address_trouble"     // addresses cannot be derived, or not looked into at the end of their rest
+	houseLow         reason = "house_addresses_low" // few of the house's own addresses are free
+	walletLow        reason = "wallet_low"          // the hot wallet lacks tokens or gas: transfers wait
+	walletMisused    reason = "wallet_misused"      // the hot wallet sent what is not on record: nothing more is sent
+	walletTrouble    reason = "wallet_trouble"      // the hot wallet cannot send, or its transfers cannot be followed
+	gatewayTrouble   reason = "gateway_trouble"     // the gateway cannot be asked: orders paid through it wait
+	gatewayUnmatched reason = "gateway_unmatched"   // since the start a payment there was not what was asked for
+	quarantine       reason = "quarantine"          // money arrived at an address that no order held: an operator must release it
 )
 
 // readyWithin is how long /readyz waits for the database.
@@ -140,6 +143,13 @@ func (a *App) ready(ctx context.Context) (int, readiness) {
 			continue
 		}
 		n := networkHealth{Status: "ok", Reasons: watchReasons(r.Watcher, watches[r.Network.Rail])}
+		if reasons, is := a.gatewayReasons(r.Network.Rail); is { // it has no addresses
+			if n.Reasons = append(n.Reasons, reasons...); len(n.Reasons) > 0 {
+				n.Status, got.Status = "degraded", "degraded"
+			}
+			got.Networks[r.Network.ID] = n
+			continue
+		}
 		stock := pools[engine.Pool{Mode: r.Network.Mode, Family: r.Network.Family}]
 		if !stock.any {
 			n.Reasons = append(n.Reasons, noAddresses)

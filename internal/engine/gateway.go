@@ -2,10 +2,14 @@ package engine
 
 import (
 	"errors"
+	"maps"
+	"math/big"
+	"slices"
 	"strings"
 	"time"
 
 	"till/internal/fault"
+	"till/internal/money"
 	"till/internal/order"
 	"till/internal/rail"
 )
@@ -27,6 +31,16 @@ type Gateway struct {
 	Network   string // of its own, where the money arrives on a chain that nobody watches; "": it has none
 	Address   string // where the money of orders of that network arrives: the operator's
 	Simulated bool   // its payments are made up: never in live mode
+
+	// Tolerance is how much less than was asked for it may bring and call that paid, in hundredths of a percent: what
+	// Under makes an order's terms tolerate.
+	Tolerance int64
+}
+
+// Under is how much less than due an order tolerates that is paid through the gateway, rounded down.
+func (g Gateway) Under(due money.Amount) money.Amount {
+	part := new(big.Int).Mul(due.Big(), big.NewInt(g.Tolerance))
+	return money.New(due.Asset(), part.Div(part, big.NewInt(10_000)))
 }
 
 // family is that of the requests to the gateway.
@@ -75,6 +89,17 @@ func (e *Engine) Gateway(id string, m Mode) (Gateway, error) {
 		return Gateway{}, fault.New(fault.CodeNotConfigured, "the gateway '"+id+"' is not available")
 	}
 	return g, nil
+}
+
+// Gateways lists the gateways of a mode by id.
+func (e *Engine) Gateways(m Mode) []Gateway {
+	var list []Gateway
+	for _, id := range slices.Sorted(maps.Keys(e.gateways)) {
+		if g, err := e.Gateway(id, m); err == nil {
+			list = append(list, g)
+		}
+	}
+	return list
 }
 
 const maxRequest = 128

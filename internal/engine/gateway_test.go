@@ -227,3 +227,15 @@ func TestGatewayOfAnother(t *testing.T) {
 	k.wantState(o, order.Waiting)
 	want(k, "payments", len(k.now(o).Payments), 0)
 }
+
+func TestGateways(t *testing.T) {
+	k := gatewayKit(t, 0)
+	var ids []string
+	for _, g := range k.engine.Gateways(engine.Sandbox) {
+		ids = append(ids, g.ID)
+	}
+	wantList(k, "gateways", ids, "far", "silent")
+	g := engine.Gateway{Tolerance: 50}
+	want(k, "half a percent", g.Under(units(lineUSDC, 199_000199)).Units(), "995000")
+	want(k, "exact", engine.Gateway{}.Under(units(lineUSDC, 199)).Units(), "0")
+}

@@ -91,11 +91,15 @@ func (g *Gateway) play(r *http.Request, p Payment) error {
 func (g *Gateway) payment(id string) (Payment, bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	p := g.payments[id]
-	if p == nil {
-		return Payment{}, false
+	if p := g.payments[id]; p != nil {
+		return *p, true
 	}
-	return *p, true
+	for _, p := range g.payments { // a payer who was given the order's id, or the request's
+		if id != "" && (p.External == id || p.Metadata["orderId"] == id) {
+			return *p, true
+		}
+	}
+	return Payment{}, false
 }
 
 // half is half of a decimal, rounded down to its own decimals.

@@ -431,7 +431,7 @@ func (w *watch) pass(ctx context.Context) error {
 		}
 	}
 	horizon := now.Add(-w.every).UTC().Truncate(time.Microsecond)
-	if !w.at.Horizon.IsZero() && horizon.Sub(w.at.Horizon) < max(w.every/6, w.poll) {
+	if !w.at.Horizon.IsZero() && horizon.Sub(w.at.Horizon) < max(w.every/3, w.poll) {
 		return nil // each report is a durable write
 	}
 	to := w.at
