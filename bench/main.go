@@ -1,4 +1,4 @@
-// Command bench measures how fast orders, payouts and quotes are created, durably and over HTTP, and what a server costs at rest. It is not a test: it takes
+// Command bench measures how fast orders, payouts and quotes are created, durably and over HTTP, how fast statements of banks are read, and what a server costs at rest. It is not a test: it takes
 // minutes, it wants the machine for itself, and it fails only when something cannot be measured.
 //
 //	go run ./bench            writes bench/RESULTS.md and prints it
@@ -10,7 +10,8 @@
 //
 // The server is the program itself (till serve) as a child process, on a database file in a new folder; the chain it watches and the
 // clients run in this process. server.go starts them, load.go is the clients, echo.go the echo, postgres.go a PostgreSQL to measure, payouts.go
-// and quotes.go what the Koywe API is asked for, fill.go and lists.go what is measured on a database that is full, report.go the tables.
+// and quotes.go what the Koywe API is asked for, fill.go and lists.go what is measured on a database that is full, statements.go the files of
+// banks, report.go the tables.
 package main
 
 import (
@@ -61,7 +62,7 @@ func main() {
 	flag.StringVar(&o.profile, "profile", "", "write a CPU profile of the server's last run into this file, and only measure orders on SQLite, or what -what and -on say")
 	flag.StringVar(&o.postgres, "postgres", "", "URL of a PostgreSQL server on which databases may be made; default: one is started, where the machine has it")
 	flag.StringVar(&o.on, "on", "", "create only on databases whose name begins so: SQLite, PostgreSQL")
-	flag.StringVar(&o.what, "what", "", "create only these, and write no file: orders, payouts or quotes")
+	flag.StringVar(&o.what, "what", "", "measure only these, and write no file: orders, payouts, quotes or statements")
 	flag.Uint64Var(&o.seed, "seed", 1, "what addresses and references are made from")
 	flag.Parse()
 	if o.short {
@@ -71,19 +72,20 @@ func main() {
 	if o.profile != "" && o.what == "" {
 		o.what = whatOrders
 	}
-	if !slices.Contains([]string{"", whatOrders, whatPayouts, whatQuotes}, o.what) {
-		exit(fmt.Errorf("-what: %q is none of %s, %s and %s", o.what, whatOrders, whatPayouts, whatQuotes))
+	if !slices.Contains([]string{"", whatOrders, whatPayouts, whatQuotes, whatStatements}, o.what) {
+		exit(fmt.Errorf("-what: %q is none of %s, %s, %s and %s", o.what, whatOrders, whatPayouts, whatQuotes, whatStatements))
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	exit(measure(ctx, o))
 }
 
-// What can be created.
+// What can be created, and the statements of banks, which are read.
 const (
-	whatOrders  = "orders"
-	whatPayouts = "payouts"
-	whatQuotes  = "quotes"
+	whatOrders     = "orders"
+	whatPayouts    = "payouts"
+	whatQuotes     = "quotes"
+	whatStatements = "statements"
 )
 
 func (o options) wants(what string) bool { return o.what == "" || o.what == what }
@@ -105,14 +107,19 @@ func measure(ctx context.Context, o options) error {
 	defer os.RemoveAll(dir)
 	b := &bench{options: o, dir: dir}
 	defer b.close()
-	if err := b.prepare(ctx); err != nil {
-		return err
+	r := report{started: time.Now(), options: o, loadBefore: loadAverage()}
+	if b.wants(whatStatements) {
+		if r.statements, err = b.statements(ctx); err != nil {
+			return err
+		}
 	}
-
-	r := report{started: time.Now(), options: o}
-	r.loadBefore = loadAverage()
-	if err := b.creations(ctx, &r); err != nil {
-		return err
+	if o.what != whatStatements {
+		if err := b.prepare(ctx); err != nil {
+			return err
+		}
+		if err := b.creations(ctx, &r); err != nil {
+			return err
+		}
 	}
 	if o.what == "" && o.list > 0 {
 		if r.lists, err = b.lists(ctx); err != nil {

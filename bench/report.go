@@ -18,6 +18,7 @@ type report struct {
 	payouts               []paid
 	quotes                []cell
 	lists                 []listed
+	statements            []statement
 	rest                  rest
 }
 
@@ -72,6 +73,15 @@ func (r report) markdown() string {
 		p("| --- | ---: | ---: | ---: | ---: |")
 		for _, l := range r.lists {
 			p("| %s | %.2f | %.2f | %.1f | %d |", l.name, l.small, l.large, l.large/l.small, l.total)
+		}
+	}
+	if len(r.statements) > 0 {
+		p("\n## Statements of banks\n")
+		p("A file of %d lines is read and checked, made line by line while it is read, in this process. `more MiB` is how much the heap in use grew at most.\n", statementLines)
+		p("| format | MiB | s | lines/s | more MiB |")
+		p("| --- | ---: | ---: | ---: | ---: |")
+		for _, s := range r.statements {
+			p("| %s | %.1f | %.1f | %.0f | %.1f |", s.format, s.size, s.took.Seconds(), statementLines/s.took.Seconds(), s.memory)
 		}
 	}
 	if r.rest.orders > 0 {

@@ -91,8 +91,10 @@ func Canonical(s string) string {
 	if iban, err := party.IBAN("", s); err == nil {
 		return iban
 	}
-	return capitals(strings.NewReplacer(" ", "", "-", "", ".", "", "\t", "").Replace(s))
+	return capitals(ungrouped.Replace(s))
 }
+
+var ungrouped = strings.NewReplacer(" ", "", "-", "", ".", "", "\t", "")
 
 // open begins a statement.
 func (t *teller) open(st rail.Statement) error {
