@@ -136,6 +136,12 @@ func (e *Engine) Create(ctx context.Context, n NewOrder) (Created, error) {
 		want.Documents = append(want.Documents, DocumentKey{kindPolicy, policyID(OfOrganisation(n.Organisation, n.Scope.Mode, n.Scope.Dialect))})
 	}
 	n.wantExchange(&want)
+	if n.Ask != nil && n.Network.ID == "" && len(n.Methods) == 0 { // out of the merchant's balance
+		book := ledger.Owed(n.Scope.Merchant)
+		for _, role := range []ledger.Role{ledger.Merchant, ledger.In} {
+			want.Balances = append(want.Balances, BalanceKey{book.Account(role), n.Ask.From, n.Scope.Mode})
+		}
+	}
 	o, replay, err := once(ctx, e, want, Repeatable[*Order]{Once: n.Once, Answer: n.Answer}, func(tx Tx) (*Order, error) { return e.create(tx, n) })
 	return Created{Order: o, Replay: replay}, err
 }

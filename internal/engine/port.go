@@ -48,6 +48,14 @@ type Keys struct {
 	Documents []DocumentKey
 	Quotes    []string // public ids
 	Bookings  []BookingKey
+	Balances  []BalanceKey
+	Memory    []RailKey
+}
+
+// RailKey names a line of a rail's memory.
+type RailKey struct {
+	Rail RailName
+	Key  string
 }
 
 // UniqueKey names an order by what is unique in its scope.

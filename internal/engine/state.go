@@ -14,8 +14,12 @@ type railState struct {
 	rail  rail.Name
 }
 
-func (s railState) Update(ctx context.Context, fn func(rail.Memory) error) error {
-	return s.store.Update(ctx, Keys{}, func(tx Tx) error { return fn(railMemory{tx, s.rail}) })
+func (s railState) Update(ctx context.Context, fn func(rail.Memory) error, reads ...string) error {
+	var want Keys
+	for _, key := range reads {
+		want.Memory = append(want.Memory, RailKey{s.rail, key})
+	}
+	return s.store.Update(ctx, want, func(tx Tx) error { return fn(railMemory{tx, s.rail}) })
 }
 
 func (s railState) List(ctx context.Context, prefix, after string, limit int) ([]rail.Item, error) {

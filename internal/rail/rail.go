@@ -143,8 +143,9 @@ type Tender interface {
 // State is the small private memory of one rail, which survives a restart. Keys are at most 200 bytes and
 // sort bytewise.
 type State interface {
-	// Update runs fn in one transaction. fn may run more than once, so it does nothing but read and write.
-	Update(ctx context.Context, fn func(Memory) error) error
+	// Update runs fn in one transaction. fn may run more than once, so it does nothing but read and write. reads are keys
+	// that fn will read, as far as the caller knows them: reading another one works and costs a query.
+	Update(ctx context.Context, fn func(Memory) error, reads ...string) error
 	// List returns what is kept under keys with the prefix, by key, behind the given key.
 	List(ctx context.Context, prefix, after string, limit int) ([]Item, error)
 }

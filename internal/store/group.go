@@ -144,7 +144,8 @@ type group struct {
 	overlay
 	dirty     bool // something was written before the flush
 	newScopes map[engine.Scope]int64
-	claimed   []pooled // instruments claimed by this transaction
+	made      map[string]bool // ids made by this transaction: nothing on record has one
+	claimed   []pooled        // instruments claimed by this transaction
 	runs      []poolRun
 	taken     []pooled // instruments handed out by functions that succeeded
 }
@@ -179,7 +180,7 @@ func (s *Store) run(calls []*call) error {
 
 // begin starts a transaction and loads what was wanted.
 func (s *Store) begin(want engine.Keys) (*group, error) {
-	g := &group{store: s, db: s.writer, newScopes: map[engine.Scope]int64{}}
+	g := &group{store: s, db: s.writer, newScopes: map[engine.Scope]int64{}, made: map[string]bool{}}
 	if err := s.beginWriting(g.ask(want)); err != nil {
 		return nil, err
 	}
@@ -314,6 +315,8 @@ func wanted(calls []*call) (want engine.Keys) {
 		want.Documents = append(want.Documents, c.want.Documents...)
 		want.Quotes = append(want.Quotes, c.want.Quotes...)
 		want.Bookings = append(want.Bookings, c.want.Bookings...)
+		want.Balances = append(want.Balances, c.want.Balances...)
+		want.Memory = append(want.Memory, c.want.Memory...)
 	}
 	return want
 }
@@ -321,7 +324,8 @@ func wanted(calls []*call) (want engine.Keys) {
 // ask asks for what is wanted, each noun with as few queries as it takes.
 func (g *group) ask(want engine.Keys) []question {
 	return slices.Concat(g.askUnique(want.Unique), g.askPayments(want.Payments), g.askOrders(want.Orders), g.askAnswers(want.Answers),
-		g.askSettings(want.Settings), g.askClocks(want.Clocks), g.askProgress(want.Progress), g.askDocuments(want.Documents), g.askQuotes(want.Quotes), g.askBookings(want.Bookings))
+		g.askSettings(want.Settings), g.askClocks(want.Clocks), g.askProgress(want.Progress), g.askDocuments(want.Documents), g.askQuotes(want.Quotes),
+		g.askBookings(want.Bookings), g.askWantedBalances(want.Balances), g.askRailStates(want.Memory))
 }
 
 // loadFound loads the orders whose keys or payments were found.

@@ -452,7 +452,18 @@ func (g *group) balance(k balanceKey) (balanceRow, error) {
 	return g.balances[k], nil
 }
 
-func (g *group) loadBalances(keys []balanceKey) error {
+// askWantedBalances asks for balances before anything else is read.
+func (g *group) askWantedBalances(wanted []engine.BalanceKey) []question {
+	keys := make([]balanceKey, len(wanted))
+	for i, k := range wanted {
+		keys[i] = balanceKey{k.Mode, k.Account, k.Asset}
+	}
+	return g.askBalances(keys)
+}
+
+func (g *group) loadBalances(keys []balanceKey) error { return g.db.ask(g.askBalances(keys)) }
+
+func (g *group) askBalances(keys []balanceKey) []question {
 	var args [][]any
 	for _, k := range keys {
 		if _, ok := g.balances[k]; !ok {
@@ -460,7 +471,7 @@ func (g *group) loadBalances(keys []balanceKey) error {
 			args = append(args, []any{string(k.mode), string(k.account.Book()), string(k.account), k.asset.String()})
 		}
 	}
-	return matchAny(g.db, selectBalances, []string{"mode", "book", "account", "asset"}, args, func(rows record) error {
+	return askAny(g.db.postgres(), selectBalances, []string{"mode", "book", "account", "asset"}, args, func(rows record) error {
 		var k balanceKey
 		var asset, amount string
 		var row balanceRow

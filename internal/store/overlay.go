@@ -93,7 +93,7 @@ type overlay struct {
 	holds       shelf[engine.Instrument, []holdRow]
 	rests       shelf[engine.Instrument, rest]
 	transfers   shelf[string, string] // whose it is: the order's id
-	memory      shelf[railKey, []byte]
+	memory      shelf[engine.RailKey, []byte]
 	endpoints   shelf[string, *engine.Endpoint]
 	lastSeals   shelf[engine.Mode, engine.Seal]
 	leases      shelf[string, engine.WorkLease]

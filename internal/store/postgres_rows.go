@@ -21,7 +21,7 @@ var manyRows = []string{
 	insertOrder, updateOrder, insertPayment, updatePayment, insertEvent, updateEventTold, insertEntry, insertPosting, insertLine, insertBalance, updateBalance,
 	insertAnswer, deleteAnswer, insertInstrument, restInstrument, insertHold, endHold, updateMessage, insertMessage, insertSeal, sealEntry, sealEvent,
 	insertDocument, updateDocument, insertDocumentKey, moveDocumentKey, deleteDocumentKey,
-	insertQuote, updateQuote, deleteQuote,
+	insertQuote, updateQuote, deleteQuote, upsertTransfer, insertRailState,
 	insertBooking, updateBooking,
 }
 

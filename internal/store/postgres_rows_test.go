@@ -35,7 +35,7 @@ func TestManyRowsAreWrittenAsOne(t *testing.T) {
 		}
 		tables := map[string][]string{}
 		raw := db.raw(t)
-		for _, table := range []string{"orders", "order_counts", "scopes", "payments", "events", "entries", "postings", "balances", "answers", "holds", "messages", "message_counts", "seals", "documents", "document_keys", "document_counts", "quotes", "bookings"} {
+		for _, table := range []string{"orders", "order_counts", "scopes", "payments", "events", "entries", "postings", "balances", "answers", "holds", "messages", "message_counts", "seals", "documents", "document_keys", "document_counts", "quotes", "transfers", "rail_state", "bookings"} {
 			tables[table] = dump(t, raw, "SELECT * FROM "+table)
 		}
 		tables["instruments"] = dump(t, raw, `SELECT number, family, value, merchant, mode, derivation_index, rest_since, rest_until, created_at, derived, counted FROM instruments`)
@@ -135,8 +135,10 @@ func writeManyRows(t *testing.T, s *Store, tick func()) {
 				return err
 			}
 			o.Payments = []order.Payment{{PaymentKey: order.PaymentKey{Rail: "evm:x", External: "tx" + strconv.Itoa(i)}, Epoch: 1, Rank: order.RankSeen, Amount: o.Terms.Due}}
+			o.Transfers = []order.Transfer{{ID: "transfer" + strconv.Itoa(i), Rail: "evm:x", Purpose: order.Delivery, State: order.TransferReserved, Amount: o.Terms.Due}}
+			o.Sendings = map[string]engine.Sending{"transfer" + strconv.Itoa(i): {Look: tx.Now()}}
 			ids = append(ids, o.ID)
-			if err := tx.InsertOrder(o); err != nil {
+			if err := errors.Join(tx.InsertOrder(o), tx.SaveRailState("evm:x", "line/"+strconv.Itoa(i), []byte{byte(i)})); err != nil {
 				return err
 			}
 			if err := entry(tx, o.ID, int64(i+1)); err != nil {
@@ -165,6 +167,7 @@ func writeManyRows(t *testing.T, s *Store, tick func()) {
 				return err
 			}
 			o.State, o.Payments[0].Rank = order.Expired, order.RankConfirmed
+			o.Transfers[0].State = order.TransferSent
 			if err := tx.SaveOrder(o); err != nil {
 				return err
 			}

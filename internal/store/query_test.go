@@ -94,7 +94,7 @@ func indexedQueries(match func(query string, columns ...string) string) (list []
 		{selectLastLine, "lines_at"},
 		{auditLines, "PRIMARY KEY"},
 		{selectStrays, "payments_stray"},
-		{selectRailState, "PRIMARY KEY"},
+		{match(selectRailState, "rail", "name"), "PRIMARY KEY"},
 		{selectRailStates, "PRIMARY KEY"},
 		{updateRailState, "PRIMARY KEY"},
 		{updatePayment, "PRIMARY KEY"},

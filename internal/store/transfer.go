@@ -33,18 +33,12 @@ const (
 
 // rails
 const (
-	selectRailState  = `SELECT value FROM rail_state WHERE rail = $1 AND name = $2`
-	selectRailStates = `SELECT name, value FROM rail_state WHERE rail = $1 AND name >= $2 AND name > $3 ORDER BY name LIMIT $4`
+	selectRailState  = `SELECT rail, name, value FROM rail_state WHERE {any}`
+	selectRailStates = `SELECT name, value FROM rail_state WHERE rail = $1 AND name >= $2 AND name > $3 AND name < $4 ORDER BY name LIMIT $5`
 	insertRailState  = `INSERT INTO rail_state (rail, name, value) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`
 	updateRailState  = `UPDATE rail_state SET value = $1 WHERE rail = $2 AND name = $3 AND value = $4`
 	deleteRailState  = `DELETE FROM rail_state WHERE rail = $1 AND name = $2 AND value = $3`
 )
-
-// railKey names a line of a rail's memory.
-type railKey struct {
-	rail engine.RailName
-	key  string
-}
 
 func (t *tx) OrderByTransfer(id string) (string, error) { return t.use().transferOwner(id) }
 
@@ -69,6 +63,9 @@ func (t *tx) saveTransfers(was, o *engine.Order) error {
 	for i, transfer := range o.Transfers {
 		if was != nil && i < len(was.Transfers) && was.Transfers[i].ID == transfer.ID {
 			continue
+		}
+		if _, known := t.g.transfers.get(transfer.ID); !known && t.g.made[transfer.ID] {
+			t.g.transfers.load(transfer.ID, "")
 		}
 		owner, err := t.g.transferOwner(transfer.ID)
 		if err != nil {
@@ -197,7 +194,7 @@ func (r *reader) Strays(after order.PaymentKey, limit int) ([]engine.Stray, erro
 // The memory of rails.
 
 func (t *tx) RailState(r engine.RailName, key string) ([]byte, error) {
-	value, err := t.use().railState(railKey{r, key})
+	value, err := t.use().railState(engine.RailKey{Rail: r, Key: key})
 	return bytes.Clone(value), err
 }
 
@@ -205,58 +202,87 @@ func (t *tx) SaveRailState(r engine.RailName, key string, value []byte) error {
 	if key == "" || len(key) > 200 {
 		return errors.New("a key of a rail's memory has 1 to 200 bytes")
 	}
-	k := railKey{r, key}
-	if _, err := t.use().railState(k); err != nil {
-		return err
-	}
-	t.g.memory.put(k, bytes.Clone(value))
+	t.use().memory.put(engine.RailKey{Rail: r, Key: key}, bytes.Clone(value))
 	return nil
 }
 
 // railState is nil when there is none.
-func (g *group) railState(k railKey) ([]byte, error) {
-	if value, ok := g.memory.get(k); ok {
-		return value, nil
+func (g *group) railState(k engine.RailKey) ([]byte, error) {
+	if err := g.db.ask(g.askRailStates([]engine.RailKey{k})); err != nil {
+		return nil, err
 	}
-	var value []byte
-	err := scan(g.db, selectRailState, []any{string(k.rail), k.key}, func(rows record) error {
-		err := rows.Scan(&value)
-		value = blob(value)
+	value, _ := g.memory.get(k)
+	return value, nil
+}
+
+func (g *group) askRailStates(keys []engine.RailKey) []question {
+	missing := g.memory.missing(keys)
+	for _, k := range missing {
+		g.memory.load(k, nil)
+	}
+	return g.askMemory(missing)
+}
+
+// askMemory asks what the database has under keys.
+func (g *group) askMemory(keys []engine.RailKey) []question {
+	args := make([][]any, len(keys))
+	for i, k := range keys {
+		args[i] = []any{string(k.Rail), k.Key}
+	}
+	return askAny(g.db.postgres(), selectRailState, []string{"rail", "name"}, args, func(rows record) error {
+		var k engine.RailKey
+		var value []byte
+		err := rows.Scan(&k.Rail, &k.Key, &value)
+		g.memory.load(k, blob(value))
 		return err
 	})
-	if err == nil {
-		g.memory.load(k, value)
-	}
-	return value, err
 }
 
 func (r *reader) RailStates(on engine.RailName, prefix, after string, limit int) ([]engine.RailItem, error) {
 	var found []engine.RailItem
-	err := scan(r, selectRailStates, []any{string(on), prefix, after, limit}, func(rows record) error {
+	err := scan(r, selectRailStates, []any{string(on), prefix, after, behind(prefix), limit}, func(rows record) error {
 		var item engine.RailItem
 		if err := rows.Scan(&item.Key, &item.Value); err != nil {
 			return err
 		}
-		if strings.HasPrefix(item.Key, prefix) {
-			found = append(found, item)
-		}
+		found = append(found, item)
 		return nil
 	})
 	return found, err
 }
 
+// behind is the first text that sorts behind every one that begins with the prefix.
+func behind(prefix string) string {
+	for n := len(prefix) - 1; n >= 0; n-- {
+		if prefix[n] < 0x7f {
+			return prefix[:n] + string(rune(prefix[n]+1))
+		}
+	}
+	return "\U0010ffff"
+}
+
+// flushMemory first asks once for what was written over unread.
 func (g *group) flushMemory() error {
-	byKey := func(a, b railKey) int { return cmp.Or(cmp.Compare(a.rail, b.rail), cmp.Compare(a.key, b.key)) }
-	return inOrder(&g.memory, byKey, func(k railKey, was, now []byte) error {
-		what := "the memory of " + string(k.rail)
+	var unread []engine.RailKey
+	for k := range g.memory.group {
+		if _, ok := g.memory.stored[k]; !ok {
+			unread = append(unread, k)
+		}
+	}
+	if err := g.db.ask(g.askMemory(unread)); err != nil {
+		return err
+	}
+	byKey := func(a, b engine.RailKey) int { return cmp.Or(cmp.Compare(a.Rail, b.Rail), cmp.Compare(a.Key, b.Key)) }
+	return inOrder(&g.memory, byKey, func(k engine.RailKey, was, now []byte) error {
+		what := "the memory of " + string(k.Rail)
 		switch {
 		case was == nil && now == nil:
 			return nil
 		case was == nil:
-			return g.write(what, insertRailState, string(k.rail), k.key, now)
+			return g.write(what, insertRailState, string(k.Rail), k.Key, now)
 		case now == nil:
-			return g.write(what, deleteRailState, string(k.rail), k.key, was)
+			return g.write(what, deleteRailState, string(k.Rail), k.Key, was)
 		}
-		return g.write(what, updateRailState, now, string(k.rail), k.key, was)
+		return g.write(what, updateRailState, now, string(k.Rail), k.Key, was)
 	})
 }

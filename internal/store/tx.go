@@ -40,6 +40,7 @@ func (t *tx) NewID() string {
 	if err != nil {
 		panic("store: no random bytes: " + err.Error())
 	}
+	t.g.made[id] = true
 	return id
 }
 
@@ -143,6 +144,9 @@ func (t *tx) savePayments(was, o *engine.Order) error {
 	g := t.g
 	var keys []order.PaymentKey
 	for _, p := range o.Payments {
+		if _, known := g.payments.get(p.PaymentKey); !known && g.made[p.External] {
+			g.payments.load(p.PaymentKey, paymentRow{})
+		}
 		keys = append(keys, p.PaymentKey)
 	}
 	if err := g.loadPayments(keys); err != nil {

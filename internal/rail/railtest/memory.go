@@ -19,7 +19,7 @@ type memory struct {
 	lines map[string][]byte
 }
 
-func (m *memory) Update(ctx context.Context, fn func(rail.Memory) error) error {
+func (m *memory) Update(ctx context.Context, fn func(rail.Memory) error, _ ...string) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}

@@ -147,8 +147,8 @@ func (r *Rail) wait(ctx context.Context) bool {
 }
 
 // update changes the memory and wakes the watcher.
-func (r *Rail) update(ctx context.Context, fn func(rail.Memory) error) error {
-	if err := r.state.Update(ctx, fn); err != nil {
+func (r *Rail) update(ctx context.Context, fn func(rail.Memory) error, reads ...string) error {
+	if err := r.state.Update(ctx, fn, reads...); err != nil {
 		return err
 	}
 	select {

@@ -81,7 +81,7 @@ func (r *Rail) Send(ctx context.Context, d rail.Delivery) (rail.Ref, error) {
 	err := r.update(ctx, func(m rail.Memory) (err error) {
 		answer, err = r.take(m, d)
 		return err
-	})
+	}, transferKey+d.ID, lastKey)
 	if err == nil {
 		err = answer
 	}
@@ -152,7 +152,7 @@ func (r *Rail) Lookup(ctx context.Context, d rail.Delivery) (rail.Status, rail.R
 		t = transfer{}
 		_, err := load(m, transferKey+d.ID, &t)
 		return err
-	})
+	}, transferKey+d.ID)
 	switch {
 	case err != nil:
 		return "", "", err

@@ -306,6 +306,34 @@ func railMemory(s *suite) {
 	want(s, "all of a prefix", list("a/", "", 10), "a/1=one a/3=three ")
 	want(s, "behind a key", list("a/", "a/1", 10), "a/3=three ")
 	want(s, "a page", list("", "", 2), "a/1=one a/3=three ")
+	if err := put("one", "a0", []byte("beside")); err != nil { // sorts right behind what begins with "a/"
+		s.Fatal(err)
+	}
+	want(s, "of a prefix and nothing beside", list("a/", "", 10), "a/1=one a/3=three ")
+	if err := put("one", "a0", nil); err != nil {
+		s.Fatal(err)
+	}
+	// What a transaction says it will read is what it reads, whether there is anything or not.
+	err := s.store.Update(s.Context(), engine.Keys{Memory: []engine.RailKey{{Rail: "one", Key: "a/1"}, {Rail: "one", Key: "a/7"}, {Rail: "one", Key: "a/1"}}}, func(tx engine.Tx) error {
+		for key, is := range map[string]string{"a/1": "one", "a/7": "", "a/3": "three"} {
+			value, err := tx.RailState("one", key)
+			if err != nil {
+				return err
+			}
+			if string(value) != is || (value == nil) != (is == "") {
+				s.Errorf("%s is %q, want %q", key, value, is)
+			}
+		}
+		return tx.SaveRailState("one", "a/7", []byte("seven"))
+	})
+	if err != nil {
+		s.Fatal(err)
+	}
+	want(s, "written", list("a/", "a/3", 10), "a/7=seven ")
+	if err := put("one", "a/7", []byte("eight")); err != nil { // over what was not read
+		s.Fatal(err)
+	}
+	want(s, "written over", list("a/", "a/3", 10), "a/7=eight ")
 	// Counting up at once loses nothing.
 	for _, err := range AtOnce(16, func(int) error {
 		return s.try(func(tx engine.Tx) error {
