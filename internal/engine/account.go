@@ -179,15 +179,11 @@ func takeDefault(tx Tx, a *Account, now time.Time) error {
 // Account finds an account of the scope; the zero Scope means any, for operators. Error: not_found, also for another
 // scope's.
 func (e *Engine) Account(ctx context.Context, s Scope, id string) (a *Account, err error) {
-	err = e.store.View(ctx, func(rd Reader) error {
-		d, err := rd.Document(KindAccount, id)
-		if err != nil {
-			return err
-		}
-		a, err = accountOf(d, s)
-		return err
-	})
-	return a, err
+	d, err := e.looks.accounts.get(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return accountOf(d, s)
 }
 
 // Destination is where a rail sends money that goes to the account. Errors: not_configured, invalid_network.

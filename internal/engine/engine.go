@@ -35,12 +35,13 @@ type Engine struct {
 	payees   Payees    // nil: no account can be paid to
 	batches  map[rail.Name]rail.Batcher
 	exchange *exchange // on what terms the house exchanges
+	looks    *looks    // shared by all engines over the store
 }
 
 // New makes an engine over a store and the networks it collects on. wake is called after each commit
 // of a use case, so that the workers need not wait for their next look; it may be nil.
 func New(store Store, networks []Network, wake func()) *Engine {
-	e := &Engine{store: store, networks: map[string]Network{}, random: rand.Reader, wake: wake}
+	e := &Engine{store: store, networks: map[string]Network{}, random: rand.Reader, wake: wake, looks: newLooks(store)}
 	for _, n := range networks {
 		e.networks[n.ID] = n
 	}

@@ -21,10 +21,10 @@ func (s Scope) Organisation() (organisation string, is bool) {
 
 // Merchant finds a merchant by its id; nil when there is none.
 func (e *Engine) Merchant(ctx context.Context, id string) (*Merchant, error) {
-	var found *Merchant
-	err := e.store.View(ctx, func(rd Reader) (err error) {
-		found, err = rd.Merchant(id)
-		return err
-	})
-	return found, err
+	found, err := e.looks.merchants.get(ctx, id)
+	if err != nil || found == nil {
+		return nil, err
+	}
+	own := *found
+	return &own, nil
 }
