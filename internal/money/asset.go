@@ -75,14 +75,20 @@ func ParseAsset(s string) (Asset, error) {
 // String is the self-describing form, which carries the decimals so that a
 // stored row can be read without any configuration. The zero Asset is "".
 func (a Asset) String() string {
+	text, _ := a.AppendText(make([]byte, 0, 64))
+	return string(text)
+}
+
+// AppendText writes String behind b.
+func (a Asset) AppendText(b []byte) ([]byte, error) {
 	if a.IsZero() {
-		return ""
+		return b, nil
 	}
-	s := a.code + "/" + strconv.Itoa(int(a.scale))
+	b = strconv.AppendUint(append(append(b, a.code...), '/'), uint64(a.scale), 10)
 	if a.network != "" {
-		s += "@" + a.network
+		b = append(append(b, '@'), a.network...)
 	}
-	return s
+	return b, nil
 }
 
 // Code is the currency code or the token's symbol.

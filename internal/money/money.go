@@ -201,11 +201,14 @@ func Min(a, b Amount) Amount {
 
 // MarshalText is the stored form, "100000000 USDT/6@ethereum-sepolia": it can
 // be read back without any configuration. The zero value is "".
-func (a Amount) MarshalText() ([]byte, error) {
+func (a Amount) MarshalText() ([]byte, error) { return a.AppendText([]byte{}) }
+
+// AppendText writes what MarshalText does behind b.
+func (a Amount) AppendText(b []byte) ([]byte, error) {
 	if a.asset.IsZero() {
-		return []byte{}, nil
+		return b, nil
 	}
-	return []byte(a.Units() + " " + a.asset.String()), nil
+	return a.asset.AppendText(append(a.int().Append(b, 10), ' '))
 }
 
 // UnmarshalText reads what MarshalText writes, up to MaxDigits.

@@ -32,6 +32,25 @@ func TestOrderBodyIsItsJSON(t *testing.T) {
 	}
 }
 
+func TestPaymentBodyAndFactsAreTheirJSON(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 4))
+	for n := range 3000 {
+		oneOf := []int{0, 1, 2, 4}[n%4]
+		var p engine.Stray
+		fill(r, reflect.ValueOf(&p).Elem(), oneOf)
+		want, err := toJSON(&p)
+		if got, err2 := paymentBody(&p); err != nil || err2 != nil || got != want {
+			t.Fatalf("%v %v\n got %s\nwant %s", err, err2, got, want)
+		}
+		var f engine.Facts
+		fill(r, reflect.ValueOf(&f).Elem(), oneOf)
+		want, err = toJSON(&f)
+		if got, err2 := factsBody(&f); err != nil || err2 != nil || got != want {
+			t.Fatalf("%v %v\n got %s\nwant %s", err, err2, got, want)
+		}
+	}
+}
+
 func TestOrderBodyRefusesWhatJSONRefuses(t *testing.T) {
 	o := engine.Order{CreatedAt: time.Date(10_000, 1, 1, 0, 0, 0, 0, time.UTC)}
 	if got, err := orderBody(&o); err == nil {

@@ -187,7 +187,7 @@ func (g *group) flushPayments() error {
 	}
 	counts := map[paymentCountKey]int64{}
 	err := inOrder(&g.payments, byKey, func(k order.PaymentKey, was, now paymentRow) error {
-		body, err := toJSON(now.Stray)
+		body, err := paymentBody(&now.Stray)
 		if err != nil {
 			return err
 		}
@@ -332,7 +332,7 @@ func (g *group) flushLedger() error {
 // flushEvents writes an event as told where nobody is to be told.
 func (g *group) flushEvents() error {
 	for _, e := range g.events.group {
-		facts, err := toJSON(e.Facts)
+		facts, err := factsBody(&e.Facts)
 		if err != nil {
 			return err
 		}

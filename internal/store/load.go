@@ -156,7 +156,10 @@ func parseAmount(text string) (money.Amount, error) {
 	return money.New(asset, units), nil
 }
 
-func formatAmount(a money.Amount) string { return a.Units() + " " + a.Asset().String() }
+func formatAmount(a money.Amount) string {
+	text, _ := a.AppendText(make([]byte, 0, 64))
+	return string(text)
+}
 
 // Orders.
 

@@ -313,12 +313,12 @@ type dying struct {
 
 var errDied = errors.New("the process died")
 
-func (d *dying) Update(ctx context.Context, fn func(rail.Memory) error) error {
+func (d *dying) Update(ctx context.Context, fn func(rail.Memory) error, reads ...string) error {
 	if d.left--; d.left >= 0 {
-		return d.State.Update(ctx, fn)
+		return d.State.Update(ctx, fn, reads...)
 	}
 	if d.after {
-		if err := d.State.Update(ctx, fn); err != nil {
+		if err := d.State.Update(ctx, fn, reads...); err != nil {
 			return err
 		}
 	}
