@@ -162,6 +162,7 @@ func (a *App) start(cfg Config) error {
 		return err
 	}
 	a.rails, a.senders, a.sandbox, a.banks = reach.rails, reach.senders, reach.sandbox, reach.banks
+	a.Engine = withBatches(a.Engine, a.banks)
 	if err := openBanks(context.Background(), a.Engine, cfg.Banks); err != nil {
 		return err
 	}
@@ -187,7 +188,7 @@ func (a *App) start(cfg Config) error {
 	}
 	a.client = webhook.NewClient(cfg.Guard, webhook.Options{Now: cfg.Now})
 	a.workers = worker.New(worker.Config{
-		Engine: a.Engine, Rails: a.rails, Senders: reach.senders, Pools: cfg.Pools, Tellers: tellers(a.dialects), Open: a.open, Client: a.client,
+		Engine: a.Engine, Rails: a.rails, Senders: reach.senders, Pools: cfg.Pools, Banks: bankAccounts(cfg.Banks, a.banks), Tellers: tellers(a.dialects), Open: a.open, Client: a.client,
 		Notices: notices, Rates: rateSources(cfg.Rates, a.client), Every: cfg.Rates.Every, Events: told, Commits: commits, Random: cfg.Random, Heads: cfg.Heads, Now: cfg.Now, Chance: mathrand.Uint64, Log: cfg.Log,
 	})
 	a.workers.Start(context.Background())
