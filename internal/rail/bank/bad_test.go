@@ -437,6 +437,47 @@ func TestReferencesAreUnique(t *testing.T) {
 	}
 }
 
+// A bank may take a line back under the name of that line: told together or apart, both have the same names.
+func TestReversalsHaveTheirNamesApart(t *testing.T) {
+	back := ":61:2611191119RC2,50NTRFX//R1\n"
+	both := strings.NewReplacer(":62F:", back+":62F:", "EUR3,50", "EUR1,00").Replace(lines940)
+	alone := strings.NewReplacer(":61:2611191119C2,50NTRFX//R1\n:86:hello\n", back, "EUR1,00", "EUR3,50", "EUR3,50", "EUR1,00").Replace(lines940)
+	for _, text := range []string{both, alone} {
+		r, err := read(t, MT940, settings(), []byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, b := range r.bookings[0] {
+			if b.Reference != "R1" || b.Reversal == b.Credit {
+				t.Errorf("%+v", b)
+			}
+		}
+	}
+}
+
+// The settings name the encoding of an MT file that nothing in it names.
+func TestEncodingOfMT(t *testing.T) {
+	for encoding, want := range map[string]string{"": "Größe €", "windows-1252": "Größe €", "iso-8859-1": "Größe \u0080", "utf-8": "", "utf-16": ""} {
+		s := settings()
+		s.Encoding = encoding
+		r, err := read(t, MT940, s, []byte(strings.Replace(lines940, "hello", "Gr\xf6\xdfe \x80", 1)))
+		switch {
+		case want == "" && err == nil:
+			t.Errorf("%q: it was read", encoding)
+		case want != "" && (err != nil || r.bookings[0][0].Text != want):
+			t.Errorf("%q: %v, %v, want %q", encoding, r.bookings, err, want)
+		}
+	}
+}
+
+// Fields of some banks that say nothing of bookings are passed over.
+func TestOtherFieldsOfMT(t *testing.T) {
+	text := strings.NewReplacer(":28C:", ":NS:01Bank\n02X\n:21:NONREF\n:28C:", "-\n", ":NS:22more\n:64:C261119EUR3,50\n-\n").Replace(lines940)
+	if r, err := read(t, MT940, settings(), []byte(text)); err != nil || r.lines != 1 {
+		t.Errorf("%d lines, %v", r.lines, err)
+	}
+}
+
 // A digest is what a booking without a bank's reference is known by for ever: it must not change.
 func TestDigestNeverChanges(t *testing.T) {
 	r, err := read(t, MT940, settings(), []byte(strings.Replace(lines940, "//R1", "", 1)))

@@ -84,7 +84,7 @@ type mtField struct {
 	lines []string
 }
 
-var tagLine = regexp.MustCompile(`^:([0-9]{2,3}[A-Z]?):(.*)$`)
+var tagLine = regexp.MustCompile(`^:([0-9]{2,3}[A-Z]?|NS):(.*)$`)
 
 // The bounds of a field: an :86: has six lines of 65 characters, or a few times as many.
 const (
@@ -220,14 +220,14 @@ func (m *mtFile) field(f mtField) error {
 	if !m.begun {
 		return fail("this stands before :20:, with which a message begins")
 	}
-	if len(f.lines) > 1 && f.tag != "86" && f.tag != "61" && f.tag != "25P" {
+	if len(f.lines) > 1 && f.tag != "86" && f.tag != "61" && f.tag != "25P" && f.tag != "NS" {
 		if rest := strings.TrimSpace(strings.Join(f.lines[1:], "")); rest != "" {
 			return fail("%q is no line of this field", clip(rest))
 		}
 	}
 	g := &m.msg
 	switch f.tag {
-	case "21":
+	case "21", "NS": // of another message, and the bank's own
 		return nil
 	case "25", "25P":
 		return m.account(text, fail)
@@ -265,9 +265,6 @@ func (m *mtFile) field(f mtField) error {
 			return fail("this is no MT940 but MT942")
 		}
 		return m.report(f.tag, text, f.line, fail)
-	}
-	if strings.HasPrefix(f.tag, "NS") || f.tag == "23" || f.tag == "29" {
-		return nil
 	}
 	return fail("an %s has no such field", strings.ToUpper(string(m.format)))
 }

@@ -141,7 +141,7 @@ func (t *teller) book(whole rail.Booking, parts []rail.Booking) error {
 			continue
 		}
 		p.Part, p.Whole = strconv.Itoa(i+1), whole.Reference
-		p.Reference = t.unique(whole.Reference+"/"+p.Part, whole.Pending)
+		p.Reference = t.unique(whole.Reference+"/"+p.Part, p)
 		if err := t.to.Booking(t.st, p); err != nil {
 			return err
 		}
@@ -159,31 +159,41 @@ func signed(b rail.Booking) money.Amount {
 // reference is what a booking is known by: the bank's own, else a digest.
 func (t *teller) reference(b rail.Booking) string {
 	if b.Reference == "" {
-		return t.unique(digest(t.st, b), b.Pending)
+		return t.unique(digest(t.st, b), b)
 	}
-	return t.unique(b.Reference, b.Pending)
+	return t.unique(b.Reference, b)
 }
 
-// unique is a name that no other booking of the statement has. Banks repeat their references, for a charge beside what it
-// is for, or where they number only by day, and a digest is that of each equal line: the second of a name has "#2" behind it.
-// What is pending has the same name once it is booked.
-func (t *teller) unique(name string, pending bool) string {
-	key := func(s string) uint64 {
-		if pending {
-			s += "\x00"
-		}
-		return maphash.String(t.seed, s)
-	}
-	h := key(name)
+// unique is a name that no other booking of its kind has in the statement. Banks repeat their references, for a charge beside
+// what it is for, or where they number only by day, and a digest is that of each equal line: the second of a name has "#2"
+// behind it. What is pending has the same name once it is booked, and a bank may take a line back under the name of that line.
+func (t *teller) unique(name string, b rail.Booking) string {
+	kind := kindOf(b)
+	h := maphash.String(t.seed, kind+name)
 	t.seen[h]++
 	for n := t.seen[h]; n > 1; n++ {
 		numbered := fmt.Sprintf("%s#%d", name, n)
-		if k := key(numbered); t.seen[k] == 0 {
+		if k := maphash.String(t.seed, kind+numbered); t.seen[k] == 0 {
 			t.seen[k], t.seen[h] = 1, n
 			return numbered
 		}
 	}
 	return name
+}
+
+// kindOf is one of the kinds of bookings that have their names apart.
+func kindOf(b rail.Booking) string {
+	kind := " "
+	switch {
+	case b.Reversal:
+		kind = "reversal "
+	case b.Return != "":
+		kind = "return "
+	}
+	if b.Pending {
+		kind += "pending "
+	}
+	return kind
 }
 
 // digest stands for a booking to which the bank gives no reference. It must never change: files of before and after would
