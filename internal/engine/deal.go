@@ -57,6 +57,7 @@ type parts struct {
 
 	Organisation string `json:"organisation,omitempty"` // whose policy each is asked
 	Maker        string `json:"maker,omitempty"`
+	Notify       Notify `json:"notify,omitzero"` // whom each tells
 }
 
 const (
@@ -175,7 +176,7 @@ func (e *Engine) dealInParts(tx Tx, d *Deal, n NewDeal, now time.Time) (*Order, 
 	d.Until = now.Add(e.exchange.HoldBank)
 	d.Parts = &parts{
 		Prefix: n.Prefix, Kind: n.Order.Kind, Words: n.Order.Words, Terms: terms, Destination: n.Order.Destination, Doc: doc,
-		Organisation: n.Order.Organisation, Maker: n.Order.Maker,
+		Organisation: n.Order.Organisation, Maker: n.Order.Maker, Notify: n.Order.Notify,
 	}
 	return e.payPart(tx, d, now)
 }
@@ -197,7 +198,7 @@ func (e *Engine) payPart(tx Tx, d *Deal, now time.Time) (*Order, error) {
 	}
 	p := d.Parts
 	o, err := e.create(tx, NewOrder{
-		Scope: d.Scope, PublicID: public, Kind: p.Kind, Words: p.Words, Organisation: p.Organisation, Maker: p.Maker, Destination: p.Destination,
+		Scope: d.Scope, PublicID: public, Kind: p.Kind, Words: p.Words, Organisation: p.Organisation, Maker: p.Maker, Destination: p.Destination, Notify: p.Notify.again(),
 		Terms: func(Plan) (order.Terms, json.RawMessage, error) { return fromBalance(p.Terms, part), p.Doc, nil },
 		made:  made{exchange: &d.Quote, amounts: part, deal: d.ID},
 	})

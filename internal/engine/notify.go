@@ -201,6 +201,12 @@ func CheckSetting(key string, value json.RawMessage) (known bool, err error) {
 	return true, err
 }
 
+// again is whom an order tells that the engine makes after one with this.
+func (n Notify) again() Notify {
+	n.Times, n.Paid = nil, false
+	return n
+}
+
 // settle reads the settings into what the order keeps, once its terms are known. What does not apply is dropped: URLs
 // that the merchant does not want told, reminders of what nobody has to pay.
 func (n Notify) settle(settings map[string]json.RawMessage, t order.Terms, now time.Time) (Notify, error) {

@@ -3,6 +3,7 @@ package engine_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"testing"
 	"time"
 
@@ -170,7 +171,9 @@ func (k *kit) requote(o *engine.Order) *engine.Order {
 func TestLateMoneyIsExchangedAnew(t *testing.T) {
 	k := exchanging(t)
 	k.setting(engine.LateRateSetting, `"requote"`)
-	o := k.offramp(true, func(n *engine.NewOrder) { n.Words = []string{"account:1"} })
+	o := k.offramp(true, func(n *engine.NewOrder) {
+		n.Words, n.Notify = []string{"account:1"}, engine.Notify{Customer: "ana", Email: true, Reminders: true}
+	})
 	k.setting(engine.LateRateSetting, `"release"`) // the order keeps what held when it was made
 	k.pass(north, at(31*time.Minute))
 	k.must(k.tellRates(rate("EUR", "USDT", "1.20", k.clock.now())))
@@ -189,6 +192,7 @@ func TestLateMoneyIsExchangedAnew(t *testing.T) {
 	next = k.now(next)
 	want(k, "state", next.State, order.Paid) // it is sent like the first
 	want(k, "linked to", next.Follows, o.PublicID)
+	want(k, "who is told", fmt.Sprintf("%+v", next.Notify), fmt.Sprintf("%+v", engine.Notify{Customer: "ana", Email: true, Reminders: true}))
 	want(k, "kind", next.Kind, o.Kind)
 	wantList(k, "what lists find it by", next.Words, "account:1")
 	want(k, "document", string(next.Doc), `{"doc":1}`)

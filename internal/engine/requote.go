@@ -145,7 +145,8 @@ func (e *Engine) postpone(ctx context.Context, id string, why error) error {
 	})
 }
 
-// follow makes an order like the first one that is collected from the balance, over an amount at today's rate.
+// follow makes an order like the first one that is collected from the balance, over an amount at today's rate. It tells
+// whom the first one told.
 func (e *Engine) follow(tx Tx, first *Order, amount money.Amount) (*Order, error) {
 	ask := quote.Ask{From: amount.Asset(), To: first.Quote.AmountOut.Asset(), AmountIn: amount}
 	priced, err := e.price(tx, ask, first.Kind, tx.Now())
@@ -167,6 +168,7 @@ func (e *Engine) follow(tx Tx, first *Order, amount money.Amount) (*Order, error
 	share := quote.Part{AmountIn: priced.AmountIn, Fee: priced.Fee, AmountOut: priced.AmountOut}
 	return e.create(tx, NewOrder{
 		Scope: first.Scope, PublicID: public, Kind: first.Kind, Words: first.Words, Destination: first.Destination, Organisation: organisation, Maker: first.Maker,
+		Notify: first.Notify.again(),
 		Terms: func(Plan) (order.Terms, json.RawMessage, error) {
 			return fromBalance(first.Terms, share), first.Doc, nil
 		},

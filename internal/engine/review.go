@@ -102,8 +102,18 @@ func (e *Engine) rateHolds(tx Tx, o *Order) error {
 	if o.Quote == nil || !o.Terms.FromBalance || o.State.Terminal() || o.Quote.AmountIn.Asset() == o.Quote.AmountOut.Asset() {
 		return nil
 	}
+	since := o.CreatedAt
+	if o.Deal != "" { // all parts of a deal have its rate
+		d, err := readDeal(tx, o.Deal)
+		if err != nil {
+			return err
+		}
+		if d != nil {
+			since = d.CreatedAt
+		}
+	}
 	now, err := modeTime(tx, o.Scope.Mode)
-	if err == nil && now.After(o.CreatedAt.Add(e.exchange.HoldBank)) {
+	if err == nil && now.After(since.Add(e.exchange.HoldBank)) {
 		err = fault.New(fault.CodeQuoteExpired, "its rate holds no more: refuse it, and it can be made again").On("quote")
 	}
 	return err

@@ -263,6 +263,34 @@ func TestApprovalComesWhileTheRateHolds(t *testing.T) {
 	k.wantState(two, order.Failed)
 }
 
+// All parts of a deal have the deal's rate: a part that is made late has no more time than the first.
+func TestApprovalOfAPartEndsWithItsDeal(t *testing.T) {
+	ctx := context.Background()
+	k := exchanging(t)
+	k.topUp(50_00)
+	k.policy(func(p *engine.Policy) {
+		p.Rules = []engine.PolicyRule{{ID: "all", Action: engine.RequireApproval}}
+	})
+	asked := k.dealOf(k.quote(shop, eurIn(100_00), "ramp"), "ord_")
+	asked.Order.Organisation, asked.Order.Maker, asked.Order.Notify = "acme", "maker", engine.Notify{Customer: "ana", Email: true}
+	made, err := k.engine.MakeDeal(ctx, asked)
+	k.must(err)
+	k.clock.set(at(23 * time.Hour))
+	k.topUp(50_00)
+	want(k, "the second part", k.deals(), 1)
+	parts := k.deal(made.Deal.ID).Orders
+	want(k, "parts", len(parts), 2)
+	for i := range parts {
+		want(k, "who is told of a part", parts[i].Notify.Customer, "ana")
+		want(k, "state", parts[i].State, order.InReview)
+	}
+	k.clock.set(at(24*time.Hour + time.Second))
+	for i := range parts {
+		_, err = k.engine.Approve(ctx, parts[i].ID, order.Approval, order.ByMerchant, "boss")
+		k.wantCode(err, fault.CodeQuoteExpired)
+	}
+}
+
 // Of two who decide at once, one does.
 func TestApprovalRace(t *testing.T) {
 	k := newKit(t)

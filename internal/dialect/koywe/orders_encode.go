@@ -145,6 +145,8 @@ type orderBody struct {
 	CompletedAt         string  `json:"completedAt,omitempty"`
 
 	Refunds []refundBody `json:"refunds,omitempty"`
+	Follows string       `json:"followsOrderId,omitempty"`
+	Deal    string       `json:"dealId,omitempty"`
 }
 
 // refundBody is money of an order that was asked to go back.
@@ -169,6 +171,9 @@ func (d *Dialect) encodeOrder(o *engine.Order) orderBody {
 		CreatedAt: wireTime(o.CreatedAt), Status: statusOf(o.Kind, o.State, o.Overlay),
 		DestinationMerchant: textOrNull(kept.Merchant), IsMerchantSelfOrder: kept.Self, Fee: numberOf(feeOf(o)), StatusReason: reasonOf(o), UpdatedAt: wireTime(o.UpdatedAt),
 	}
+	if o.Follows != "" { // it is paid from the balance, by nobody's method
+		body.PaymentMethods = nil
+	}
 	if body.PaymentMethods == nil {
 		body.PaymentMethods = []json.RawMessage{}
 	}
@@ -189,7 +194,7 @@ func (d *Dialect) encodeOrder(o *engine.Order) orderBody {
 	}
 	action, kind := d.action(o)
 	body.ProvidedAction, body.ProvidedActionType = textOrNull(action), kind
-	body.Refunds = encodeRefunds(o)
+	body.Refunds, body.Follows, body.Deal = encodeRefunds(o), o.Follows, o.Deal
 	return body
 }
 
