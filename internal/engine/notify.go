@@ -138,6 +138,16 @@ func (n *Notification) Clone() *Notification {
 // NotifyURLs is the merchant's setting, true or false, that has orders tell their outcome to their own URLs.
 const NotifyURLs = "notify_urls"
 
+// CustomerRequired is the merchant's setting, true or false, that an order which one payer is asked for names him. The
+// API says which of its orders those are.
+const CustomerRequired = "customer_required"
+
+// Requires says whether a merchant's setting that is true or false is on.
+func (p Plan) Requires(key string) bool {
+	var on bool
+	return json.Unmarshal(p.Settings[key], &on) == nil && on
+}
+
 // ReminderTimes is the merchant's setting that says when orders remind, as JSON of [Reminding].
 const ReminderTimes = "reminders"
 
@@ -176,7 +186,9 @@ func DefaultReminding() Reminding {
 }
 
 // SettingKeys are the settings that CheckSetting knows.
-func SettingKeys() []string { return []string{LateRateSetting, NotifyURLs, ReminderTimes} }
+func SettingKeys() []string {
+	return []string{CustomerRequired, LateRateSetting, NotifyURLs, ReminderTimes}
+}
 
 // CheckSetting checks a merchant's setting that the engine reads itself; known is false for any other key.
 //
@@ -185,7 +197,7 @@ func CheckSetting(key string, value json.RawMessage) (known bool, err error) {
 	switch key {
 	case LateRateSetting:
 		_, err = ParseLateRate(value)
-	case NotifyURLs:
+	case NotifyURLs, CustomerRequired:
 		var on bool
 		if json.Unmarshal(value, &on) != nil {
 			err = fault.New(fault.CodeInvalidValue, "want true or false").On(key)

@@ -258,6 +258,8 @@ func TestSettingsOfNotifications(t *testing.T) {
 		{engine.LateRateSetting, `"never"`, true, false},
 		{engine.NotifyURLs, "true", true, true},
 		{engine.NotifyURLs, `"true"`, true, false},
+		{engine.CustomerRequired, "false", true, true},
+		{engine.CustomerRequired, "1", true, false},
 		{engine.ReminderTimes, `{"after":["24h"],"before_due":"1h"}`, true, true},
 		{engine.ReminderTimes, `{}`, true, true},
 		{engine.ReminderTimes, `{"after":["-1h"]}`, true, false},

@@ -74,10 +74,10 @@ func TestMerchantSettings(t *testing.T) {
 			t.Errorf("%s %s: %d %s", method, path, w.Code, text)
 		}
 	}
-	want("GET", path+"?mode=sandbox", "", `{"key":"late_rate"},{"key":"notify_urls"},{"key":"reminders"}`)
-	want("PUT", path+"/notify_urls", `{"mode":"sandbox","value":" true "}`, `{"key":"late_rate"},{"key":"notify_urls","value":"true"},{"key":"reminders"}`)
-	want("PUT", path+"/reminders", `{"mode":"sandbox","value":"{\"after\": [\"6h\"]}"}`, `{"key":"late_rate"},{"key":"notify_urls","value":"true"},{"key":"reminders","value":"{\"after\":[\"6h\"]}"}`)
-	want("PUT", path+"/notify_urls", `{"mode":"sandbox"}`, `{"key":"late_rate"},{"key":"notify_urls"},{"key":"reminders","value":"{\"after\":[\"6h\"]}"}`)
+	want("GET", path+"?mode=sandbox", "", `{"key":"customer_required"},{"key":"late_rate"},{"key":"notify_urls"},{"key":"reminders"}`)
+	want("PUT", path+"/notify_urls", `{"mode":"sandbox","value":" true "}`, `{"key":"customer_required"},{"key":"late_rate"},{"key":"notify_urls","value":"true"},{"key":"reminders"}`)
+	want("PUT", path+"/reminders", `{"mode":"sandbox","value":"{\"after\": [\"6h\"]}"}`, `{"key":"customer_required"},{"key":"late_rate"},{"key":"notify_urls","value":"true"},{"key":"reminders","value":"{\"after\":[\"6h\"]}"}`)
+	want("PUT", path+"/notify_urls", `{"mode":"sandbox"}`, `{"key":"customer_required"},{"key":"late_rate"},{"key":"notify_urls"},{"key":"reminders","value":"{\"after\":[\"6h\"]}"}`)
 	for _, c := range []struct {
 		method, path, body string
 		status             int

@@ -299,6 +299,9 @@ func (p plan) terms(at engine.Plan) (order.Terms, json.RawMessage, error) {
 	}
 	switch p.kind.name {
 	case payIn:
+		if p.contact == nil && !p.kind.isSelf(p.asked) && at.Requires(engine.CustomerRequired) {
+			return t, nil, numbered{fault.New(fault.CodeMissingField, "Contact is required for PAYIN orders").On("contactId"), numberContact}
+		}
 		t.Whole, t.OneAttempt = true, true
 		t.Deadline = at.Now.Add(cmp.Or(p.chosen[0].Window, methodTime))
 	case paymentLink:

@@ -2,6 +2,7 @@ package koywe
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"strings"
@@ -870,4 +871,15 @@ func TestTokenWithSmallLetters(t *testing.T) {
 			t.Errorf("accounts in %s: %s", code, got.body)
 		}
 	}
+}
+
+// A merchant may want that each PAYIN says who pays it, as the live API does.
+func TestPayInNeedsAContactWhereTheMerchantWantsIt(t *testing.T) {
+	k := newKit(t)
+	k.create(payIn)
+	k.must(k.engine.SaveSetting(context.Background(), engine.SettingScope{Merchant: "shop", Mode: engine.Sandbox}, engine.CustomerRequired, json.RawMessage("true")))
+	k.refused("without", k.post(shopKey, m("/orders"), k.good(payIn)), 400, numberContact, "contactId")
+	k.create(payIn, "contactId", quoted(k.contact()))
+	k.create(payIn, "isMerchantSelfOrder", "true")
+	k.create(paymentLink)
 }
