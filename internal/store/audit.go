@@ -56,6 +56,8 @@ const (
 	auditHolders   = `SELECT DISTINCT h.order_id FROM holds h JOIN instruments i ON i.number = h.number WHERE {any}`
 	auditArrivals  = `SELECT id FROM orders WHERE standing_id IS NOT NULL AND {any}`
 	auditDeals     = `SELECT id, doc FROM documents WHERE kind = 'deal' AND id > $1 ORDER BY id LIMIT $2`
+	auditBookings  = `SELECT id, rail, name, state, early, end_to_end, booked_at, moved, version, body FROM bookings WHERE id > $1 ORDER BY id LIMIT $2`
+	auditStatement = `SELECT rail, place, closing, version, body FROM bank_statements WHERE (rail, place) > ($1, $2) ORDER BY rail, place LIMIT $3`
 	auditOffers    = `SELECT id, scope_id, number, COALESCE(slug, ''), state, version, body FROM offers WHERE id > $1 ORDER BY id LIMIT $2`
 	auditStandings = `SELECT id, scope_id, number, reference, reference_lower, bound, version, body FROM standings WHERE id > $1 ORDER BY id LIMIT $2`
 	auditScopes    = `SELECT id, merchant, mode, dialect, last_number FROM scopes`
@@ -562,6 +564,54 @@ func (a *audit) Deals(after string, limit int) ([]verify.Deal, error) {
 			d.Record = record
 		}
 		found = append(found, d)
+		return nil
+	})
+	return found, err
+}
+
+func (a *audit) Bookings(after string, limit int) (found []verify.Booking, err error) {
+	err = scan(a.r, auditBookings, []any{after, limit}, func(row record) error {
+		var b verify.Booking
+		var rail, name, state, endToEnd, moved string
+		var early, bookedAt, version int64
+		var body []byte
+		if err := row.Scan(&b.ID, &rail, &name, &state, &early, &endToEnd, &bookedAt, &moved, &version, &body); err != nil {
+			return err
+		}
+		r := &engine.Booking{}
+		if err := json.Unmarshal(body, r); err != nil {
+			b.Unreadable = err.Error()
+			found = append(found, b)
+			return nil
+		}
+		var wantAt int64
+		wantMoved := ""
+		if r.Counts() {
+			wantAt, wantMoved = micros(r.Booked), formatAmount(r.Moved())
+		}
+		b.Record, b.Columns = r, differing([]column{{"id", r.ID == b.ID}, {"rail", string(r.Rail) == rail}, {"name", r.Key == name}, {"state", string(r.State) == state},
+			{"early", flag(r.Early) == early}, {"end_to_end", r.EndToEnd == endToEnd}, {"booked_at", wantAt == bookedAt}, {"moved", wantMoved == moved}, {"version", r.Version == version}})
+		found = append(found, b)
+		return nil
+	})
+	return found, err
+}
+
+func (a *audit) BankStatements(after verify.BankStatement, limit int) (found []verify.BankStatement, err error) {
+	err = scan(a.r, auditStatement, []any{string(after.Rail), after.Place, limit}, func(row record) error {
+		var s verify.BankStatement
+		var closing, version int64
+		var body []byte
+		if err := row.Scan(&s.Rail, &s.Place, &closing, &version, &body); err != nil {
+			return err
+		}
+		r := &engine.BankStatement{}
+		if err := json.Unmarshal(body, r); err != nil {
+			s.Unreadable = err.Error()
+		} else {
+			s.Record, s.Columns = r, differing([]column{{"rail", r.Rail == s.Rail}, {"place", r.Place() == s.Place}, {"closing", flag(r.Closes()) == closing}, {"version", r.Version == version}})
+		}
+		found = append(found, s)
 		return nil
 	})
 	return found, err

@@ -117,6 +117,8 @@ func indexedQueries(match func(query string, columns ...string) string) (list []
 		{auditHolds, "PRIMARY KEY"},
 		{auditStandings, "PRIMARY KEY"},
 		{auditOffers, "PRIMARY KEY"},
+		{auditBookings, "PRIMARY KEY"},
+		{auditStatement, "bank_statements_place"},
 		{auditDeals, "PRIMARY KEY"},
 		{match(auditArrivals, "standing_id"), "orders_standing"},
 		{match(selectStandings, "id"), "PRIMARY KEY"},

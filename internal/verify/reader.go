@@ -20,6 +20,8 @@ type Reader interface {
 	Standings(after string, limit int) ([]Standing, error)                                          // by internal id
 	Offers(after string, limit int) ([]Offer, error)                                                // by id
 	Deals(after string, limit int) ([]Deal, error)                                                  // by id
+	Bookings(after string, limit int) ([]Booking, error)                                            // by id
+	BankStatements(after BankStatement, limit int) ([]BankStatement, error)                         // by rail and place
 	Strays(after order.PaymentKey, limit int) ([]Payment, error)                                    // payments of no order, by rail and external id
 	Actions(after string, limit int) ([]Action, error)                                              // by id
 	Balances(after BalanceKey, limit int) ([]Balance, error)                                        // by mode, account and asset

@@ -4,7 +4,7 @@
 // engine, and no rule of the state machine.
 //
 // Reader (reader.go) is what it reads through; order.go has the checks of one order, standing.go and offer.go those of one standing
-// instruction, books.go those over all.
+// instruction, bank.go those of accounts at banks, books.go those over all.
 // What it needs of memory follows the number of accounts and standing instructions, not of orders.
 package verify
 
@@ -35,6 +35,7 @@ const (
 	Holds      Check = "holds"     // an instrument had two owners at a time
 	Unique     Check = "unique"    // a key exists twice
 	Missing    Check = "missing"   // a row whose other half is gone
+	Bank       Check = "bank"      // bookings are not what the ledger says of a bank's account, or not what its statements say
 	Chain      Check = "chain"     // the blockchain says otherwise
 )
 
@@ -53,6 +54,7 @@ const maxProblems = 200
 // Counted is how much was looked at.
 type Counted struct {
 	Orders, Standings, Offers, Payments, Transfers, Entries, Postings, Lines, Balances, Events, Actions, Holds int64
+	Bookings, BankStatements                                                                                   int64
 	Seals, Unsealed, Erased                                                                                    int64
 }
 
@@ -98,8 +100,8 @@ func (r *Report) Write(w io.Writer) error {
 	if !r.OK() {
 		outcome = fmt.Sprintf("%d problems", len(r.Problems)+r.More)
 	}
-	fmt.Fprintf(&b, "%s: %d orders, %d standing instructions, %d offers, %d payments, %d transfers, %d entries with %d postings, %d lines of statements, %d balances, %d events, %d actions, %d holds, %d seals (%d rows not sealed yet)\n",
-		outcome, c.Orders, c.Standings, c.Offers, c.Payments, c.Transfers, c.Entries, c.Postings, c.Lines, c.Balances, c.Events, c.Actions, c.Holds, c.Seals, c.Unsealed)
+	fmt.Fprintf(&b, "%s: %d orders, %d standing instructions, %d offers, %d payments, %d transfers, %d entries with %d postings, %d lines of statements, %d balances, %d events, %d actions, %d holds, %d bookings of banks in %d statements, %d seals (%d rows not sealed yet)\n",
+		outcome, c.Orders, c.Standings, c.Offers, c.Payments, c.Transfers, c.Entries, c.Postings, c.Lines, c.Balances, c.Events, c.Actions, c.Holds, c.Bookings, c.BankStatements, c.Seals, c.Unsealed)
 	_, err := io.WriteString(w, b.String())
 	return err
 }
@@ -125,7 +127,7 @@ func Run(r Reader, o Options) (*Report, error) {
 	for _, s := range v.scopes {
 		v.total += s.Last
 	}
-	steps := []func() error{v.findings, v.orders, v.loose, v.notices, v.strayPayments, v.actions, v.statements, v.balances, v.counters, v.orderSums, v.holds, v.standings, v.offers, v.deals, v.seals}
+	steps := []func() error{v.findings, v.orders, v.loose, v.notices, v.strayPayments, v.actions, v.statements, v.balances, v.bookings, v.counters, v.orderSums, v.holds, v.standings, v.offers, v.deals, v.seals}
 	for _, step := range steps {
 		if err := step(); err != nil {
 			return nil, err
@@ -146,6 +148,7 @@ type run struct {
 	listed map[BalanceKey]*listed // the postings that statements must list
 	strays sums                   // what payments of no order say lies in each account
 
+	banks   map[bankKey]*atBank            // what bookings say of accounts at banks
 	arrived map[string]*arrived            // completed orders of each standing instruction
 	bound   map[string][]engine.Instrument // what each standing instruction holds by the holds
 	taken   map[string]*taken              // orders of each offer

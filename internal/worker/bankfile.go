@@ -138,14 +138,14 @@ func (s *survey) Booking(_ rail.Statement, b rail.Booking) error {
 	return nil
 }
 
-// Close keeps the statement as it is known at its end. One that does not say its days has those of its lines.
+// Close keeps the statement as it is known at its end. Its days are at least those of its lines: some banks tell only the last, or none.
 func (s *survey) Close(st rail.Statement) error {
 	from, to := s.now.From, s.now.To
 	s.now.Statement = st
-	if st.From.IsZero() {
+	if st.From.IsZero() || !from.IsZero() && from.Before(st.From) {
 		s.now.From = from
 	}
-	if st.To.IsZero() {
+	if to.After(st.To) {
 		s.now.To = to
 	}
 	if s.now.From.IsZero() {
