@@ -6,13 +6,18 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math/big"
 	"net/http"
 	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -302,4 +307,52 @@ func signed(secret, body string) http.Header {
 	mac := hmac.New(sha256.New, []byte(secret))
 	fmt.Fprint(mac, at, ".", body)
 	return http.Header{"Daimo-Signature": {"t=" + at + ",v1=" + hex.EncodeToString(mac.Sum(nil))}}
+}
+
+// A server killed between the gateway's answer and its own memory of it asks again and gets the same payment: the order has one,
+// which can be paid.
+func TestKilledAtTheGateway(t *testing.T) {
+	program := filepath.Join(t.TempDir(), "app.test")
+	if out, err := exec.Command("go", "test", "-c", "-tags", "killpoint", "-o", program, ".").CombinedOutput(); err != nil {
+		t.Fatalf("go test -c: %v\n%s", err, out)
+	}
+	for _, place := range []string{"gateway.created", "gateway.told"} {
+		dir := t.TempDir()
+		text := networksOff + "ethereum-sepolia.enabled = false\n[server]\naddr = \"127.0.0.1:0\"\n"
+		cfg, err := LoadConfig(write(t, dir, "till.toml", text), noEnv, io.Discard)
+		if err != nil {
+			t.Fatal(err)
+		}
+		db, err := openStore(t.Context(), cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := sandboxGatewayNetwork()
+		e := withGateways(engine.New(db, gatewayNetworks(cfg), nil), cfg)
+		told := engine.Report{Progress: engine.Progress{Rail: n.Rail, Fence: 1, Cursor: rail.Cursor{Horizon: time.Now()}}}
+		if err := e.Observe(t.Context(), n, told); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := e.Create(t.Context(), purchase("killed", n, money.FromInt(n.Tokens[0].Asset, 199_000000))); err != nil {
+			t.Fatal(err)
+		}
+		if err := db.Close(); err != nil {
+			t.Fatal(err)
+		}
+		child := exec.Command(program)
+		child.Env = append(os.Environ(), "TILL_TEST_SERVER="+filepath.Join(dir, "till.toml"), "TILL_KILLPOINT="+place)
+		out, err := child.CombinedOutput()
+		var exit *exec.ExitError
+		if !errors.As(err, &exit) || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {
+			t.Fatalf("%s: ended with %v: %s", place, err, out)
+		}
+		g := &gatewayKit{T: t, app: startIn(t, dir, text, io.Discard)}
+		o := g.eventually("killed", "asked for", func(o *engine.Order) bool { return strings.HasPrefix(o.Gateway.URL, g.app.URL()) })
+		if list := g.app.Simulator().Payments(); len(list) != 1 || list[0].ID != o.Gateway.Payment {
+			t.Errorf("%s: the gateway has %+v", place, list)
+		}
+		g.play(o, "pay")
+		g.eventually("killed", "completed", func(o *engine.Order) bool { return o.State == order.Completed })
+		stop(t, g.app)
+	}
 }

@@ -117,7 +117,7 @@ func (s *Server) start(ctx context.Context, o Options) error {
 	cfg := app.Config{
 		Addr: o.Addr, Database: database, Networks: []app.Network{net},
 		Guard: webhook.Guard{AllowPrivate: true, AllowHTTP: true}, Heads: filepath.Join(data, "heads"), Box: box, Log: o.Log,
-		Rates: app.Rates{Fixed: exampleRates()},
+		Rates: app.Rates{Fixed: exampleRates()}, Deliver: deliverOn(s.chain),
 	}
 	if err := s.goOnInTime(ctx, cfg); err != nil {
 		return err
@@ -234,6 +234,14 @@ func chainNetwork(c *simchain.Chain) app.Network {
 		n.Tokens = append(n.Tokens, engine.Token{Asset: money.MustAsset(code, network, t.Decimals), Contract: t.Address.Hex()})
 	}
 	return n
+}
+
+// deliverOn moves the tokens of payments through the simulated gateway on the chain, from the one who has them.
+func deliverOn(c *simchain.Chain) app.Deliver {
+	return func(ctx context.Context, _, contract, to string, units *big.Int) (tx, from string, err error) {
+		hash, err := c.Transfer(ctx, common.HexToAddress(contract), common.HexToAddress(to), units)
+		return hash.Hex(), c.Payer().Hex(), err
+	}
 }
 
 // coin is the chain's own.

@@ -29,6 +29,7 @@ func (s *suite) full(tx engine.Tx) *engine.Order {
 	o.Balances = []order.Balance{{Account: ledger.Wallet("m1").Account(ledger.In), Amount: money.FromInt(usdt, 5)}}
 	o.Payments = []order.Payment{s.payment("tx1", 5, now), s.payment("tx2", 6, now)}
 	o.Instrument = engine.Instrument{Family: engine.EVM, Value: "0x01"}
+	o.Gateway = engine.AtGateway{Gateway: "g", Rail: "daimo:g", Request: engine.Instrument{Family: "daimo:g", Value: "r"}, To: "0x01", Payment: "p", URL: "u", Tx: "t", From: "f", Note: "n"}
 	o.Skew, o.Closing, o.ClosingAt = 1500*time.Nanosecond, order.PaymentKey{Rail: testRail, External: "tx1"}, 77
 	o.EndedAt, o.EventSeq = now, 4
 	o.Destination, o.SendAt = engine.Destination{Rail: "bank", To: "account"}, now
