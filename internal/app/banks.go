@@ -4,7 +4,9 @@ import (
 	"bufio"
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"os"
 	"path/filepath"
@@ -19,9 +21,12 @@ import (
 	"till/internal/engine"
 	"till/internal/fault"
 	"till/internal/money"
+	"till/internal/operator"
+	"till/internal/operator/client"
 	"till/internal/party"
 	"till/internal/rail"
 	"till/internal/rail/bank"
+	"till/internal/worker"
 )
 
 // BankSection is an account of the house at a bank, about which files are exchanged: statements come in, payment files
@@ -161,10 +166,7 @@ func (s BankSection) bank(id, dir string) (Bank, error) {
 	if err := s.checkAccount(&b, key); err != nil {
 		return b, err
 	}
-	b.Network = engine.Network{
-		ID: id, Name: cmp.Or(s.Name, id), Family: bankFamily(id), Mode: s.Mode, Rail: bankRail(id), Custodial: true, ReceiveOnly: s.Payments == "", Reference: bank.NewReference,
-		Tokens: []engine.Token{{Asset: b.Currency}}, Details: engine.BankDetails{Bank: cmp.Or(s.Name, id), Holder: b.Holder, Account: b.Account, BIC: b.BIC},
-	}
+	b.Network = engine.Network{ID: id, Name: cmp.Or(s.Name, id), Mode: s.Mode}
 	if s.Folder != "" {
 		b.Folder = under(dir, s.Folder)
 	}
@@ -176,7 +178,16 @@ func (s BankSection) bank(id, dir string) (Bank, error) {
 		return b, err
 	}
 	b.Virtual, err = s.virtual(id, b, dir)
-	return b, err
+	return NewBank(b), err
+}
+
+// NewBank gives a bank account, whose network has an id, a name and a mode, the rest of its network.
+func NewBank(b Bank) Bank {
+	n := &b.Network
+	n.Family, n.Rail, n.Custodial, n.ReceiveOnly, n.Reference = bankFamily(n.ID), bankRail(n.ID), true, b.Out == nil, bank.NewReference
+	n.Tokens = []engine.Token{{Asset: b.Currency}}
+	n.Details = engine.BankDetails{Bank: n.Name, Holder: b.Holder, Account: b.Account, BIC: b.BIC}
+	return b
 }
 
 // checkAccount gives the account and who keeps it their canonical spellings.
@@ -359,6 +370,67 @@ func bankRails(cfg Config, e *engine.Engine) (map[string]*bank.Rail, error) {
 		all[b.ID] = r
 	}
 	return all, nil
+}
+
+// maxBankFile bounds a file that the operator API imports, in bytes.
+const maxBankFile = 256 << 20
+
+// operatorBanks are the bank accounts as operators see them.
+func (a *App) operatorBanks(list []Bank) (all []operator.Bank) {
+	accounts := bankAccounts(list, a.banks)
+	for i, b := range list {
+		one := operator.Bank{Network: b.Network, Account: b.Account, Holder: b.Holder}
+		one.Import = func(ctx context.Context, file io.Reader) (client.ImportReport, error) {
+			got, err := worker.ImportStream(ctx, a.Engine, accounts[i], file, maxBankFile, nil)
+			if wrong, is := errors.AsType[*rail.FileError](err); is {
+				f := fault.New(fault.CodeInvalidValue, wrong.Error()).On("file")
+				if wrong.Line > 0 {
+					f = f.With("line", strconv.Itoa(wrong.Line))
+				}
+				err = f
+			}
+			return client.ImportReport{
+				Statements: got.Statements, Answers: got.Answers, Booked: got.Booked, Matched: got.Matched, Proposed: got.Proposed, Suspense: got.Suspense,
+				Transfers: got.Transfers, Returned: got.Returned, Expenses: got.Expenses, Reversed: got.Reversed, Repeated: got.Repeated, Pending: got.Pending,
+			}, err
+		}
+		if r := a.banks[b.ID]; r != nil {
+			one.Export = func(ctx context.Context) ([]client.PaymentFile, error) { return a.export(ctx, r) }
+			one.Files = func(ctx context.Context, after string, limit int) ([]client.PaymentFile, error) {
+				list, err := r.Files(ctx, after, limit)
+				return paymentFiles(list), err
+			}
+			one.File = r.Bytes
+		}
+		all = append(all, one)
+	}
+	slices.SortFunc(all, func(x, y operator.Bank) int {
+		return cmp.Or(strings.Compare(string(x.Network.Mode), string(y.Network.Mode)), strings.Compare(x.Network.ID, y.Network.ID))
+	})
+	return all
+}
+
+// export makes payment files of what waits, and says of each transfer in them that only the bank knows more.
+func (a *App) export(ctx context.Context, r *bank.Rail) ([]client.PaymentFile, error) {
+	made, err := r.Export(ctx, a.now())
+	for _, f := range made {
+		words, wordsErr := r.Words(ctx, f.ID)
+		err = errors.Join(err, wordsErr, a.Engine.TransfersTold(ctx, r.Name(), words))
+	}
+	return paymentFiles(made), err
+}
+
+func paymentFiles(list []bank.File) (all []client.PaymentFile) {
+	for _, f := range list {
+		one := client.PaymentFile{
+			ID: f.ID, Made: f.Made.UTC(), Day: f.Day.Format(time.DateOnly), Count: f.Count, Sum: operator.BankAmount(f.Sum), Version: f.Version, Answer: f.Answer, Reason: f.Reason,
+		}
+		if !f.Answered.IsZero() {
+			one.Answered = new(f.Answered.UTC())
+		}
+		all = append(all, one)
+	}
+	return all
 }
 
 // openBanks lets orders be made on every bank account, and puts its virtual accounts into the merchants' pools: those

@@ -42,7 +42,8 @@ func operatorAPI(a *App, keys *auth.Auth, cfg Config) http.Handler {
 		Pay: func(ctx context.Context, p operator.Payment) (string, error) {
 			return a.sandbox.Pay(ctx, sandbox.Payment{ID: p.ID, Reference: p.Reference, Amount: p.Amount, Rank: p.Rank, From: p.From, Name: p.Name})
 		},
-		Jobs: func() []client.Job { return jobsOf(a.Health()) },
+		Banks: a.operatorBanks(cfg.Banks),
+		Jobs:  func() []client.Job { return jobsOf(a.Health()) },
 	})
 }
 

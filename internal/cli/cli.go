@@ -40,6 +40,7 @@ type commands struct {
 	Clock        clockCommand        `cmd:"" help:"The sandbox's clock."`
 	Sandbox      sandboxCommand      `cmd:"" help:"Payments that are made up, to try things out."`
 	Instrument   instrumentCommand   `cmd:"" help:"Addresses and references that orders are paid to."`
+	Bank         bankCommand         `cmd:"" help:"Accounts at banks: statements in, payment files out."`
 	Rate         rateCommand         `cmd:"" help:"Exchange rates."`
 	Review       reviewCommand       `cmd:"" help:"Orders about which a person must decide."`
 	Suspense     suspenseCommand     `cmd:"" help:"Money that came and did not fit."`

@@ -12,18 +12,18 @@ import (
 )
 
 var stories = map[string]func(context.Context, dev.Info, io.Writer) (string, error){
-	"orders": demo.Orders, "payin": demo.PayIn, "koywe": demo.Koywe,
+	"orders": demo.Orders, "payin": demo.PayIn, "koywe": demo.Koywe, "bank": demo.Bank,
 }
 
 type demoCommand struct {
-	Story string `arg:"" optional:"" enum:"orders,payin,koywe" default:"orders" help:"What to show: ${enum}; ${default} if nothing is said."`
+	Story string `arg:"" optional:"" enum:"orders,payin,koywe,bank" default:"orders" help:"What to show: ${enum}; ${default} if nothing is said."`
 
 	Exit bool `help:"Stop after the last step. Without it the server stays up for a look around."`
 }
 
 func (c *demoCommand) Run(t *terminal) error {
 	s, err := dev.Start(t, dev.Options{
-		Addr: "127.0.0.1:0", BlockTime: time.Second,
+		Addr: "127.0.0.1:0", BlockTime: time.Second, Bank: c.Story == "bank",
 		Log: slog.New(slog.NewTextHandler(t.err, &slog.HandlerOptions{Level: slog.LevelError})),
 	})
 	if err != nil {

@@ -32,7 +32,10 @@ type remote struct {
 }
 
 // client finds the server.
-func (r remote) client() (*client.Client, error) {
+func (r remote) client() (*client.Client, error) { return r.within(answerWithin) }
+
+// within is client for a command that may have to wait longer for an answer.
+func (r remote) within(limit time.Duration) (*client.Client, error) {
 	url, token := r.URL, r.Token
 	keys := filepath.Join(filepath.Dir(r.Config), app.FirstKeysFile)
 	if url == "" {
@@ -48,7 +51,7 @@ func (r remote) client() (*client.Client, error) {
 		}
 	}
 	url = strings.TrimSuffix(strings.TrimRight(url, "/"), client.Path)
-	return client.New(url+client.Path, token, &http.Client{Timeout: answerWithin}), nil
+	return client.New(url+client.Path, token, &http.Client{Timeout: limit}), nil
 }
 
 // configured is where the server of a config file answers. A server without a config file, which has every

@@ -95,3 +95,12 @@ func (e *Engine) SaveSetting(ctx context.Context, s SettingScope, key string, va
 		return tx.SaveSetting(s, key, value)
 	})
 }
+
+// ByID finds an order of any scope by its internal id. For operators. Error: not_found.
+func (e *Engine) ByID(ctx context.Context, id string) (o *Order, err error) {
+	err = e.store.View(ctx, func(rd Reader) error {
+		o, err = rd.Order(id)
+		return err
+	})
+	return o, err
+}

@@ -39,6 +39,7 @@ var usdt = money.MustAsset("USDT", "some-chain", 6)
 //	ord_short  completed, and then 5 USDT of it were reversed
 //	0xst       a payment of 3 USDT that no order owns
 type kit struct {
+	booking  string // that is proposed
 	handler  http.Handler
 	engine   *engine.Engine
 	store    *store.Store
@@ -66,7 +67,7 @@ func newKit(t testing.TB) *kit {
 		ID: "some-chain", Family: engine.EVM, Mode: engine.Sandbox, Rail: "evm:some-chain", ChainID: 1, Confirmations: 2, Custodial: true, Simulated: true,
 		Tokens: []engine.Token{{Asset: usdt, Contract: "0x1"}},
 	}
-	k.engine = engine.New(st, []engine.Network{k.delivery}, nil)
+	k.engine = engine.New(st, []engine.Network{k.delivery, giro}, nil)
 	cfg := testConfig(k.engine, clock, log)
 	cfg.People = auth.NewPeople(auth.PeopleConfig{Store: st, Now: clock, Random: rand.Reader, Cost: auth.Cost{Memory: 8, Passes: 1, Threads: 1}})
 	k.people = cfg.People
@@ -121,7 +122,8 @@ func testConfig(e *engine.Engine, now func() time.Time, log *slog.Logger) Config
 			}
 			return strings.Join([]string{p.ID, p.Reference, p.Amount.String(), p.Rank.String(), p.From, p.Name}, "|"), nil
 		},
-		Jobs: func() []client.Job { return []client.Job{{Name: "tell", OK: true}} },
+		Banks: testBanks(e),
+		Jobs:  func() []client.Job { return []client.Job{{Name: "tell", OK: true}} },
 	}
 }
 

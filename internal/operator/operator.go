@@ -57,7 +57,8 @@ type Config struct {
 	ParseAddress func(f engine.Family, text string) (string, error)
 	// Pay makes a payment up on the sandbox's rail and returns its id there; with an id that is known it tells more of
 	// that payment. Errors: invalid_value, invalid_amount, idempotency_conflict.
-	Pay func(ctx context.Context, p Payment) (id string, err error)
+	Pay   func(ctx context.Context, p Payment) (id string, err error)
+	Banks []Bank // by mode and id
 	// Jobs is how the background loops of this process are.
 	Jobs func() []client.Job
 }
@@ -114,6 +115,7 @@ func Handler(cfg Config) http.Handler {
 	a.clock()
 	a.sandbox()
 	a.rates()
+	a.banks()
 	a.jobs()
 	return a
 }
@@ -165,7 +167,8 @@ func (a *api) guard(ctx huma.Context, next func(huma.Context)) {
 	r, w := humago.Unwrap(ctx)
 	who, err := a.caller(r, ctx.Operation().Security[0][bearer][0])
 	if err == nil {
-		err = readable(r, ctx.Operation().RequestBody != nil)
+		_, isFile := ctx.Operation().Metadata[fileBody]
+		err = readable(r, ctx.Operation().RequestBody != nil && !isFile)
 	}
 	if err != nil {
 		write(w, a.refuse(r.Context(), err))

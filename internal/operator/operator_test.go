@@ -248,6 +248,15 @@ var operations = []struct {
 	{"POST", "/clock", `{"mode":"sandbox","advanceSeconds":60}`, "clock:write", 403},
 	{"POST", "/sandbox/payments", `{"order":"ord_open","amount":"1.00"}`, "sandbox:write", 403},
 	{"GET", "/rates", "", "rates:read", 200},
+	{"GET", "/banks", "", "banks:read", 200},
+	{"POST", "/banks/giro/files", "statement", "banks:write", 404},
+	{"POST", "/banks/giro/payments", "", "banks:write", 404},
+	{"GET", "/banks/giro/payments", "", "banks:read", 404},
+	{"GET", "/banks/giro/payments/F1", "", "banks:read", 404},
+	{"GET", "/banks/giro/statements", "", "banks:read", 404},
+	{"GET", "/banks/giro/bookings", "", "banks:read", 404},
+	{"POST", "/banks/giro/bookings/BOOKING/accept", `{"order":"ord_giro"}`, "suspense:write", 404},
+	{"POST", "/banks/giro/bookings/BOOKING/dismiss", `{"order":"ord_giro"}`, "suspense:write", 404},
 	{"POST", "/rates/accept", `{"base":"USD","quote":"COP","value":"4000","at":"2026-03-01T00:00:00Z","source":"file"}`, "rates:write", 403},
 	{"GET", "/jobs", "", "jobs:read", 200},
 	{"GET", "/audit/heads", "", "audit:read", 200},
@@ -265,7 +274,10 @@ func TestWhoMayCall(t *testing.T) {
 			if strings.Contains(op.path, "/reviews") {
 				k.hold(t, "ord_held", "somebody")
 			}
-			h, path := k.handler, strings.NewReplacer("MESSAGE", k.message, "NOTIFICATION", k.notification, "SESSION", k.session).Replace(op.path)
+			if strings.Contains(op.path, "/bookings") {
+				k.propose(t)
+			}
+			h, path := k.handler, strings.NewReplacer("BOOKING", k.booking, "MESSAGE", k.message, "NOTIFICATION", k.notification, "SESSION", k.session).Replace(op.path)
 			for _, token := range []string{"", "op_unknown", tokenOff, tokenOld, keyOfAPI, tokenAll[:len(tokenAll)-1]} {
 				w := call(h, op.method, path, token, op.body)
 				wantProblem(t, w, http.StatusUnauthorized, fault.CodeUnauthorized, "")

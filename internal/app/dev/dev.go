@@ -56,6 +56,7 @@ type Options struct {
 	Data      string        // folder of database and keys; empty: a temporary one, removed at the end
 	Postgres  string        // URL of a database to use instead of one in the folder; empty: none
 	BlockTime time.Duration // between blocks
+	Bank      bool          // the server has a bank account too
 	Log       *slog.Logger
 }
 
@@ -68,6 +69,7 @@ type Server struct {
 	tools  *http.Server
 	served chan error
 	wallet wallet
+	bank   *Bank // nil: there is none
 	log    *slog.Logger
 	remove string // a folder to remove at the end
 	stop   context.CancelFunc
@@ -118,6 +120,14 @@ func (s *Server) start(ctx context.Context, o Options) error {
 		Addr: o.Addr, Database: database, Networks: []app.Network{net},
 		Guard: webhook.Guard{AllowPrivate: true, AllowHTTP: true}, Heads: filepath.Join(data, "heads"), Box: box, Log: o.Log,
 		Rates: app.Rates{Fixed: exampleRates()}, Deliver: deliverOn(s.chain),
+	}
+	if o.Bank {
+		account, err := giro(data)
+		if err != nil {
+			return err
+		}
+		cfg.Banks, cfg.Methods = []app.Bank{account}, append(app.MethodCatalogue(), transfers(account))
+		s.bank = &Bank{ID: account.ID, Account: account.Account, Currency: account.Currency.Code(), Method: bankMethod, Folder: account.Folder}
 	}
 	if err := s.goOnInTime(ctx, cfg); err != nil {
 		return err
@@ -262,7 +272,7 @@ func (s *Server) info(keys Keys, tools, database string) Info {
 	i := Info{
 		BaseURL:  base,
 		Operator: Operator{URL: base + "/operator/v1", Token: keys.OperatorToken},
-		Database: database,
+		Database: database, Bank: s.bank,
 		Chain: Chain{
 			RPCURL: s.chain.RPCURL(), ControlURL: tools + "/chain", ChainID: s.chain.ChainID(),
 			Tokens: map[string]Token{}, PayerKey: keys.PayerKey,

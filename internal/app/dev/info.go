@@ -15,6 +15,7 @@ type Info struct {
 	Sink     SinkInfo `json:"webhook_sink"`
 	PayIn    PayIn    `json:"payin"`
 	Koywe    Koywe    `json:"koywe"`
+	Bank     *Bank    `json:"bank,omitempty"` // nil: there is none
 }
 
 // Operator is how to reach Till's own API.
@@ -61,6 +62,15 @@ type Koywe struct {
 	Secret           string            `json:"secret"`
 	FundedAccountIDs map[string]string `json:"funded_account_ids"` // virtual balances with money in them, by currency
 	WebhookSecret    string            `json:"webhook_secret"`
+}
+
+// Bank is an account of the house at a bank that exists nowhere else.
+type Bank struct {
+	ID       string `json:"id"`
+	Account  string `json:"account"`
+	Currency string `json:"currency"`
+	Method   string `json:"method"` // by which payers transfer to it
+	Folder   string `json:"folder"` // with in, processed, failed and out
 }
 
 // Write puts the info into a file that only its owner reads: complete, then renamed into place, so that

@@ -126,11 +126,25 @@ func (c *Client) call(ctx context.Context, method, path string, query url.Values
 	if err != nil {
 		return err
 	}
-	r.Header.Set("Authorization", "Bearer "+c.token)
-	r.Header.Set("Accept", "application/json")
 	if in != nil {
 		r.Header.Set("Content-Type", "application/json")
 	}
+	return c.do(r, method, path, got)
+}
+
+// send posts a file as it is.
+func (c *Client) send(ctx context.Context, path string, file io.Reader, got any) error {
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url+path, file)
+	if err != nil {
+		return err
+	}
+	r.Header.Set("Content-Type", "application/octet-stream")
+	return c.do(r, http.MethodPost, path, got)
+}
+
+func (c *Client) do(r *http.Request, method, path string, got any) error {
+	r.Header.Set("Authorization", "Bearer "+c.token)
+	r.Header.Set("Accept", "application/json")
 	answer, err := c.http.Do(r)
 	if err != nil {
 		return err

@@ -1,0 +1,313 @@
+package operator
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"till/internal/engine"
+	"till/internal/fault"
+	"till/internal/money"
+	"till/internal/operator/client"
+)
+
+// Bank is an account of the house that files are exchanged about. What is nil is not done here.
+type Bank struct {
+	Network         engine.Network
+	Account, Holder string
+
+	// Import imports a file of the bank. A fault of the file is invalid_value, with the detail "line" where there is one.
+	Import func(ctx context.Context, file io.Reader) (client.ImportReport, error)
+	// Export makes payment files of what waits.
+	Export func(ctx context.Context) ([]client.PaymentFile, error)
+	// Files lists the payment files, the newest first, behind the given id.
+	Files func(ctx context.Context, after string, limit int) ([]client.PaymentFile, error)
+	// File is one of them. Error: not_found.
+	File func(ctx context.Context, id string) ([]byte, error)
+}
+
+// maxBankFile bounds a file of a bank, in bytes. Larger ones go into the watched folder.
+const maxBankFile = 256 << 20
+
+// bankFileTime is how long a file may take to come.
+const bankFileTime = 10 * time.Minute
+
+// fileBody marks an operation whose body is a file and not an object.
+const fileBody = "file"
+
+func (a *api) banks() {
+	serve(a, huma.Operation{
+		OperationID: "listBanks", Method: http.MethodGet, Path: "/banks", Security: needs("banks:read"),
+		Summary: "Bank accounts of the house", Description: "With what the ledger says of each, and by how much that differs from the bank's statements.",
+	}, a.listBanks)
+	serve(a, huma.Operation{
+		OperationID: "importBankFile", Method: http.MethodPost, Path: "/banks/{bank}/files", Security: needs("banks:write"), MaxBodyBytes: maxBankFile,
+		BodyReadTimeout: bankFileTime, Metadata: map[string]any{fileBody: true},
+		Summary:     "Import a statement, or the bank's answer to a payment file",
+		Description: "camt.052, camt.053, camt.054, MT940, MT942, CSV and pain.002. A file with an error books nothing; a file may be imported again.",
+	}, a.importBankFile)
+	serve(a, huma.Operation{
+		OperationID: "exportPayments", Method: http.MethodPost, Path: "/banks/{bank}/payments", Security: needs("banks:write"),
+		Summary: "Make payment files of the transfers that wait", Description: "None when none waits. A transfer is in one file for ever.",
+	}, a.exportPayments)
+	serve(a, huma.Operation{
+		OperationID: "listPaymentFiles", Method: http.MethodGet, Path: "/banks/{bank}/payments", Security: needs("banks:read"),
+		Summary: "Payment files, the newest first",
+	}, a.listPaymentFiles)
+	serve(a, huma.Operation{
+		OperationID: "getPaymentFile", Method: http.MethodGet, Path: "/banks/{bank}/payments/{file}", Security: needs("banks:read"),
+		Summary: "A payment file as the bank wants it",
+	}, a.getPaymentFile)
+	serve(a, huma.Operation{
+		OperationID: "listBankStatements", Method: http.MethodGet, Path: "/banks/{bank}/statements", Security: needs("banks:read"),
+		Summary: "Statements that were imported, the newest first",
+	}, a.listBankStatements)
+	serve(a, huma.Operation{
+		OperationID: "listBookings", Method: http.MethodGet, Path: "/banks/{bank}/bookings", Security: needs("banks:read"),
+		Summary: "Lines of a bank account, the newest first", Description: "Those that are proposed or in suspense wait for a person's decision.",
+	}, a.listBookings)
+	serve(a, huma.Operation{
+		OperationID: "acceptProposal", Method: http.MethodPost, Path: "/banks/{bank}/bookings/{booking}/accept", Security: needs("suspense:write"),
+		Summary: "Give the money of a booking in suspense to an order that is still collecting", Description: "One that is proposed, or another one.",
+	}, a.acceptProposal)
+	serve(a, huma.Operation{
+		OperationID: "dismissProposal", Method: http.MethodPost, Path: "/banks/{bank}/bookings/{booking}/dismiss", Security: needs("suspense:write"),
+		Summary: "Say that a booking is not of an order that is proposed",
+	}, a.dismissProposal)
+}
+
+type bankInput struct {
+	Bank string `path:"bank" maxLength:"40"`
+}
+
+// bank finds a bank account that the caller may see. Error: not_found.
+func (a *api) bank(ctx context.Context, id string) (Bank, error) {
+	i := slices.IndexFunc(a.Banks, func(b Bank) bool { return b.Network.ID == id && sees(ctx, b.Network.Mode) })
+	if i < 0 {
+		return Bank{}, fault.New(fault.CodeNotFound, "there is no such bank account")
+	}
+	return a.Banks[i], nil
+}
+
+func (a *api) listBanks(ctx context.Context, _ *struct{}) (client.BankList, error) {
+	list := client.BankList{Banks: []client.Bank{}}
+	for _, b := range a.Banks {
+		if !sees(ctx, b.Network.Mode) {
+			continue
+		}
+		balance, err := a.Engine.BankBalance(ctx, b.Network)
+		if err != nil {
+			return list, err
+		}
+		one := client.Bank{
+			ID: b.Network.ID, Name: b.Network.Name, Mode: string(b.Network.Mode), Account: b.Account, Holder: b.Holder, Currency: b.Network.Tokens[0].Asset.Code(),
+			Sends: b.Export != nil, Ledger: amountOf(balance.Ledger), Difference: amountOf(balance.Difference),
+		}
+		if balance.First != nil && balance.Last != nil {
+			one.Opening, one.Closing, one.ClosingAt = new(amountOf(balance.First.Opening)), new(amountOf(balance.Last.Closing)), new(balance.Last.To.UTC())
+		}
+		list.Banks = append(list.Banks, one)
+	}
+	return list, nil
+}
+
+type bankFileInput struct {
+	Bank    string `path:"bank" maxLength:"40"`
+	RawBody []byte `contentType:"application/octet-stream"`
+}
+
+func (a *api) importBankFile(ctx context.Context, in *bankFileInput) (client.ImportReport, error) {
+	b, err := a.bank(ctx, in.Bank)
+	if err != nil {
+		return client.ImportReport{}, err
+	}
+	if b.Import == nil {
+		return client.ImportReport{}, fault.New(fault.CodeNotConfigured, "no files are imported here")
+	}
+	return b.Import(ctx, bytes.NewReader(in.RawBody))
+}
+
+// paying is a bank account that payment files are made for.
+func (a *api) paying(ctx context.Context, id string) (Bank, error) {
+	b, err := a.bank(ctx, id)
+	if err == nil && b.Export == nil {
+		err = fault.New(fault.CodeNotConfigured, "no payment files are made for this account")
+	}
+	return b, err
+}
+
+func (a *api) exportPayments(ctx context.Context, in *bankInput) (client.PaymentFiles, error) {
+	b, err := a.paying(ctx, in.Bank)
+	if err != nil {
+		return client.PaymentFiles{}, err
+	}
+	made, err := b.Export(ctx)
+	return client.PaymentFiles{Files: append([]client.PaymentFile{}, made...)}, err
+}
+
+type bankPageInput struct {
+	PageInput
+	Bank string `path:"bank" maxLength:"40"`
+}
+
+func (a *api) listPaymentFiles(ctx context.Context, in *bankPageInput) (client.PaymentFiles, error) {
+	b, err := a.paying(ctx, in.Bank)
+	if err != nil {
+		return client.PaymentFiles{}, err
+	}
+	list, err := b.Files(ctx, in.After, in.Limit+1)
+	page := client.PaymentFiles{Files: []client.PaymentFile{}}
+	list, page.Next = cut(list, in.Limit, func(f client.PaymentFile) string { return f.ID })
+	page.Files = append(page.Files, list...)
+	return page, err
+}
+
+type paymentFileInput struct {
+	Bank string `path:"bank" maxLength:"40"`
+	File string `path:"file" maxLength:"35"`
+}
+
+func (a *api) getPaymentFile(ctx context.Context, in *paymentFileInput) (client.PaymentFileText, error) {
+	b, err := a.paying(ctx, in.Bank)
+	if err != nil {
+		return client.PaymentFileText{}, err
+	}
+	text, err := b.File(ctx, in.File)
+	return client.PaymentFileText{ID: in.File, Text: string(text)}, err
+}
+
+func (a *api) listBankStatements(ctx context.Context, in *bankPageInput) (client.BankStatements, error) {
+	page := client.BankStatements{Statements: []client.BankStatement{}}
+	b, err := a.bank(ctx, in.Bank)
+	if err != nil {
+		return page, err
+	}
+	list, err := a.Engine.BankStatements(ctx, engine.StatementFilter{Rail: b.Network.Rail, After: in.After, Limit: in.Limit + 1})
+	list, page.Next = cut(list, in.Limit, func(s engine.BankStatement) string { return s.Place() })
+	for _, s := range list {
+		one := client.BankStatement{
+			ID: s.ID, Number: s.Number, Kind: "statement", From: dateOf(s.From), To: dateOf(s.To), Bookings: s.Bookings, Credits: amountOf(s.Credits),
+			Debits: amountOf(s.Debits), Warning: s.Warning, Told: s.Told.UTC(),
+		}
+		switch {
+		case s.Intraday:
+			one.Kind = "intraday"
+		case s.Notice:
+			one.Kind = "notice"
+		}
+		if s.HasOpening {
+			one.Opening = new(amountOf(s.Opening))
+		}
+		if s.HasClosing {
+			one.Closing = new(amountOf(s.Closing))
+		}
+		page.Statements = append(page.Statements, one)
+	}
+	return page, err
+}
+
+func dateOf(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.DateOnly)
+}
+
+type bookingsInput struct {
+	PageInput
+	Bank  string `path:"bank" maxLength:"40"`
+	State string `query:"state" enum:"pending,matched,proposed,suspense,transfer,expense,reversal,reversed,split,detail"`
+}
+
+func (a *api) listBookings(ctx context.Context, in *bookingsInput) (client.Bookings, error) {
+	page := client.Bookings{Bookings: []client.Booking{}}
+	b, err := a.bank(ctx, in.Bank)
+	if err != nil {
+		return page, err
+	}
+	list, err := a.Engine.Bookings(ctx, engine.BookingFilter{Rail: b.Network.Rail, State: engine.BookingState(in.State), After: in.After, Limit: in.Limit + 1})
+	if err != nil {
+		return page, err
+	}
+	list, page.Next = cut(list, in.Limit, func(b engine.Booking) string { return b.ID })
+	for _, one := range list {
+		shown, err := a.bookingOf(ctx, &one)
+		if err != nil {
+			return page, err
+		}
+		page.Bookings = append(page.Bookings, shown)
+	}
+	return page, nil
+}
+
+func (a *api) bookingOf(ctx context.Context, b *engine.Booking) (client.Booking, error) {
+	out := client.Booking{
+		ID: b.ID, Reference: b.Reference, State: string(b.State), Credit: b.Credit, Amount: amountOf(b.Amount), Booked: dateOf(b.Booked), Value: dateOf(b.Value),
+		Name: b.Party.Name, Account: b.Party.Account, EndToEnd: b.EndToEnd, Text: b.Text, Return: b.Return, Note: b.Note, Proposals: []client.Proposal{},
+	}
+	if b.Order != "" {
+		o, err := a.Engine.ByID(ctx, b.Order)
+		if err != nil {
+			return out, err
+		}
+		out.Order = o.PublicID
+	}
+	for _, p := range b.Proposals {
+		out.Proposals = append(out.Proposals, client.Proposal{Order: p.Public, Why: string(p.Why), Reference: p.Reference, Dismissed: p.Dismissed != ""})
+	}
+	return out, nil
+}
+
+type proposalInput struct {
+	Bank    string `path:"bank" maxLength:"40"`
+	Booking string `path:"booking" maxLength:"64"`
+	Body    client.ProposalOf
+}
+
+// decideBooking does something about a booking of the bank and an order that it may be of.
+func (a *api) decideBooking(ctx context.Context, in *proposalInput, do func(b *engine.Booking, orderID string) error) (client.Booking, error) {
+	at, err := a.bank(ctx, in.Bank)
+	if err != nil {
+		return client.Booking{}, err
+	}
+	b, err := a.Engine.Booking(ctx, in.Booking)
+	if err == nil && b.Rail != at.Network.Rail {
+		err = fault.New(fault.CodeNotFound, "no such booking")
+	}
+	if err != nil {
+		return client.Booking{}, err
+	}
+	o, err := a.find(ctx, in.Body.Order)
+	if err != nil {
+		return client.Booking{}, err
+	}
+	if err := do(b, o.ID); err != nil {
+		return client.Booking{}, err
+	}
+	if b, err = a.Engine.Booking(ctx, in.Booking); err != nil {
+		return client.Booking{}, err
+	}
+	return a.bookingOf(ctx, b)
+}
+
+func (a *api) acceptProposal(ctx context.Context, in *proposalInput) (client.Booking, error) {
+	return a.decideBooking(ctx, in, func(b *engine.Booking, orderID string) error {
+		_, err := a.as(ctx).AcceptProposal(ctx, b.ID, orderID, keyID(ctx))
+		return err
+	})
+}
+
+func (a *api) dismissProposal(ctx context.Context, in *proposalInput) (client.Booking, error) {
+	return a.decideBooking(ctx, in, func(b *engine.Booking, orderID string) error {
+		_, err := a.as(ctx).DismissProposal(ctx, b.ID, orderID, keyID(ctx))
+		return err
+	})
+}
+
+// BankAmount is an amount as this API shows it, for whoever fills a [Bank].
+func BankAmount(a money.Amount) client.Amount { return amountOf(a) }
