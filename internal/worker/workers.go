@@ -5,6 +5,7 @@
 //   - tick.go lets time pass, so that orders expire
 //   - tell.go turns events into messages, one for each endpoint that wants them
 //   - deliver.go sends money that leaves the house, and finds out what became of it; tend.go looks after it on its way
+//   - payfiles.go makes the day's payment files and hands them out to a folder
 //   - rest.go looks into addresses before they serve again, stock.go derives new ones ahead of the demand
 //   - low.go tells merchants that few addresses are left
 //   - send.go delivers messages; lane.go is the queue that each endpoint has for itself
@@ -73,6 +74,7 @@ type Config struct {
 	Engine  *engine.Engine
 	Rails   []Rail
 	Pools   []Pool                                             // that addresses are derived for
+	Filings []Filing                                           // those of them whose transfers leave in files
 	Senders []rail.Sender                                      // what deliveries and refunds leave by; none: nothing leaves
 	Tellers map[string]Teller                                  // by Scope.API
 	Open    func(ep engine.Endpoint) ([]webhook.Secret, error) // an endpoint's secrets, the newest first
@@ -100,6 +102,7 @@ type Workers struct {
 	Ticks   []*Tick
 	Deliver []*Deliver
 	Tends   []*Tend
+	Files   []*PayFiles
 	Rests   []*Rest
 	Stocks  []*Stock
 	Low     *Low
@@ -140,6 +143,9 @@ func New(c Config) *Workers {
 		if t, ok := s.(rail.Tender); ok {
 			w.Tends = append(w.Tends, newTend(c, t))
 		}
+	}
+	for _, f := range c.Filings {
+		w.Files = append(w.Files, newPayFiles(c, f))
 	}
 	w.Rests, w.Stocks, w.Low = rests(c), stocks(c), newLow(c)
 	due := NewBell()
@@ -192,6 +198,9 @@ func (w *Workers) Start(ctx context.Context) {
 	for _, tend := range w.Tends {
 		w.running.Go(func() { tend.Run(ctx) })
 	}
+	for _, files := range w.Files {
+		w.running.Go(func() { files.Run(ctx) })
+	}
 	for _, rest := range w.Rests {
 		w.running.Go(func() { rest.Run(ctx) })
 	}
@@ -240,6 +249,9 @@ func (w *Workers) Health() []Status {
 	}
 	for _, tend := range w.Tends {
 		all = append(all, tend.Status())
+	}
+	for _, files := range w.Files {
+		all = append(all, files.Status())
 	}
 	for _, rest := range w.Rests {
 		all = append(all, rest.Status())
