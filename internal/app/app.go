@@ -24,6 +24,7 @@ import (
 	"till/internal/checkout"
 	"till/internal/dashboard"
 	"till/internal/dialect"
+	"till/internal/dialect/baanx"
 	"till/internal/dialect/payin"
 	"till/internal/engine"
 	"till/internal/page"
@@ -60,6 +61,7 @@ type Config struct {
 	Version        string            // of the program, for the metrics and traces
 	Hosts          map[string]string // host names at whose root an API is served too, and which
 	PayIn          payin.Limits
+	Baanx          Baanx
 	Senders        Senders // what customers are told by
 	Deliver        Deliver // how the simulated gateway moves tokens; nil: it says that it did
 	Heads          string  // the folder that heads of the sealed ledger are exported to; empty: they are not
@@ -80,6 +82,8 @@ type App struct {
 	client    *webhook.Client
 	dialects  []dialect.Dialect
 	people    *auth.People
+	grants    *auth.Grants
+	shop      *baanx.Dialect // for what is asked of merchants beside webhooks
 	uses      *keyUses
 	pages     *page.Kit
 	dashboard *dashboard.Dashboard
@@ -176,6 +180,10 @@ func (a *App) start(cfg Config) error {
 		return errors.Join(err, a.listener.Close())
 	}
 	a.rails = append(a.rails, watchers...)
+	a.grants = auth.NewGrants(auth.PeopleConfig{Store: a.store, Now: cfg.Now, Random: cfg.Random})
+	if a.pages, err = page.New(page.Config{PublicURL: cfg.PublicURL, Log: cfg.Log}); err != nil {
+		return errors.Join(err, a.listener.Close())
+	}
 	if a.dialects, err = dialects(a, keys, cfg); err != nil {
 		return errors.Join(err, a.listener.Close())
 	}
@@ -187,8 +195,11 @@ func (a *App) start(cfg Config) error {
 		return errors.Join(err, a.listener.Close())
 	}
 	a.client = webhook.NewClient(cfg.Guard, webhook.Options{Now: cfg.Now})
+	if err = a.putProducts(context.Background(), cfg.Baanx.Products); err != nil {
+		return errors.Join(err, a.listener.Close())
+	}
 	a.workers = worker.New(worker.Config{
-		Engine: a.Engine, Rails: a.rails, Senders: reach.senders, Pools: cfg.Pools, Banks: bankAccounts(cfg.Banks, a.banks), Tellers: tellers(a.dialects), Open: a.open, Client: a.client,
+		Engine: a.Engine, Rails: a.rails, Senders: append(reach.senders, a.fulfilRails(cfg)...), Pools: cfg.Pools, Banks: bankAccounts(cfg.Banks, a.banks), Tellers: tellers(a.dialects), Open: a.open, Client: a.client,
 		Notices: notices, Rates: rateSources(cfg.Rates, a.client), Every: cfg.Rates.Every, Events: told, Commits: commits, Random: cfg.Random, Heads: cfg.Heads, Now: cfg.Now, Chance: mathrand.Uint64, Log: cfg.Log,
 	})
 	a.workers.Start(context.Background())

@@ -10,6 +10,7 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"net"
 	"net/netip"
 	"net/url"
@@ -23,6 +24,7 @@ import (
 
 	"github.com/BurntSushi/toml" // MIT
 
+	"till/internal/dialect/baanx"
 	"till/internal/dialect/payin"
 	"till/internal/engine"
 	"till/internal/secrets"
@@ -53,6 +55,7 @@ type File struct {
 	Metrics  MetricsSection            `toml:"metrics"`
 	Tracing  TracingSection            `toml:"tracing"`
 	PayIn    PayInSection              `toml:"payin"`
+	Baanx    BaanxSection              `toml:"baanx"`
 	Networks map[string]NetworkSection `toml:"networks"` // by the id merchants name
 	Banks    map[string]BankSection    `toml:"banks"`    // accounts of the house, by an id of the operator's own
 	Pools    map[string]PoolSection    `toml:"pools"`    // that addresses are derived for
@@ -178,6 +181,7 @@ func Defaults() File {
 		Notify:   defaultNotify(),
 		Log:      LogSection{Level: "info", Format: "text"},
 		PayIn:    PayInSection{Hosts: []string{}},
+		Baanx:    BaanxSection{Hosts: []string{}, PaidAt: paidAtISO},
 		Networks: map[string]NetworkSection{},
 		Banks:    map[string]BankSection{},
 		Pools:    map[string]PoolSection{},
@@ -392,6 +396,11 @@ func keyPattern(key toml.Key) string {
 	if len(key) > 3 && (key[0] == "networks" && key[2] == "limits" || key[0] == "banks" && key[2] == "virtual") {
 		pattern[3] = anyID
 	}
+	if len(key) > 2 && key[0] == baanx.Name && key[1] == "products" {
+		for i := 2; i < len(key) && i < 4; i++ {
+			pattern[i] = anyID
+		}
+	}
 	return pattern.String()
 }
 
@@ -469,7 +478,7 @@ func (f File) config(dir string, logTo io.Writer) (cfg Config, err error) {
 	if cfg.PayIn, err = f.PayIn.limits(); err != nil {
 		return cfg, err
 	}
-	if cfg.Hosts, err = f.PayIn.hosts(); err != nil {
+	if cfg.Hosts, err = hosts(map[string][]string{payin.Name: f.PayIn.Hosts, baanx.Name: f.Baanx.Hosts}); err != nil {
 		return cfg, err
 	}
 	if cfg.Database, err = f.Database.path(dir); err != nil {
@@ -491,6 +500,9 @@ func (f File) config(dir string, logTo io.Writer) (cfg Config, err error) {
 		return cfg, err
 	}
 	if cfg.Gateways, err = gatewayList(f.Gateways, cfg.Networks, cfg.Banks, cfg.Guard); err != nil {
+		return cfg, err
+	}
+	if cfg.Baanx, err = f.Baanx.baanx(dir, cfg.Networks, cfg.Guard); err != nil {
 		return cfg, err
 	}
 	cfg.Pools, err = poolList(f.Pools)
@@ -519,15 +531,21 @@ func (s PayInSection) limits() (payin.Limits, error) {
 	return payin.Limits{PerMinute: s.PerMinute, PerHour: s.PerHour, PerDay: s.PerDay}, nil
 }
 
-func (s PayInSection) hosts() (map[string]string, error) {
-	hosts := map[string]string{}
-	for _, host := range s.Hosts {
-		if !isHostName(host) {
-			return nil, wrong(toml.Key{"payin", "hosts"}, "%q is no host name in small letters, without scheme, port or path", host)
+// hosts are the host names at whose root an API is served, by the API.
+func hosts(of map[string][]string) (map[string]string, error) {
+	all := map[string]string{}
+	for _, api := range slices.Sorted(maps.Keys(of)) {
+		for _, host := range of[api] {
+			if !isHostName(host) {
+				return nil, wrong(toml.Key{api, "hosts"}, "%q is no host name in small letters, without scheme, port or path", host)
+			}
+			if other, taken := all[host]; taken && other != api {
+				return nil, wrong(toml.Key{api, "hosts"}, "%q is another API's already", host)
+			}
+			all[host] = api
 		}
-		hosts[host] = payin.Name
 	}
-	return hosts, nil
+	return all, nil
 }
 
 func (s LogSection) logger(to io.Writer) (*slog.Logger, error) {

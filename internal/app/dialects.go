@@ -3,6 +3,7 @@ package app
 import (
 	"till/internal/auth"
 	"till/internal/dialect"
+	"till/internal/dialect/baanx"
 	"till/internal/dialect/koywe"
 	"till/internal/dialect/payin"
 	"till/internal/engine"
@@ -23,6 +24,18 @@ func dialects(a *App, keyring *auth.Auth, cfg Config) ([]dialect.Dialect, error)
 		return nil, err
 	}
 	tokens := auth.NewTokens(auth.TokensConfig{Auth: keyring, Keys: keys{a.store}, Store: a.store, Sign: sign, API: koywe.Name, Now: cfg.Now})
+	grants, err := cfg.Box.Derive("grants/" + baanx.Name)
+	if err != nil {
+		return nil, err
+	}
+	shop, err := baanx.New(baanx.Config{
+		Engine: a.Engine, Auth: keyring, Grants: a.grants, SignKeys: grants, Kit: a.pages, SendCode: a.sendCode(cfg), Issuer: issuerOf(cfg.Baanx.Issuer),
+		PublicURL: below(public, baanx.Name), DocumentedAt: cfg.Baanx.DocumentedAt, Now: cfg.Now, Random: cfg.Random, Log: cfg.Log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	a.shop = shop
 	return []dialect.Dialect{
 		payin.New(payin.Config{
 			Engine: a.Engine, Auth: keyring, People: a.people, Limits: cfg.PayIn, NewKey: a.newKeyOf(payin.Name), ParseAddress: evm.ParseAddress,
@@ -33,6 +46,7 @@ func dialects(a *App, keyring *auth.Auth, cfg Config) ([]dialect.Dialect, error)
 			Engine: a.Engine, Tokens: tokens, CheckURL: checkURL, Seal: a.Seal,
 			PublicURL: below(public, koywe.Name), Now: cfg.Now, Random: cfg.Random, Log: cfg.Log,
 		}),
+		shop,
 	}, nil
 }
 

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"till/internal/auth"
+	"till/internal/dialect/baanx"
 	"till/internal/dialect/koywe"
 	"till/internal/dialect/payin"
 	"till/internal/engine"
@@ -28,6 +29,7 @@ const firstMerchant = "default"
 var keyForms = map[string]keyForm{
 	payin.Name: {live: "pk_live_", test: "pk_test_"},
 	koywe.Name: {live: "api_", test: "api_", pair: true},
+	baanx.Name: {live: "client_live_", test: "client_test_"},
 }
 
 // FirstKeys is what the first start made.

@@ -29,9 +29,6 @@ func (a *App) publicURL(cfg Config) string {
 // startPages makes the pages. A face of an order's API is what the checkout knows of it.
 func (a *App) startPages(cfg Config) error {
 	var err error
-	if a.pages, err = page.New(page.Config{PublicURL: cfg.PublicURL, Log: cfg.Log}); err != nil {
-		return err
-	}
 	var faces []checkout.Face
 	for _, d := range a.dialects {
 		if f, ok := d.(checkout.Face); ok { // an API need not have orders that are paid on our page

@@ -42,7 +42,7 @@ func sandboxNetwork() engine.Network {
 
 // networks is what the engine knows of them.
 func networks(cfg Config) []engine.Network {
-	out := []engine.Network{sandboxNetwork()}
+	out := []engine.Network{sandboxNetwork(), engine.FulfilNetwork(engine.Live), engine.FulfilNetwork(engine.Sandbox)}
 	for _, n := range cfg.Networks {
 		n.Network.ReceiveOnly = n.Sender == nil
 		out = append(out, n.Network)

@@ -59,6 +59,29 @@ func RotateMaster(ctx context.Context, config string, env func(string) string, l
 	if _, err := eachEndpoint(ctx, e, func(ep engine.Endpoint) error { return reseal(ctx, e, r.Both, ep.ID) }); err != nil {
 		return done, err
 	}
+	if err := eachProduct(ctx, e, func(p engine.Product) error {
+		return e.ResealProduct(ctx, p.Scope, p.Code, func(sealed string) (string, error) {
+			if r.Both.Current(sealed) {
+				return sealed, nil
+			}
+			plain, err := r.Both.Open(sealed, productContext(p.Scope, p.Code))
+			if err != nil {
+				return "", err
+			}
+			return r.Both.Seal(plain, productContext(p.Scope, p.Code))
+		})
+	}); err != nil {
+		return done, err
+	}
+	if err := eachProduct(ctx, e, func(p engine.Product) error {
+		if p.Fulfilment.Secret == "" {
+			return nil
+		}
+		_, err := r.New.Open(p.Fulfilment.Secret, productContext(p.Scope, p.Code))
+		return err
+	}); err != nil {
+		return done, err
+	}
 	done.Endpoints, err = eachEndpoint(ctx, e, func(ep engine.Endpoint) error {
 		_, err := openSecrets(r.New, ep.ID, append([]string{ep.Secret}, oldSecrets(ep)...))
 		return err

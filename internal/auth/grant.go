@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"crypto/subtle"
 	"encoding/base64"
 	"fmt"
 	"io"
@@ -77,6 +78,15 @@ func (g *Grants) Attempt(ctx context.Context, account, address string, right fun
 		return wrongPassword()
 	}
 	return g.store.UpdatePeople(ctx, func(tx Tx) error { return succeeded(tx, counter, account, address) })
+}
+
+// Secret checks a secret of an account's that a machine made, against its lower-case hex SHA-256.
+//
+// Errors: wrong_password, rate_limited.
+func (g *Grants) Secret(ctx context.Context, account, address, secret, hash string) error {
+	return g.Attempt(ctx, account, address, func() (bool, error) {
+		return subtle.ConstantTimeCompare([]byte(secrets.Hash(secret)), []byte(hash)) == 1, nil
+	})
 }
 
 // NewGrant asks for a token.

@@ -224,6 +224,50 @@ func (e *Engine) SaveProduct(ctx context.Context, p Product) (*Product, error) {
 	return saved, err
 }
 
+// ReleaseProduct gives a product that the config file says no more to the operator.
+//
+// Error: not_found.
+func (e *Engine) ReleaseProduct(ctx context.Context, s Scope, code string) error {
+	return e.keepProduct(ctx, s, code, func(p *Product) error { p.Configured = false; return nil })
+}
+
+// ResealProduct puts a secret that reseal made in place of a product's; one that has none is left alone.
+//
+// Error: not_found.
+func (e *Engine) ResealProduct(ctx context.Context, s Scope, code string, reseal func(sealed string) (string, error)) error {
+	return e.keepProduct(ctx, s, code, func(p *Product) (err error) {
+		if p.Fulfilment.Secret != "" {
+			p.Fulfilment.Secret, err = reseal(p.Fulfilment.Secret)
+		}
+		return err
+	})
+}
+
+func (e *Engine) keepProduct(ctx context.Context, s Scope, code string, change func(p *Product) error) error {
+	id := productID(s, code)
+	return e.update(ctx, Keys{Documents: []DocumentKey{{KindProduct, id}}}, func(tx Tx) error {
+		d, err := tx.Document(KindProduct, id)
+		if err != nil {
+			return err
+		}
+		if d == nil {
+			return noProduct()
+		}
+		p, err := productOf(d)
+		if err != nil {
+			return err
+		}
+		if err := change(p); err != nil {
+			return err
+		}
+		if d.Doc, err = json.Marshal(p); err != nil {
+			return err
+		}
+		d.UpdatedAt = tx.Now()
+		return tx.SaveDocument(d)
+	})
+}
+
 // Product finds a product of the scope. Error: not_found.
 func (e *Engine) Product(ctx context.Context, s Scope, code string) (p *Product, err error) {
 	err = e.store.View(ctx, func(rd Reader) error {

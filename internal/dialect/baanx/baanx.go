@@ -49,7 +49,6 @@ type Identity struct {
 	Email         string // empty: not said, or not verified by the issuer
 	Country       string // ISO 3166, two letters; empty: not said
 	VerifiedUser  bool   // the issuer says that it knows who he is
-	TokenExpireAt time.Time
 }
 
 // Dialect is the API.

@@ -14,7 +14,6 @@ import (
 
 	"till/internal/auth"
 	"till/internal/fault"
-	"till/internal/secrets"
 	"till/internal/web"
 )
 
@@ -266,9 +265,7 @@ func (d *Dialect) admitGrantee(r *http.Request, c *caller, given func(string) st
 	if secret == "" {
 		secret = given("client_secret")
 	}
-	err = d.Grants.Attempt(r.Context(), "application "+c.client.KeyID, c.from.Address, func() (bool, error) {
-		return subtle.ConstantTimeCompare([]byte(secrets.Hash(secret)), []byte(app.Secret)) == 1, nil
-	})
+	err = d.Grants.Secret(r.Context(), "application "+c.client.KeyID, c.from.Address, secret, app.Secret)
 	if fault.Is(err, fault.CodeWrongPassword) {
 		return grantFault{"invalid_client", http.StatusUnauthorized, "The application's secret is missing or wrong"}
 	}
