@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 
@@ -43,7 +44,38 @@ func operatorAPI(a *App, keys *auth.Auth, cfg Config) http.Handler {
 			return a.sandbox.Pay(ctx, sandbox.Payment{ID: p.ID, Reference: p.Reference, Amount: p.Amount, Rank: p.Rank, From: p.From, Name: p.Name})
 		},
 		Banks: a.operatorBanks(cfg.Banks),
-		Jobs:  func() []client.Job { return jobsOf(a.Health()) },
+		Shop: operator.Shop{
+			SealProduct: func(s engine.Scope, code string) (string, string, error) {
+				raw, err := a.draw(secretBytes)
+				if err != nil {
+					return "", "", err
+				}
+				secret := "whsec_" + base64.StdEncoding.EncodeToString(raw)
+				sealed, err := a.SealProduct(s, code, webhook.Secret(secret))
+				return secret, sealed, err
+			},
+			HashPassword: a.grants.HashPassword,
+			NewApplicationSecret: func() (string, string, error) {
+				raw, err := a.draw(secretBytes)
+				if err != nil {
+					return "", "", err
+				}
+				secret := hex.EncodeToString(raw)
+				return secret, secrets.Hash(secret), nil
+			},
+			EndTokens: func(ctx context.Context, user string) error {
+				return a.grants.End(ctx, user, func(auth.Session) bool { return true })
+			},
+			NewID: func() (string, error) {
+				raw, err := a.draw(uuidBytes)
+				if err != nil {
+					return "", err
+				}
+				raw[6], raw[8] = raw[6]&0x0f|0x40, raw[8]&0x3f|0x80 // RFC 9562, version 4
+				return fmt.Sprintf("%x-%x-%x-%x-%x", raw[:4], raw[4:6], raw[6:8], raw[8:10], raw[10:]), nil
+			},
+		},
+		Jobs: func() []client.Job { return jobsOf(a.Health()) },
 	})
 }
 

@@ -37,6 +37,8 @@ type commands struct {
 	Account      accountCommand      `cmd:"" help:"Bank accounts and wallets that money can be sent to."`
 	Key          keyCommand          `cmd:"" help:"API keys, operators' tokens and the master key."`
 	User         userCommand         `cmd:"" help:"People who log in with a password."`
+	Product      productCommand      `cmd:"" help:"What merchants sell to users who log in."`
+	Application  applicationCommand  `cmd:"" help:"Client applications at which users log in."`
 	Clock        clockCommand        `cmd:"" help:"The sandbox's clock."`
 	Sandbox      sandboxCommand      `cmd:"" help:"Payments that are made up, to try things out."`
 	Instrument   instrumentCommand   `cmd:"" help:"Addresses and references that orders are paid to."`

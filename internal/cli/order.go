@@ -11,6 +11,7 @@ type orderCommand struct {
 	List   orderList   `cmd:"" help:"List orders of every API, the newest first."`
 	Get    orderGet    `cmd:"" help:"Show one order: why it is where it is, and all that happened."`
 	Cancel orderCancel `cmd:"" help:"End an order that is not on the way to its destination."`
+	Fulfil orderFulfil `cmd:"" help:"Say that the product of an order was handed over by hand, or cannot be."`
 }
 
 type orderList struct {
@@ -122,4 +123,14 @@ func state(state, overlay string) string {
 		return state
 	}
 	return state + ", " + overlay
+}
+
+type orderFulfil struct {
+	remote `embed:""`
+	Order  string `arg:"" help:"The order."`
+	Failed bool   `help:"The product cannot be handed over: the order is held for a decision (till review)."`
+}
+
+func (c *orderFulfil) Run(t *terminal) error {
+	return c.remedied(t, func(api *client.Client) (client.Order, error) { return api.Fulfil(t, c.Order, !c.Failed) })
 }

@@ -23,6 +23,7 @@ type userCommand struct {
 	Enable   userEnable   `cmd:"" help:"Let a person in again."`
 	Roles    userRoles    `cmd:"" help:"Say what a person is where: these roles and no others."`
 	Sessions userSessions `cmd:"" help:"List a person's sessions, or end one."`
+	Import   userImport   `cmd:"" help:"Add a merchant's own users, who log in at his applications and never here, from a CSV."`
 }
 
 type userList struct {

@@ -59,6 +59,9 @@ type Config struct {
 	// that payment. Errors: invalid_value, invalid_amount, idempotency_conflict.
 	Pay   func(ctx context.Context, p Payment) (id string, err error)
 	Banks []Bank // by mode and id
+	Pay   func(ctx context.Context, p Payment) (id string, err error)
+	// Shop is what products and users take.
+	Shop Shop
 	// Jobs is how the background loops of this process are.
 	Jobs func() []client.Job
 }
@@ -116,6 +119,7 @@ func Handler(cfg Config) http.Handler {
 	a.sandbox()
 	a.rates()
 	a.banks()
+	a.shop()
 	a.jobs()
 	return a
 }

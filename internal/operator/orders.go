@@ -147,7 +147,7 @@ func storyOf(s engine.Story) client.Order {
 		CreatedAt: o.CreatedAt.UTC(), UpdatedAt: o.UpdatedAt.UTC(), EndedAt: timeOf(o.EndedAt),
 		Waiting: waitingOf(o), Timeline: timelineOf(s), Balances: balancesOf(o.Balances),
 		Payments:  make([]client.Payment, 0, len(o.Payments)),
-		Transfers: transfersOf(o), Reviews: reviewsOf(o),
+		Transfers: transfersOf(o), Reviews: reviewsOf(o), Proposed: proposedOf(o),
 		Entries:  make([]client.Entry, 0, len(s.Entries)),
 		Events:   make([]client.Event, 0, len(s.Events)),
 		Messages: make([]client.Message, 0, len(s.Messages)),

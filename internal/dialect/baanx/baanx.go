@@ -45,10 +45,10 @@ type Config struct {
 
 // Identity is who an external issuer says that somebody is.
 type Identity struct {
-	Subject       string // unique at all issuers
-	Email         string // empty: not said, or not verified by the issuer
-	Country       string // ISO 3166, two letters; empty: not said
-	VerifiedUser  bool   // the issuer says that it knows who he is
+	Subject      string // unique at all issuers
+	Email        string // empty: not said, or not verified by the issuer
+	Country      string // ISO 3166, two letters; empty: not said
+	VerifiedUser bool   // the issuer says that it knows who he is
 }
 
 // Dialect is the API.

@@ -38,13 +38,14 @@ type Order struct {
 	Waiting  Waiting `json:"waiting" doc:"why it is where it is, and what would move it"`
 	Timeline []Step  `json:"timeline" nullable:"false" doc:"everything that happened, in words, oldest first"`
 
-	Balances  []Balance  `json:"balances" nullable:"false" doc:"the order's own share of each account, zero left out"`
-	Payments  []Payment  `json:"payments" nullable:"false"`
-	Transfers []Transfer `json:"transfers" nullable:"false" doc:"deliveries and refunds"`
-	Reviews   []Review   `json:"reviews" nullable:"false"`
-	Entries   []Entry    `json:"entries" nullable:"false" doc:"what was booked, oldest first"`
-	Events    []Event    `json:"events" nullable:"false" doc:"what happened, oldest first"`
-	Messages  []Message  `json:"messages" nullable:"false" doc:"the webhooks that tell of it"`
+	Balances  []Balance       `json:"balances" nullable:"false" doc:"the order's own share of each account, zero left out"`
+	Payments  []Payment       `json:"payments" nullable:"false"`
+	Transfers []Transfer      `json:"transfers" nullable:"false" doc:"deliveries and refunds"`
+	Reviews   []Review        `json:"reviews" nullable:"false"`
+	Entries   []Entry         `json:"entries" nullable:"false" doc:"what was booked, oldest first"`
+	Events    []Event         `json:"events" nullable:"false" doc:"what happened, oldest first"`
+	Messages  []Message       `json:"messages" nullable:"false" doc:"the webhooks that tell of it"`
+	Proposed  *ProposedRefund `json:"proposedRefund,omitempty" doc:"what may be given back of an order whose product was not handed over; the refund command does it"`
 }
 
 // Payment is money that arrived, with the last word of its rail.
