@@ -67,7 +67,7 @@ func newKit(t testing.TB) *kit {
 		ID: "some-chain", Family: engine.EVM, Mode: engine.Sandbox, Rail: "evm:some-chain", ChainID: 1, Confirmations: 2, Custodial: true, Simulated: true,
 		Tokens: []engine.Token{{Asset: usdt, Contract: "0x1"}},
 	}
-	k.engine = engine.New(st, []engine.Network{k.delivery, giro}, nil)
+	k.engine = engine.New(st, []engine.Network{k.delivery, giro, engine.FulfilNetwork(engine.Sandbox)}, nil)
 	cfg := testConfig(k.engine, clock, log)
 	cfg.People = auth.NewPeople(auth.PeopleConfig{Store: st, Now: clock, Random: rand.Reader, Cost: auth.Cost{Memory: 8, Passes: 1, Threads: 1}})
 	k.people = cfg.People
@@ -116,6 +116,15 @@ func testConfig(e *engine.Engine, now func() time.Time, log *slog.Logger) Config
 			}
 			return text, nil
 		},
+		Shop: Shop{
+			SealProduct: func(_ engine.Scope, code string) (string, string, error) {
+				return "whsec_" + code, "sealed " + code, nil
+			},
+			HashPassword:         func(context.Context, string, string) (string, error) { return "hash", nil },
+			NewApplicationSecret: func() (string, string, error) { return "s3cret", "hash", nil },
+			EndTokens:            func(context.Context, string) error { return nil },
+			NewID:                func() (string, error) { made++; return "user_" + strconv.Itoa(made), nil },
+		},
 		Pay: func(_ context.Context, p Payment) (string, error) {
 			if p.Amount.Sign() <= 0 {
 				return "", fault.New(fault.CodeInvalidAmount, "above zero").On("amount")
@@ -144,6 +153,10 @@ func (k *kit) fill(t testing.TB) {
 			t.Fatal(err)
 		}
 	}
+	defer func() {
+		_, err := e.AddUser(ctx, engine.User{ID: "user_ana", Scope: scope, Email: "ana@example.com", Phone: "+573001234567", Verification: engine.Verified, Active: true})
+		must(err)
+	}()
 	must(e.SaveMerchant(ctx, engine.Merchant{ID: "m1", Organisation: "o1", Name: "One"}))
 	must(e.SaveEndpoint(ctx, engine.Endpoint{ID: "ep_1", Scope: scope, Name: "one", URL: "https://example.com/", Secret: "sealed", Enabled: true}))
 	must(e.SaveKey(ctx, engine.Key{ID: "key_1", Hash: secrets.Hash("key of m1"), Prefix: "pk_1", Scope: scope, Name: "first", Active: true}))

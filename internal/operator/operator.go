@@ -59,7 +59,6 @@ type Config struct {
 	// that payment. Errors: invalid_value, invalid_amount, idempotency_conflict.
 	Pay   func(ctx context.Context, p Payment) (id string, err error)
 	Banks []Bank // by mode and id
-	Pay   func(ctx context.Context, p Payment) (id string, err error)
 	// Shop is what products and users take.
 	Shop Shop
 	// Jobs is how the background loops of this process are.

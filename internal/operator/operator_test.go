@@ -258,6 +258,14 @@ var operations = []struct {
 	{"POST", "/banks/giro/bookings/BOOKING/accept", `{"order":"ord_giro"}`, "suspense:write", 404},
 	{"POST", "/banks/giro/bookings/BOOKING/dismiss", `{"order":"ord_giro"}`, "suspense:write", 404},
 	{"POST", "/rates/accept", `{"base":"USD","quote":"COP","value":"4000","at":"2026-03-01T00:00:00Z","source":"file"}`, "rates:write", 403},
+	{"GET", "/products?merchant=m1&mode=sandbox&dialect=some", "", "products:read", 403},
+	{"PUT", "/products", `{"code":"CARD","merchant":"m1","mode":"sandbox","dialect":"some","description":"A card","active":true,"price":"5","currency":"USD","network":"some-chain","token":"USDT","fulfilment":"manual"}`, "products:write", 403},
+	{"GET", "/users?merchant=m1&mode=sandbox&dialect=some", "", "users:read", 403},
+	{"POST", "/users/import", `{"merchant":"m1","mode":"sandbox","dialect":"some","users":[{"email":"bob@example.com"}]}`, "users:write", 403},
+	{"POST", "/users/user_ana", `{"active":false}`, "users:write", 404},
+	{"GET", "/applications/key_1", "", "keys:read", 404},
+	{"PUT", "/applications/key_1", `{"name":"Shop","redirectUris":["https://shop.example/back"]}`, "keys:write", 404},
+	{"POST", "/orders/ord_bought/fulfilment", `{"done":true}`, "orders:write", 404},
 	{"GET", "/jobs", "", "jobs:read", 200},
 	{"GET", "/audit/heads", "", "audit:read", 200},
 }
@@ -270,6 +278,9 @@ func TestWhoMayCall(t *testing.T) {
 			k := newKit(t)
 			if strings.HasPrefix(op.path, "/deliveries/") {
 				k.above(t, "ord_wait")
+			}
+			if strings.Contains(op.path, "/fulfilment") {
+				k.sell(t, "ord_bought")
 			}
 			if strings.Contains(op.path, "/reviews") {
 				k.hold(t, "ord_held", "somebody")
