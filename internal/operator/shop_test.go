@@ -20,16 +20,22 @@ const newProduct = `{"code":"CARD","merchant":"m1","mode":"sandbox","dialect":"s
 // sell makes an order of a product that is paid and waits to be handed over.
 func (k *kit) sell(t testing.TB, publicID string) {
 	t.Helper()
-	if w := call(k.handler, "PUT", "/products", tokenAll, newProduct); w.Code != http.StatusOK {
+	if err := k.engine.SaveMerchant(t.Context(), engine.Merchant{ID: "m3", Organisation: "o3", Name: "Three"}); err != nil { // the others are short
+		t.Fatal(err)
+	}
+	if w := call(k.handler, "PUT", "/products", tokenAll, strings.Replace(newProduct, "m1", "m3", 1)); w.Code != http.StatusOK {
 		t.Fatalf("%d %s", w.Code, w.Body)
 	}
-	scope := engine.Scope{Merchant: "m1", Mode: engine.Sandbox, Dialect: "some"}
-	pool := engine.Pool{Merchant: "m1", Mode: engine.Sandbox, Family: engine.EVM}
+	scope := engine.Scope{Merchant: "m3", Mode: engine.Sandbox, Dialect: "some"}
+	if _, err := k.engine.AddUser(t.Context(), engine.User{ID: "user_buys", Scope: scope, Email: "ana@example.com", Active: true}); err != nil {
+		t.Fatal(err)
+	}
+	pool := engine.Pool{Merchant: "m3", Mode: engine.Sandbox, Family: engine.EVM}
 	if _, err := k.engine.ImportInstruments(t.Context(), pool, []engine.Imported{{Value: "0xsold"}}); err != nil {
 		t.Fatal(err)
 	}
 	made, err := k.engine.Buy(t.Context(), engine.NewPurchase{
-		Scope: scope, Purchase: engine.Purchase{User: "user_ana", Product: "CARD", Method: "crypto"}, PublicID: publicID,
+		Scope: scope, Purchase: engine.Purchase{User: "user_buys", Product: "CARD", Method: "crypto"}, PublicID: publicID,
 		Terms: func(_ *engine.Product, p engine.Plan) (order.Terms, json.RawMessage, error) {
 			return order.Terms{Whole: true, OverAny: true, OneAttempt: true, Deadline: p.Now.Add(time.Hour), Sends: 5}, nil, nil
 		},
