@@ -127,7 +127,7 @@ func (o *Order) paidInto(from ledger.Role, asset money.Asset) (list []order.Paym
 		}
 	}
 	closing := slices.IndexFunc(list, func(p order.Payment) bool { return p.PaymentKey == o.Closing })
-	if booked != ledger.In || closing < 0 {
+	if booked != ledger.In || closing < 0 || from == ledger.Extra && o.State != order.Completed { // what was not passed on is set aside whole
 		return list
 	}
 	return o.split(list, list[closing], from == ledger.Extra)
