@@ -131,18 +131,25 @@ func (e *Engine) buy(tx Tx, n NewPurchase, at DocumentKey) (*Order, error) {
 		return nil, err
 	}
 	var paying Paying
+	from := originOn(network)
+	if g, ok := e.gateways[p.Gateway]; ok && g.Network == network.ID {
+		from = None // it is paid to the operator's own address, and the gateway says for what
+	}
 	if p.Gateway != "" {
 		paying = n.Paying(p)
 		paying.Gateway, paying.Request = p.Gateway, n.Reference
 	}
 	made, err := e.create(tx, NewOrder{
 		Scope: n.Scope, Gateway: paying, PublicID: n.PublicID, Reference: n.Reference, Kind: n.Purchase.Method, Words: []string{"product:" + p.Code, "user:" + u.ID},
-		Maker: n.Maker, Network: network, Instrument: originOn(network), Purchase: n.Purchase,
+		Maker: n.Maker, Network: network, Instrument: from, Purchase: n.Purchase,
 		Destination: Destination{Rail: FulfilRail(n.Scope.Mode), To: n.PublicID},
 		Terms: func(plan Plan) (order.Terms, json.RawMessage, error) {
 			t, doc, err := n.Terms(p, plan)
 			t.Book = ledger.Owed(n.Scope.Merchant)
 			t.Due, t.To = due, t.Book.Account(ledger.Merchant)
+			if under := e.gateways[p.Gateway].Under(due); under.Sign() > 0 {
+				t.Under = under
+			}
 			return t, doc, err
 		},
 	})

@@ -132,6 +132,9 @@ func (d *Dialect) encodeCreated(o *engine.Order) createdBody {
 		PaymentAmount: shortest(due.Decimal()), PaymentCurrency: recordOf(o).Currency, DestinationAddress: o.Instrument.Value,
 		DestinationTokenSymbol: due.Asset().Code(),
 	}
+	if o.Gateway.To != "" {
+		c.DestinationAddress = o.Gateway.To
+	}
 	if n, err := d.engine.Network(o.Network, o.Scope.Mode); err == nil {
 		c.DestinationChainID = strconv.FormatUint(n.ChainID, 10)
 		for _, t := range n.Tokens {
