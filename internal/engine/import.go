@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -86,8 +87,23 @@ func (e *Engine) Import(ctx context.Context, n Network, st rail.Statement, list 
 	for _, b := range list {
 		key := bookingKey(b)
 		want.Bookings = append(want.Bookings, BookingKey{n.Rail, key})
-		if b.Credit && !b.Pending {
+		if b.Whole != "" {
+			want.Bookings = append(want.Bookings, BookingKey{n.Rail, b.Whole})
+		}
+		if b.Pending {
+			continue
+		}
+		if b.Credit {
 			want.Payments = append(want.Payments, order.PaymentKey{Rail: string(n.Rail), External: key})
+			for _, name := range b.References {
+				want.Made = append(want.Made, Instrument{Family: n.Family, Value: name})
+			}
+		}
+		if b.EndToEnd != "" && (!b.Credit || b.Reversal || b.Return != "") {
+			want.Transfers = append(want.Transfers, b.EndToEnd, strings.ToLower(b.EndToEnd))
+		}
+		if b.Reversal || b.Return != "" {
+			want.Bookings = append(want.Bookings, BookingKey{n.Rail, takenBackBy(b)})
 		}
 	}
 	statement := newBankStatement(n, st)
@@ -151,6 +167,9 @@ func bookingKey(b rail.Booking) string {
 	}
 	return b.Reference
 }
+
+// takenBackBy is the reference of what a booking takes back, as far as the bank says it.
+func takenBackBy(b rail.Booking) string { return cmp.Or(b.Original, b.Reference) }
 
 // importing is one chunk at work.
 type importing struct {
@@ -422,11 +441,7 @@ func (im *importing) takenBack(r *Booking) error {
 
 // original is what a reversal takes back; nil when it is not on record, or could be several.
 func (im *importing) original(r *Booking) (*Booking, error) {
-	name := r.Original
-	if name == "" {
-		name = r.Reference
-	}
-	b, err := im.tx.Booking(BookingKey{im.n.Rail, name})
+	b, err := im.tx.Booking(BookingKey{im.n.Rail, takenBackBy(r.Booking)})
 	if err != nil || b != nil && r.takesBack(b) {
 		return b, err
 	}

@@ -50,6 +50,8 @@ type Keys struct {
 	Bookings  []BookingKey
 	Balances  []BalanceKey
 	Memory    []RailKey
+	Made      []Instrument // made for one order each: a hold or two, and the order
+	Transfers []string     // and their orders
 }
 
 // RailKey names a line of a rail's memory.

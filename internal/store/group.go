@@ -317,6 +317,8 @@ func wanted(calls []*call) (want engine.Keys) {
 		want.Bookings = append(want.Bookings, c.want.Bookings...)
 		want.Balances = append(want.Balances, c.want.Balances...)
 		want.Memory = append(want.Memory, c.want.Memory...)
+		want.Made = append(want.Made, c.want.Made...)
+		want.Transfers = append(want.Transfers, c.want.Transfers...)
 	}
 	return want
 }
@@ -325,10 +327,11 @@ func wanted(calls []*call) (want engine.Keys) {
 func (g *group) ask(want engine.Keys) []question {
 	return slices.Concat(g.askUnique(want.Unique), g.askPayments(want.Payments), g.askOrders(want.Orders), g.askAnswers(want.Answers),
 		g.askSettings(want.Settings), g.askClocks(want.Clocks), g.askProgress(want.Progress), g.askDocuments(want.Documents), g.askQuotes(want.Quotes),
-		g.askBookings(want.Bookings), g.askWantedBalances(want.Balances), g.askRailStates(want.Memory))
+		g.askBookings(want.Bookings), g.askWantedBalances(want.Balances), g.askRailStates(want.Memory),
+		g.askHolds(want.Made), g.askTransfers(want.Transfers))
 }
 
-// loadFound loads the orders whose keys or payments were found.
+// loadFound loads the orders whose keys, payments, instruments or transfers were found.
 func (g *group) loadFound(want engine.Keys) error {
 	if err := g.loadUnique(want.Unique); err != nil {
 		return err
@@ -342,6 +345,18 @@ func (g *group) loadFound(want engine.Keys) error {
 	for _, k := range want.Payments {
 		if row, _ := g.payments.get(k); row.orderID != "" {
 			ids = append(ids, row.orderID)
+		}
+	}
+	for _, in := range want.Made {
+		for _, h := range g.held[in] {
+			if !h.IsStanding() {
+				ids = append(ids, h.OrderID)
+			}
+		}
+	}
+	for _, id := range want.Transfers {
+		if owner, _ := g.transfers.get(id); owner != "" {
+			ids = append(ids, owner)
 		}
 	}
 	return g.loadOrders(ids)

@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"cmp"
 	"database/sql"
 	"encoding/json"
 	"errors"
@@ -740,12 +741,43 @@ func (g *group) loadInstruments(list []engine.Instrument) error {
 // a time and then it rests, while the clocks of rails differ by minutes: the owner is among the last two or three.
 const latestHolds = 10
 
+// askHolds asks for every hold of instruments. They are few of those that are made for one order.
+func (g *group) askHolds(list []engine.Instrument) []question {
+	var args [][]any
+	for _, in := range list {
+		if _, ok := g.held[in]; !ok {
+			set(&g.held, in, nil)
+			args = append(args, []any{string(in.Family), in.Value})
+		}
+	}
+	return askAny(g.db.postgres(), selectHoldsOf, []string{"i.family", "i.value"}, args, func(rows record) error {
+		var h holdRow
+		var from, to int64
+		err := rows.Scan(&h.Instrument.Family, &h.Instrument.Value, &h.number, &h.Rail, &h.OrderID, &from, &to)
+		h.From, h.To, h.stored = timeOf(from), timeOf(to), true
+		g.held[h.Instrument] = append(g.held[h.Instrument], h)
+		return err
+	})
+}
+
 // holdsBefore is the latest holds of an instrument that began no later than at, the latest first.
 func (g *group) holdsBefore(in engine.Instrument, at time.Time) ([]holdRow, error) {
+	if all, ok := g.held[in]; ok {
+		list := slices.DeleteFunc(slices.Clone(all), func(h holdRow) bool { return h.From.After(at) })
+		slices.SortFunc(list, func(a, b holdRow) int { return cmp.Or(b.From.Compare(a.From), strings.Compare(b.OrderID, a.OrderID)) })
+		return list[:min(len(list), latestHolds)], nil
+	}
 	return queryHolds(g.db, in, selectHoldsBefore, string(in.Family), in.Value, micros(at), latestHolds)
 }
 
 func (g *group) openHold(in engine.Instrument) (*holdRow, error) {
+	if all, ok := g.held[in]; ok {
+		i := slices.IndexFunc(all, func(h holdRow) bool { return h.To.IsZero() })
+		if i < 0 {
+			return nil, nil
+		}
+		return &all[i], nil
+	}
 	found, err := queryHolds(g.db, in, selectHoldOpen, string(in.Family), in.Value)
 	if err != nil || len(found) == 0 {
 		return nil, err

@@ -131,6 +131,7 @@ type overlay struct {
 	forgotten list[string] // notifications
 
 	balances  map[balanceKey]balanceRow        // as the database has them
+	held      map[engine.Instrument][]holdRow  // every hold, as the database has them, of instruments that were wanted
 	listeners map[engine.Scope]map[string]bool // the ids of the enabled endpoints, as the database had them
 }
 

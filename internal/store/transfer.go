@@ -18,8 +18,8 @@ import (
 
 // transfers
 const (
-	selectTransferOwner = `SELECT order_id FROM transfers WHERE id = $1`
-	upsertTransfer      = `INSERT INTO transfers (id, order_id, rail, purpose, state, look_at) VALUES ($1, $2, $3, $4, $5, $6)
+	selectTransferOwners = `SELECT id, order_id FROM transfers WHERE {any}`
+	upsertTransfer       = `INSERT INTO transfers (id, order_id, rail, purpose, state, look_at) VALUES ($1, $2, $3, $4, $5, $6)
 		ON CONFLICT (id) DO UPDATE SET state = excluded.state, look_at = excluded.look_at WHERE transfers.order_id = excluded.order_id`
 	selectTransfersDue = `SELECT look_at, id, order_id FROM transfers WHERE rail = $1 AND look_at <= $2 AND (look_at, id) > ($3, $4)
 		ORDER BY look_at, id LIMIT $5`
@@ -44,15 +44,22 @@ func (t *tx) OrderByTransfer(id string) (string, error) { return t.use().transfe
 
 // transferOwner is the order's id, "" for a transfer nobody knows.
 func (g *group) transferOwner(id string) (string, error) {
-	if owner, ok := g.transfers.get(id); ok {
-		return owner, nil
-	}
-	var owner string
-	err := scan(g.db, selectTransferOwner, []any{id}, func(rows record) error { return rows.Scan(&owner) })
-	if err == nil {
-		g.transfers.load(id, owner)
-	}
+	err := g.db.ask(g.askTransfers([]string{id}))
+	owner, _ := g.transfers.get(id)
 	return owner, err
+}
+
+func (g *group) askTransfers(ids []string) []question {
+	missing := g.transfers.missing(ids)
+	for _, id := range missing {
+		g.transfers.load(id, "")
+	}
+	return askAny(g.db.postgres(), selectTransferOwners, []string{"id"}, single(missing), func(rows record) error {
+		var id, owner string
+		err := rows.Scan(&id, &owner)
+		g.transfers.load(id, owner)
+		return err
+	})
 }
 
 // saveTransfers records whose the order's transfers are; flushTransfers writes them.

@@ -25,7 +25,7 @@ var (
 	inboxDay = time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC)
 )
 
-// linesReader reads a file whose first line is "account opening closing" and whose others are "reference cents", below zero a debit. It checks
+// linesReader reads a file whose first line is "account opening closing" and whose others are "reference cents names...", below zero a debit. It checks
 // the closing balance as every reader does.
 type linesReader struct{}
 
@@ -49,6 +49,7 @@ func (linesReader) Read(_ context.Context, file io.Reader, to rail.Sink) error {
 		if _, err := fmt.Sscan(lines.Text(), &b.Reference, &cents); err != nil {
 			return &rail.FileError{Format: "lines", Line: n, Field: "amount", Message: "is no amount"}
 		}
+		b.References = strings.Fields(lines.Text())[2:]
 		sum += cents
 		b.Credit, b.Amount = cents > 0, money.FromInt(inboxEUR, max(cents, -cents))
 		if err := to.Booking(st, b); err != nil {

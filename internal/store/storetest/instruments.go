@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"errors"
+	"fmt"
 	"reflect"
 	"slices"
 	"strconv"
@@ -9,6 +10,7 @@ import (
 
 	"till/internal/engine"
 	"till/internal/fault"
+	"till/internal/order"
 )
 
 func (s *suite) importValues(p engine.Pool, values ...string) int {
@@ -444,4 +446,65 @@ func poolSize(s *suite) {
 		want(s, "after a refused import", size(tx, poolA), 3)
 		return nil
 	})
+}
+
+// What a transaction says it will read of made instruments and of transfers is what it reads, with what it writes over it.
+func wantedHolds(s *suite) {
+	in := func(value string) engine.Instrument { return engine.Instrument{Family: engine.EVM, Value: value} }
+	one := s.insert(scopeA, func(o *engine.Order) {
+		o.Transfers = []order.Transfer{{ID: "transfer-1", Rail: testRail, Amount: o.Terms.Due}}
+	})
+	two := s.insert(scopeA, nil)
+	s.update(func(tx engine.Tx) error {
+		_, first := tx.MakeInstrument(poolA, testRail, "RF1", one.ID)
+		_, second := tx.MakeInstrument(poolA, testRail, "RF2", two.ID)
+		return errors.Join(first, second)
+	})
+	holder := func(tx engine.Tx, value string) string {
+		hold, err := tx.HoldAt(in(value), testRail, tx.Now())
+		if err != nil || hold == nil {
+			return fmt.Sprint("nobody ", err)
+		}
+		return fmt.Sprint(hold.OrderID, " ended ", !hold.To.IsZero())
+	}
+	check := func(tx engine.Tx, value, want string) {
+		if got := holder(tx, value); got != want {
+			s.Errorf("%s is held by %s, want %s", value, got, want)
+		}
+	}
+	keys := engine.Keys{Made: []engine.Instrument{in("RF1"), in("RF2"), in("RF3"), in("RF1")}, Transfers: []string{"transfer-1", "transfer-2", "transfer-1"}}
+	err := s.store.Update(s.Context(), keys, func(tx engine.Tx) error {
+		check(tx, "RF1", one.ID+" ended false")
+		check(tx, "RF2", two.ID+" ended false")
+		check(tx, "RF3", "nobody <nil>")
+		for id, want := range map[string]string{"transfer-1": one.ID, "transfer-2": ""} {
+			if got, err := tx.OrderByTransfer(id); got != want || err != nil {
+				s.Errorf("%s is of %q, want %q (%v)", id, got, want, err)
+			}
+		}
+		if o, err := tx.Order(one.ID); err != nil || len(o.Transfers) != 1 {
+			s.Errorf("the order is %+v, %v", o, err)
+		}
+		if err := tx.FreeInstrument(in("RF1"), one.ID, tx.Now(), tx.Now()); err != nil {
+			return err
+		}
+		check(tx, "RF1", one.ID+" ended true")
+		_, err := tx.MakeInstrument(poolA, testRail, "RF3", two.ID)
+		check(tx, "RF3", two.ID+" ended false")
+		return err
+	})
+	if err != nil {
+		s.Fatal(err)
+	}
+	for range 2 {
+		err := s.store.Update(s.Context(), keys, func(tx engine.Tx) error {
+			check(tx, "RF1", one.ID+" ended true")
+			check(tx, "RF3", two.ID+" ended false")
+			return nil
+		})
+		if err != nil {
+			s.Fatal(err)
+		}
+		s.reopen()
+	}
 }

@@ -90,6 +90,7 @@ func Run(t *testing.T, open Opener) {
 		{"instruments of a refused caller go back", handBack},
 		{"importing twice adds nothing", importTwice},
 		{"an instrument made for one order", madeInstruments},
+		{"instruments and transfers that are read beforehand", wantedHolds},
 		{"an instrument has one owner at a time", oneOwner},
 		{"who held an instrument when", holdAt},
 		{"who held an instrument on which rail", holdOfRail},
