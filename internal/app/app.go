@@ -199,7 +199,7 @@ func (a *App) start(cfg Config) error {
 		return errors.Join(err, a.listener.Close())
 	}
 	a.workers = worker.New(worker.Config{
-		Engine: a.Engine, Rails: a.rails, Senders: append(reach.senders, a.fulfilRails(cfg)...), Pools: cfg.Pools, Banks: bankAccounts(cfg.Banks, a.banks), Tellers: tellers(a.dialects), Open: a.open, Client: a.client,
+		Engine: a.Engine, Rails: a.rails, Senders: append(reach.senders, a.fulfilRails(cfg)...), Pools: cfg.Pools, Banks: bankAccounts(cfg.Banks, a.banks), Filings: filings(cfg.Banks, a.banks), Tellers: tellers(a.dialects), Open: a.open, Client: a.client,
 		Notices: notices, Rates: rateSources(cfg.Rates, a.client), Every: cfg.Rates.Every, Events: told, Commits: commits, Random: cfg.Random, Heads: cfg.Heads, Now: cfg.Now, Chance: mathrand.Uint64, Log: cfg.Log,
 	})
 	a.workers.Start(context.Background())

@@ -372,6 +372,22 @@ func bankRails(cfg Config, e *engine.Engine) (map[string]*bank.Rail, error) {
 	return all, nil
 }
 
+// filings is the bank accounts that payment files are made for, each with the folder that they land in.
+func filings(list []Bank, rails map[string]*bank.Rail) (all []worker.Filing) {
+	for _, b := range list {
+		r := rails[b.ID]
+		if r == nil {
+			continue
+		}
+		f := worker.Filing{Rail: r}
+		if b.Folder != "" {
+			f.Folder = filepath.Join(b.Folder, "out")
+		}
+		all = append(all, f)
+	}
+	return all
+}
+
 // maxBankFile bounds a file that the operator API imports, in bytes.
 const maxBankFile = 256 << 20
 

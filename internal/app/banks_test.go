@@ -13,6 +13,7 @@ import (
 	"till/internal/fault"
 	"till/internal/money"
 	"till/internal/party"
+	"till/internal/rail"
 	"till/internal/rail/bank"
 )
 
@@ -197,6 +198,39 @@ func TestBankAtTheStart(t *testing.T) {
 	}
 	if a, err := Start(t.Context(), cfg); err == nil || !strings.Contains(err.Error(), "banks.giro.virtual.other") || strings.Contains(err.Error(), "54540402") {
 		t.Errorf("one account for two merchants: %v %v", a, err)
+	}
+}
+
+// A payment file lands in the folder of its account, by a server that starts after it was made too.
+func TestPaymentFilesLandInTheFolder(t *testing.T) {
+	dir := t.TempDir()
+	text := networksOff + oneBank + "folder = \"bank\"\n"
+	a := startIn(t, dir, text, io.Discard)
+	to := bank.Payee{Name: "Ana", Account: "ES9121000418450200051332"}
+	r := a.banks["giro"]
+	if _, err := r.Send(t.Context(), rail.Delivery{ID: "t", To: to.Text(), Amount: money.FromInt(fiat("EUR"), 100)}); err != nil {
+		t.Fatal(err)
+	}
+	files, err := r.Export(t.Context(), time.Now())
+	if err != nil || len(files) != 1 {
+		t.Fatalf("%+v, %v", files, err)
+	}
+	stop(t, a)
+	a = startIn(t, dir, text, io.Discard)
+	defer stop(t, a)
+	path := filepath.Join(dir, "bank", "out", files[0].ID+".xml")
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		got, err := os.ReadFile(path)
+		if err == nil {
+			want, err := a.banks["giro"].Bytes(t.Context(), files[0].ID)
+			if err != nil || string(got) != string(want) {
+				t.Errorf("the file is %q, %v", got, err)
+			}
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatal(err)
+		}
 	}
 }
 
