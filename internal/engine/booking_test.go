@@ -282,7 +282,7 @@ func TestBookingsCloseTransfers(t *testing.T) {
 	back := with(credit("R1", 97), func(b *rail.Booking) { b.EndToEnd, b.Return = oneID, "AC04" })
 	want(k, "returned", k.imports(back), engine.ImportCounts{Booked: 1, Returned: 1})
 	want(k, "the transfer", k.now(one).Transfers[0].State, order.TransferReturned)
-	want(k, "the reason", k.now(one).Sendings[oneID].Returned, "AC04")
+	want(k, "the reason", k.now(one).Sendings[oneID].Reason, "AC04")
 	want(k, "the balance", k.balanceOf("shop"), "1000")
 	want(k, "the house bears", k.house(ledger.Loss), "-3")
 	story := k.story(one)

@@ -242,6 +242,10 @@ func (e *Engine) transferTold(tx Tx, n Network, w rail.Word) error {
 	if o.transfer(w.ID).Rail != string(n.Rail) || o.Scope.Mode != n.Mode {
 		return nil
 	}
+	if s := o.Sendings[w.ID]; w.Reason != "" && w.Reason != s.Reason {
+		s.Reason = w.Reason
+		o.surround(w.ID, s)
+	}
 	again := lookAgain(o.Sendings[w.ID].Looks)
 	if w.Status == rail.StatusUnknown {
 		again = UnknownLook

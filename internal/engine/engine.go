@@ -221,8 +221,8 @@ func (e *Engine) events(tx Tx, o *Order, list []order.Event, now time.Time, head
 				f.Confirmations = confirmations(p, head)
 			}
 		}
-		if s := o.Sendings[ev.Ref]; s.Returned != "" && strings.HasSuffix(ev.Type, ".returned") {
-			f.Details = map[string]string{"reason": s.Returned}
+		if s := o.Sendings[ev.Ref]; s.Reason != "" && (strings.HasSuffix(ev.Type, ".returned") || strings.HasSuffix(ev.Type, ".failed")) {
+			f.Details = map[string]string{"reason": s.Reason}
 		}
 		rows = append(rows, Event{
 			ID: tx.NewID(), OrderID: o.ID, Scope: o.Scope, Seq: o.EventSeq,

@@ -603,10 +603,7 @@ func (im *importing) returned(r *Booking, id string) error {
 		return err
 	}
 	s := t.order.Sendings[id]
-	s.Returned = r.Return
-	if s.Returned == "" {
-		s.Returned = "NARR"
-	}
+	s.Reason = cmp.Or(r.Return, "NARR")
 	t.order.surround(id, s)
 	if err := im.transferred(im.tx, t.order, id, order.ReturnedBack, "", 0); err != nil {
 		return err

@@ -94,7 +94,7 @@ type Sending struct {
 	Looks int       `json:",omitempty"` // how often it was looked at
 	Why   string    `json:",omitempty"` // in the words of who asked for a refund
 
-	Returned string `json:",omitempty"` // the bank's reason code, where it came back
+	Reason string `json:",omitempty"` // the far side's word why it failed or came back: of a bank, a reason code of ISO 20022
 
 	Approval Approval `json:",omitzero"`  // of a refund, where it is above a limit
 	Maker    string   `json:",omitempty"` // who asked for the refund

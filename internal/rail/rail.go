@@ -85,7 +85,8 @@ type Receiver interface {
 type Word struct {
 	ID     string // the transfer's
 	Status Status
-	Ref    Ref // "": unchanged
+	Ref    Ref    // "": unchanged
+	Reason string // the far side's own word why it failed or came back; "": it gave none
 }
 
 // Delivery is one transfer to make.

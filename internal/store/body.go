@@ -197,7 +197,7 @@ func (w *body) sendings(all map[string]engine.Sending) {
 			w.number("Looks", int64(s.Looks))
 		}
 		w.word("Why", s.Why)
-		w.word("Returned", s.Returned)
+		w.word("Reason", s.Reason)
 		if s.Approval != (engine.Approval{}) {
 			w.rare("Approval", s.Approval, 1)
 		}

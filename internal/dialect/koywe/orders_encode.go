@@ -3,6 +3,7 @@ package koywe
 import (
 	"encoding/json"
 	"io"
+	"slices"
 	"strconv"
 	"time"
 
@@ -243,12 +244,29 @@ func quoteID(o *engine.Order) *string {
 	return textOrNull(o.Quote.ID)
 }
 
-// reasonOf says why an order failed or was cancelled, in a word; "" else.
+// reasonOf says why an order failed, was cancelled or came back from its payee, in a word, behind which stands the bank's own
+// where it gave one; "" else.
 func reasonOf(o *engine.Order) string {
-	if o.State != order.Failed && o.State != order.Cancelled {
-		return ""
+	reason, state := "", order.TransferFailed
+	switch {
+	case o.State == order.Failed || o.State == order.Cancelled:
+		reason = string(o.Reason)
+	case o.Overlay == order.Refunded:
+		state = order.TransferReturned
 	}
-	return string(o.Reason)
+	for _, t := range slices.Backward(o.Transfers) {
+		if t.Purpose != order.Delivery || t.State != state {
+			continue
+		}
+		if reason == "" && state == order.TransferReturned {
+			reason = "returned"
+		}
+		if said := o.Sendings[t.ID].Reason; said != "" && reason != "" {
+			return reason + ": " + said
+		}
+		break
+	}
+	return reason
 }
 
 // What the payer acts on. The words are Koywe's as far as they are known.

@@ -111,7 +111,7 @@ func tellOrder(ev engine.Event, o *engine.Order) orderData {
 		DestinationAccount: textOrNull(kept.Account), QuoteID: quoteID(o), ContactID: textOrNull(kept.Contact), Description: textOrNull(kept.Description),
 		MerchantID: o.Scope.Merchant, CreatedAt: wireTime(o.CreatedAt),
 	}
-	if ev.State == o.State {
+	if ev.State == o.State && ev.Overlay == o.Overlay {
 		data.StatusReason = reasonOf(o)
 	}
 	return data

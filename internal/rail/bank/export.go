@@ -271,7 +271,11 @@ func (r *Rail) Words(ctx context.Context, file string) ([]rail.Word, error) {
 }
 
 func (t *Transfer) word() rail.Word {
-	return rail.Word{ID: t.ID, Status: t.status(), Ref: refOf(t.ID)}
+	w := rail.Word{ID: t.ID, Status: t.status(), Ref: refOf(t.ID)}
+	if w.Status == rail.StatusFailed {
+		w.Reason = t.Reason
+	}
+	return w
 }
 
 // Batch implements rail.Batcher.
