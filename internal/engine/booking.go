@@ -1,8 +1,10 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"till/internal/fault"
@@ -240,14 +242,21 @@ func (e *Engine) BankBalance(ctx context.Context, n Network) (b BankBalance, err
 			}
 			b.Ledger = b.Ledger.Sub(outside)
 		}
-		last, err := rd.BankStatements(StatementFilter{Rail: n.Rail, Closing: true, Limit: 1})
-		if err != nil || len(last) == 0 {
+		newest, err := rd.BankStatements(StatementFilter{Rail: n.Rail, Closing: true, Limit: maxOfDay})
+		if err != nil || len(newest) == 0 {
 			return err
 		}
-		b.Last = &last[0]
-		if b.First, err = rd.FirstBankStatement(n.Rail); err != nil {
+		_, b.Last = endsOf(ofDay(newest, newest[0].To))
+		oldest, err := rd.FirstBankStatement(n.Rail)
+		if err != nil {
 			return err
 		}
+		behind := oldest.To.UTC().AddDate(0, 0, 1).Format(time.DateOnly) // every place of its day is before that
+		early, err := rd.BankStatements(StatementFilter{Rail: n.Rail, Closing: true, After: behind, Limit: maxOfDay})
+		if err != nil {
+			return err
+		}
+		b.First, _ = endsOf(ofDay(early, oldest.To))
 		if b.Outside, err = rd.BookedOutside(n.Rail, asset, b.First.From, b.Last.To); err != nil {
 			return err
 		}
@@ -255,6 +264,52 @@ func (e *Engine) BankBalance(ctx context.Context, n Network) (b BankBalance, err
 		return nil
 	})
 	return b, err
+}
+
+// maxOfDay bounds how many statements of one day are put into their order.
+const maxOfDay = 200
+
+func ofDay(list []BankStatement, day time.Time) []*BankStatement {
+	var found []*BankStatement
+	for i := range list {
+		if list[i].To.Equal(day) {
+			found = append(found, &list[i])
+		}
+	}
+	return found
+}
+
+// endsOf are the statements that a day begins and ends with. Each opens with what the one before it closed with, so the balance that
+// only opens is the day's first, and the one that only closes its last. Where that says nothing, because one is missing or the day
+// ends with what it began with, the bank's numbers decide, and where it gives none the order in which they were told.
+func endsOf(list []*BankStatement) (first, last *BankStatement) {
+	slices.SortStableFunc(list, func(a, b *BankStatement) int {
+		return cmp.Or(strings.Compare(a.placeOfNumber(), b.placeOfNumber()), a.Told.Compare(b.Told))
+	})
+	left := map[string]int{} // how often each balance opens less how often it closes
+	for _, s := range list {
+		left[s.Opening.String()]++
+		left[s.Closing.String()]--
+	}
+	starts, stops := 0, 0 // balances that a chain begins with, and ends with
+	for _, n := range left {
+		starts, stops = starts+max(n, 0), stops-min(n, 0)
+	}
+	first, last = list[0], list[len(list)-1]
+	if starts > 1 { // one is missing
+		return first, last
+	}
+	for _, s := range slices.Backward(list) {
+		if left[s.Opening.String()] > 0 {
+			first = s
+		}
+	}
+	for _, s := range list {
+		if left[s.Closing.String()] < 0 || stops == 0 && sameAmount(s.Closing, first.Opening) {
+			last = s
+		}
+	}
+	return first, last
 }
 
 // AcceptProposal gives a booking in suspense to an order that is still collecting, one that is proposed or another: as Assign does. For

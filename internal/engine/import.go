@@ -768,6 +768,11 @@ func balance(a money.Amount, has bool) string {
 
 // Place sorts a bank's statements: by their last day, then by the bank's number, then by what else it says.
 func (s *BankStatement) Place() string {
+	return s.To.UTC().Format(time.DateOnly) + "/" + s.placeOfNumber() + "/" + s.Digest
+}
+
+// placeOfNumber is the bank's number as it sorts; what begins with no digit is nought.
+func (s *BankStatement) placeOfNumber() string {
 	digits := ""
 	for _, c := range s.Number {
 		if c < '0' || c > '9' {
@@ -775,8 +780,5 @@ func (s *BankStatement) Place() string {
 		}
 		digits += string(c)
 	}
-	if len(digits) < 20 {
-		digits = strings.Repeat("0", 20-len(digits)) + digits
-	}
-	return s.To.UTC().Format(time.DateOnly) + "/" + digits + "/" + s.Digest
+	return strings.Repeat("0", max(0, 20-len(digits))) + digits
 }
