@@ -160,6 +160,40 @@ func TestBookingsAreStoredOnce(t *testing.T) {
 	k.checkBooks()
 }
 
+// case 66: a reference that the bank gives to several lines names each of them, whatever file tells them in whatever order.
+func TestReferencesThatBanksReuse(t *testing.T) {
+	later := func(b *rail.Booking) { b.Booked, b.Value = giroDay.AddDate(0, 0, 1), giroDay.AddDate(0, 0, 1) }
+	whole := with(credit("0001", 70), later)
+	part := func(n int64, part string) rail.Booking {
+		return with(credit("0001/"+part, n), func(b *rail.Booking) {
+			later(b)
+			b.Whole, b.Part, b.WholeMark = "0001", part, rail.LineMark(whole)
+		})
+	}
+	all := []rail.Booking{
+		credit("0001", 100), with(credit("0001", 100), later), credit("0001", 40), debit("0001", 5, ""), whole, part(50, "1"), part(20, "2"),
+	}
+	for seed := range uint64(20) {
+		k := bankKit(t)
+		shuffle := rand.New(rand.NewPCG(seed, 66))
+		list := append(slices.Clone(all), all...)
+		shuffle.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
+		for len(list) > 0 {
+			n := 1 + shuffle.IntN(len(list))
+			k.imports(list[:n]...)
+			list = list[n:]
+		}
+		want(k, "at the bank", k.atBank(), 100+100+40-5+70)
+		want(k, "again", k.imports(all...), engine.ImportCounts{Repeated: len(all)})
+		k.checkBooks()
+	}
+	k := bankKit(t)
+	k.imports(credit("0001", 100), credit("0001", 40))
+	dayBefore := with(credit("0001", 40), func(b *rail.Booking) { b.Booked = giroDay.AddDate(0, 0, -1) })
+	want(k, "another file has the day wrong", k.imports(dayBefore), engine.ImportCounts{Repeated: 1})
+	want(k, "the note", k.booked("0001@"+rail.LineMark(dayBefore)).Note, "the bank has given this reference to another line too")
+}
+
 // case 66: a reference with a typing error is only proposed, and a person's word makes it a payment.
 func TestNearReferencesAreProposed(t *testing.T) {
 	k := bankKit(t)
@@ -380,7 +414,7 @@ func TestBatchesInTwoFiles(t *testing.T) {
 			k := bankKit(t)
 			one, two := k.invoice(100), k.invoice(50)
 			part := func(b rail.Booking, part string) rail.Booking {
-				b.Whole, b.Part, b.Reference = "W", part, "W/"+part
+				b.Whole, b.Part, b.Reference, b.WholeMark = "W", part, "W/"+part, rail.LineMark(credit("W", 150))
 				return b
 			}
 			files := [][]rail.Booking{{credit("W", 150)}, {part(credit("", 100, one.Instrument.Value), "1"), part(credit("", 50, two.Instrument.Value), "2")}}

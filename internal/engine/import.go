@@ -187,9 +187,12 @@ type importing struct {
 func (im *importing) take(b rail.Booking) error {
 	made := &Booking{Booking: b, ID: im.tx.NewID(), Key: bookingKey(b), Network: im.n.ID, Rail: im.n.Rail, Mode: im.n.Mode,
 		Account: im.account, Statement: im.statement, Told: im.tx.Now()}
-	was, err := im.tx.Booking(BookingKey{im.n.Rail, made.Key})
+	was, own, err := im.lineAt(made.Key, rail.LineMark(b))
 	if err != nil {
 		return err
+	}
+	if own != made.Key {
+		made.Key, made.Note = own, "the bank has given this reference to another line too"
 	}
 	if was != nil {
 		made.ID, made.Version = was.ID, was.Version
@@ -238,6 +241,26 @@ func (im *importing) take(b rail.Booking) error {
 	return nil
 }
 
+// lineAt finds the line of that mark under a key, nil for none, and the key that it has or will have. That is another one where the key is
+// another line's already: banks give their references out more than once.
+func (im *importing) lineAt(key, mark string) (*Booking, string, error) {
+	b, err := im.tx.Booking(BookingKey{im.n.Rail, key})
+	if err != nil || b == nil || b.State == BookingPending || b.isOf(mark) {
+		return b, key, err
+	}
+	key += "@" + mark
+	b, err = im.tx.Booking(BookingKey{im.n.Rail, key})
+	return b, key, err
+}
+
+// isOf says that a booking is the line of that mark. Of a batch known by its transactions alone the mark is what they say of it.
+func (b *Booking) isOf(mark string) bool {
+	if b.State == BookingSplit && b.Amount.IsZero() {
+		return b.WholeMark == mark
+	}
+	return rail.LineMark(b.Booking) == mark
+}
+
 func firstOf(err error, next func() error) error {
 	if err != nil {
 		return err
@@ -247,14 +270,14 @@ func firstOf(err error, next func() error) error {
 
 // unfold lets the transactions of a batch count instead of its line. detail says that the line has done its work, so that they do not.
 func (im *importing) unfold(b rail.Booking) (detail bool, err error) {
-	whole, err := im.tx.Booking(BookingKey{im.n.Rail, b.Whole})
+	whole, key, err := im.lineAt(b.Whole, b.WholeMark)
 	if err != nil {
 		return false, err
 	}
 	switch {
 	case whole == nil:
-		whole = &Booking{Booking: rail.Booking{Reference: b.Whole, Credit: b.Credit, Amount: money.Zero(b.Amount.Asset()), Booked: b.Booked, Value: b.Value, Line: b.Line},
-			ID: im.tx.NewID(), Key: b.Whole, Network: im.n.ID, Rail: im.n.Rail, Mode: im.n.Mode, Account: im.account, Statement: im.statement, Told: im.tx.Now()}
+		whole = &Booking{Booking: rail.Booking{Reference: b.Whole, Credit: b.Credit, Amount: money.Zero(b.Amount.Asset()), Booked: b.Booked, Value: b.Value, Line: b.Line, WholeMark: b.WholeMark},
+			ID: im.tx.NewID(), Key: key, Network: im.n.ID, Rail: im.n.Rail, Mode: im.n.Mode, Account: im.account, Statement: im.statement, Told: im.tx.Now()}
 	case whole.State == BookingSplit:
 		return false, nil
 	case whole.State == BookingPending:

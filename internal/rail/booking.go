@@ -27,12 +27,14 @@ type Statement struct {
 
 // Booking is one line that a bank booked on an account or, Pending, will book. It belongs to a Statement.
 type Booking struct {
-	// Reference is the bank's own, unique on the account and the same in every file that tells the booking. Where the
-	// bank gives none it is a digest of what the line says and of its ordinal among equal ones of that day.
+	// Reference is the bank's own, and the same in every file that tells the booking. Where the bank gives none it is a digest of what the
+	// line says. Equal ones of a statement, in LineMark, have their ordinal behind it; unequal ones may share a reference, since many
+	// banks begin again each day, or give a charge the reference of what it is for.
 	Reference string
 	Line      int    // in the file
 	Part      string // of a batch: which of its transactions; part of Reference already
 	Whole     string // with Part: the Reference that the batch's line has in a file that tells it as one
+	WholeMark string // with Whole: the LineMark of that line
 	Amount    money.Amount
 	Credit    bool   // money came in; Amount is above zero either way
 	Reversal  bool   // takes an earlier booking back (RvslInd, RC, RD); Credit is the direction of this booking
@@ -52,6 +54,20 @@ type Booking struct {
 	Party      Party    // the payer of a credit, the payee of a debit
 	Text       string   // the remittance text as it was told
 	Code       string   // the bank's transaction code: domain/family/sub, a GVC, or MT's
+}
+
+// LineMark tells lines of one reference apart: by what each file that tells a line says of it alike. That is its direction, its amount and the
+// day of its value, and not the day on which it was booked, which reports of the day and some notices have wrong or leave out.
+func LineMark(b Booking) string {
+	direction := "D"
+	if b.Credit {
+		direction = "C"
+	}
+	day := b.Value
+	if day.IsZero() {
+		day = b.Booked
+	}
+	return day.Format("20060102") + direction + b.Amount.Units()
 }
 
 // Party is the other side of a booking, as far as the bank tells.

@@ -437,6 +437,21 @@ func TestReferencesAreUnique(t *testing.T) {
 	}
 }
 
+// case 66: unequal lines that a bank gives one reference have one name, whether a file tells both or one of them.
+func TestUnequalLinesOfOneReference(t *testing.T) {
+	const one, two = ":61:2611191119C1,00NTRFX//R\n", ":61:2611191119C1,50NTRFX//R\n"
+	for _, lines := range []string{one + two, two + one} {
+		r, err := read(t, MT940, settings(), []byte(strings.Replace(lines940, ":61:2611191119C2,50NTRFX//R1\n", lines, 1)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, b := r.bookings[0][0], r.bookings[0][1]
+		if a.Reference != "R" || b.Reference != "R" || rail.LineMark(a) == rail.LineMark(b) {
+			t.Errorf("%q and %q, %s and %s", a.Reference, b.Reference, rail.LineMark(a), rail.LineMark(b))
+		}
+	}
+}
+
 // A bank may take a line back under the name of that line: told together or apart, both have the same names.
 func TestReversalsHaveTheirNamesApart(t *testing.T) {
 	back := ":61:2611191119RC2,50NTRFX//R1\n"

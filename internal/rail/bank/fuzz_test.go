@@ -42,7 +42,7 @@ func (h *holds) Booking(st rail.Statement, b rail.Booking) error {
 	if b.Line <= 0 || !b.Pending && b.Booked.IsZero() {
 		h.t.Errorf("line %d, booked %v", b.Line, b.Booked)
 	}
-	key := kindOf(b) + b.Reference
+	key := kindOf(b) + rail.LineMark(b) + b.Reference
 	if b.Reference == "" || h.names[key] {
 		h.t.Errorf("the reference %q is not its own", b.Reference)
 	}

@@ -140,7 +140,7 @@ func (t *teller) book(whole rail.Booking, parts []rail.Booking) error {
 		if p.Amount.IsZero() {
 			continue
 		}
-		p.Part, p.Whole = strconv.Itoa(i+1), whole.Reference
+		p.Part, p.Whole, p.WholeMark = strconv.Itoa(i+1), whole.Reference, rail.LineMark(whole)
 		p.Reference = t.unique(whole.Reference+"/"+p.Part, p)
 		if err := t.to.Booking(t.st, p); err != nil {
 			return err
@@ -164,11 +164,11 @@ func (t *teller) reference(b rail.Booking) string {
 	return t.unique(b.Reference, b)
 }
 
-// unique is a name that no other booking of its kind has in the statement. Banks repeat their references, for a charge beside
-// what it is for, or where they number only by day, and a digest is that of each equal line: the second of a name has "#2"
-// behind it. What is pending has the same name once it is booked, and a bank may take a line back under the name of that line.
+// unique is a name that no equal booking has in the statement: the second one has "#2" behind it. Banks repeat their references, for a
+// charge beside what it is for, or where they number only by day; what rail.LineMark tells apart may have one name, for the next file may
+// tell one of the two alone. What is pending has the same name once it is booked, and a bank may take a line back under the name of that line.
 func (t *teller) unique(name string, b rail.Booking) string {
-	kind := kindOf(b)
+	kind := kindOf(b) + rail.LineMark(b) + " "
 	h := maphash.String(t.seed, kind+name)
 	t.seen[h]++
 	for n := t.seen[h]; n > 1; n++ {
