@@ -52,7 +52,7 @@ type loop struct {
 	bell *Bell // nil: nobody wakes it
 
 	every  time.Duration // the longest it sleeps with nothing wrong; 0: look
-	gather time.Duration // after a round that found work: so long no bell is heard, and the next round finds more at once
+	gather time.Duration // after a round that found work or was rung for: so long no bell is heard, and the next round finds more at once
 
 	mu     sync.Mutex
 	status Status
@@ -97,7 +97,7 @@ func (e ended) Unwrap() error { return e.error }
 // bell, or a second at most unless the loop has a time of its own. A failure is logged, shown in the status and tried again after 1 s doubling
 // to 1 min, bell or not.
 func (l *loop) run(ctx context.Context, once func(context.Context) (int, error)) {
-	pause := firstPause
+	pause, rung := firstPause, false
 	for {
 		n, err := once(ctx)
 		if ctx.Err() != nil {
@@ -106,12 +106,12 @@ func (l *loop) run(ctx context.Context, once func(context.Context) (int, error))
 		if err == nil {
 			l.well()
 			pause = firstPause
-			if n > 0 {
-				sleep(ctx, l.gather)
-				l.wait(ctx, cmp.Or(l.every, look)-l.gather)
-			} else {
-				l.wait(ctx, cmp.Or(l.every, look))
+			var rest time.Duration
+			if n > 0 || rung {
+				rest = l.gather
+				sleep(ctx, rest)
 			}
+			rung = l.wait(ctx, cmp.Or(l.every, look)-rest)
 			continue
 		}
 		l.trouble(err)
@@ -129,8 +129,8 @@ func (l *loop) run(ctx context.Context, once func(context.Context) (int, error))
 	}
 }
 
-// wait returns at the bell, after d or when ctx ends.
-func (l *loop) wait(ctx context.Context, d time.Duration) {
+// wait returns at the bell, after d or when ctx ends, and says whether it was the bell.
+func (l *loop) wait(ctx context.Context, d time.Duration) bool {
 	var rung chan struct{}
 	if l.bell != nil {
 		rung = l.bell.rung
@@ -139,9 +139,11 @@ func (l *loop) wait(ctx context.Context, d time.Duration) {
 	defer timer.Stop()
 	select {
 	case <-rung:
+		return true
 	case <-timer.C:
 	case <-ctx.Done():
 	}
+	return false
 }
 
 // sleep returns after d or when ctx ends.

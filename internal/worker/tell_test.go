@@ -21,12 +21,14 @@ type journal struct {
 	untold   []engine.Untold
 	messages []engine.Message
 	commits  int
+	looks    int
 	fails    error
 }
 
 func (j *journal) Untold(_ context.Context, dialects []string, limit int) ([]engine.Untold, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	j.looks++
 	var list []engine.Untold
 	for _, u := range j.untold {
 		if len(list) < limit && slices.Contains(dialects, u.Event.Scope.Dialect) {
@@ -186,6 +188,19 @@ func TestLoop(t *testing.T) {
 		synctest.Wait()
 		if j.told() != 3 {
 			t.Error("a bell that rang while events were gathered was not heard")
+		}
+		time.Sleep(tellGather)
+		synctest.Wait()
+
+		// Commits that leave nothing to tell ring too: they share looks as those do that leave something.
+		looks := j.looks
+		for range 100 {
+			tell.bell.Ring()
+			synctest.Wait()
+			time.Sleep(tellGather / 10)
+		}
+		if n := j.looks - looks; n < 9 || n > 12 {
+			t.Errorf("%d looks at nothing while %d were gathered", n, 100)
 		}
 		time.Sleep(tellGather)
 		synctest.Wait()
