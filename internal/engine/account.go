@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -178,13 +179,26 @@ func takeDefault(tx Tx, a *Account, now time.Time) error {
 
 // Account finds an account of the scope; the zero Scope means any, for operators. Error: not_found, also for another
 // scope's.
-func (e *Engine) Account(ctx context.Context, s Scope, id string) (a *Account, err error) {
-	d, err := e.looks.accounts.get(ctx, id)
+func (e *Engine) Account(ctx context.Context, s Scope, id string) (*Account, error) {
+	found, err := e.looks.accounts.get(ctx, id)
 	if err != nil {
 		return nil, err
 	}
-	return accountOf(d, s)
+	if found == nil || found.Scope != s && s != (Scope{}) {
+		return nil, noAccount()
+	}
+	own := *found
+	own.Doc = bytes.Clone(found.Doc)
+	if found.Bank != nil {
+		own.Bank = new(*found.Bank)
+	}
+	if found.Wallet != nil {
+		own.Wallet = new(*found.Wallet)
+	}
+	return &own, nil
 }
+
+func noAccount() error { return fault.New(fault.CodeNotFound, "there is no such account") }
 
 // Destination is where a rail sends money that goes to the account. Errors: not_configured, invalid_network.
 func (e *Engine) Destination(ctx context.Context, a *Account) (Destination, error) {
@@ -268,7 +282,7 @@ func (a *Account) document() (*Document, error) {
 
 func accountOf(d *Document, s Scope) (*Account, error) {
 	if d == nil || d.Scope != s && s != (Scope{}) {
-		return nil, fault.New(fault.CodeNotFound, "there is no such account")
+		return nil, noAccount()
 	}
 	a := &Account{}
 	if err := json.Unmarshal(d.Doc, a); err != nil {

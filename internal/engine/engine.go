@@ -26,7 +26,8 @@ const Rest = 30 * time.Minute
 type Engine struct {
 	store    Store
 	networks map[string]Network
-	methods  []Method // by country and code
+	modes    map[Mode][]Network // the same, by id
+	methods  []Method           // by country and code
 	gateways map[string]Gateway
 	random   io.Reader // for public ids of arrivals
 	wake     func()    // called after each commit of a use case; must not block
@@ -45,6 +46,7 @@ func New(store Store, networks []Network, wake func()) *Engine {
 	for _, n := range networks {
 		e.networks[n.ID] = n
 	}
+	e.modes = byMode(e.networks)
 	if e.wake == nil {
 		e.wake = func() {}
 	}

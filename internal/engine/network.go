@@ -2,7 +2,7 @@ package engine
 
 import (
 	"io"
-	"sort"
+	"slices"
 	"strings"
 
 	"till/internal/fault"
@@ -53,16 +53,21 @@ func (e *Engine) Network(id string, m Mode) (Network, error) {
 	return n, nil
 }
 
-// Networks lists the networks of a mode by id.
-func (e *Engine) Networks(m Mode) []Network {
-	var list []Network
-	for _, n := range e.networks {
-		if n.Mode == m && !(n.Simulated && m == Live) {
-			list = append(list, n)
+// Networks lists the networks of a mode by id. The list is the same for all who ask and must not be changed.
+func (e *Engine) Networks(m Mode) []Network { return e.modes[m] }
+
+// byMode sorts networks by id, those of each mode apart.
+func byMode(networks map[string]Network) map[Mode][]Network {
+	modes := map[Mode][]Network{}
+	for _, n := range networks {
+		if !n.Simulated || n.Mode != Live {
+			modes[n.Mode] = append(modes[n.Mode], n)
 		}
 	}
-	sort.Slice(list, func(i, j int) bool { return list[i].ID < list[j].ID })
-	return list
+	for _, list := range modes {
+		slices.SortFunc(list, func(a, b Network) int { return strings.Compare(a.ID, b.ID) })
+	}
+	return modes
 }
 
 // Asset finds a token of the network by its code. Error: invalid_currency.

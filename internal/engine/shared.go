@@ -65,13 +65,19 @@ func (s *shared[V]) lead(ctx context.Context, l *look[V]) {
 // looks are the questions that every request of a busy merchant asks.
 type looks struct {
 	merchants shared[*Merchant]
-	accounts  shared[*Document]
+	accounts  shared[*Account]
 }
 
 func newLooks(store Store) *looks {
 	return &looks{
 		merchants: shared[*Merchant]{find: each(store, Reader.Merchant)},
-		accounts:  shared[*Document]{find: each(store, func(rd Reader, id string) (*Document, error) { return rd.Document(KindAccount, id) })},
+		accounts: shared[*Account]{find: each(store, func(rd Reader, id string) (*Account, error) {
+			d, err := rd.Document(KindAccount, id)
+			if err != nil || d == nil {
+				return nil, err
+			}
+			return accountOf(d, d.Scope)
+		})},
 	}
 }
 

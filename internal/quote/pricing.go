@@ -47,7 +47,12 @@ func (p Pricing) lessSpread(rate *big.Rat) *big.Rat {
 // fee is what is kept of that many units paid in, tax included, rounded up
 // once. Fee and tax each rounded would sometimes grow by two units where the
 // payment grows by one, and who pays more would get less.
-func (p Pricing) fee(in *big.Int) *big.Int { return ceil(p.taxed(p.exactFee(in))) }
+func (p Pricing) fee(in *big.Int) *big.Int {
+	if p.Percent == 0 && p.Fixed.IsZero() {
+		return new(big.Int)
+	}
+	return ceil(p.taxed(p.exactFee(in)))
+}
 
 // untaxed is the fee without its tax, rounded up: the tax is what is left.
 func (p Pricing) untaxed(in *big.Int) *big.Int { return ceil(p.exactFee(in)) }

@@ -59,6 +59,9 @@ func ExchangeRateOf(in, fee, out money.Amount) (Decimal, error) {
 		return Decimal{}, errNumbers
 	}
 	rest, one := in.Sub(fee), big.NewInt(1)
+	if rest.Equal(out) {
+		return decimalOf(one, 0) // the usual case of one asset: the way below ends there too
+	}
 	uncut := new(big.Rat).Quo(value(rest), value(out))
 	// Below or at the first bound the product would round to one unit less than
 	// the rest, below or at the second the division to one unit more than out.

@@ -79,6 +79,8 @@ func (l *list[V]) empty() bool { return len(l.group) == 0 }
 
 // overlay is everything a group read and wrote.
 type overlay struct {
+	all []layer // those below that callers write to; see layers
+
 	orders      shelf[string, *engine.Order]
 	unique      shelf[engine.UniqueKey, owner]
 	numbers     shelf[int64, int64] // the last order number, by scope id
@@ -193,14 +195,18 @@ type layer interface {
 	empty() bool
 }
 
-func (o *overlay) layers() [45]layer {
-	return [45]layer{
-		&o.orders, &o.unique, &o.numbers, &o.payments, &o.deltas, &o.answers, &o.settings, &o.clocks, &o.progress, &o.marks,
-		&o.instruments, &o.holds, &o.rests, &o.transfers, &o.memory, &o.entries, &o.events, &o.told, &o.merchants, &o.keys, &o.endpoints, &o.messages,
-		&o.lastSeals, &o.leases, &o.standings, &o.standingKeys, &o.actions, &o.seals, &o.keepings, &o.rested,
-		&o.people, &o.personIDs, &o.sessions, &o.tries, &o.used, &o.offers,
-		&o.documents, &o.documentKeys, &o.notifications, &o.reminders, &o.forgotten, &o.quotes, &o.bookings, &o.bookingIDs, &o.bankStatements,
+// layers are made once for a group: each caller's writes go through all of them.
+func (o *overlay) layers() []layer {
+	if o.all == nil {
+		o.all = []layer{
+			&o.orders, &o.unique, &o.numbers, &o.payments, &o.deltas, &o.answers, &o.settings, &o.clocks, &o.progress, &o.marks,
+			&o.instruments, &o.holds, &o.rests, &o.transfers, &o.memory, &o.entries, &o.events, &o.told, &o.merchants, &o.keys, &o.endpoints, &o.messages,
+			&o.lastSeals, &o.leases, &o.standings, &o.standingKeys, &o.actions, &o.seals, &o.keepings, &o.rested,
+			&o.people, &o.personIDs, &o.sessions, &o.tries, &o.used, &o.offers,
+			&o.documents, &o.documentKeys, &o.notifications, &o.reminders, &o.forgotten, &o.quotes, &o.bookings, &o.bookingIDs, &o.bankStatements,
+		}
 	}
+	return o.all
 }
 
 // keep makes the running caller's writes the group's.
