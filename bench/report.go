@@ -19,6 +19,7 @@ type report struct {
 	quotes                []cell
 	lists                 []listed
 	statements            []statement
+	screened              screened
 	rest                  rest
 }
 
@@ -83,6 +84,13 @@ func (r report) markdown() string {
 		for _, s := range r.statements {
 			p("| %s | %.1f | %.1f | %.0f | %.1f |", s.format, s.size, s.took.Seconds(), statementLines/s.took.Seconds(), s.memory)
 		}
+	}
+	if s := r.screened; s.entries > 0 {
+		p("\n## Screening\n")
+		p("A list of %d people, in this process, and %d names looked up on it one after the other: listed ones, every second of them mistyped, and as many others.\n", s.entries, s.looks)
+		p("| entries | s to make | MiB | MiB from the system while it is made | p50 ms | p99 ms |")
+		p("| ---: | ---: | ---: | ---: | ---: | ---: |")
+		p("| %d | %.1f | %.0f | %.0f | %.2f | %.2f |", s.entries, s.build.Seconds(), s.memory, s.peak, s.p50, s.p99)
 	}
 	if r.rest.orders > 0 {
 		p("\n## At rest\n")

@@ -40,17 +40,18 @@ import (
 
 // Config is everything a server is made of. LoadConfig reads one from a file.
 type Config struct {
-	Addr     string          // host and port to listen on; port 0 takes a free one
-	Database string          // the SQLite file, or a postgres:// URL
-	Networks []Network       // where orders are collected
-	Banks    []Bank          // accounts of the house that files are exchanged about
-	Gateways []Gateway       // that orders may be paid through, beside the simulated one
-	Pools    []worker.Pool   // that addresses are derived for
-	Exchange engine.Exchange // on what terms the house exchanges; zero: the defaults
-	Rates    Rates           // where exchange rates come from; zero: from nowhere
-	Methods  []engine.Method // that payers may choose; nil: those of the sandbox
-	Guard    webhook.Guard
-	Box      *secrets.Box // seals what must sign
+	Addr      string          // host and port to listen on; port 0 takes a free one
+	Database  string          // the SQLite file, or a postgres:// URL
+	Networks  []Network       // where orders are collected
+	Banks     []Bank          // accounts of the house that files are exchanged about
+	Gateways  []Gateway       // that orders may be paid through, beside the simulated one
+	Pools     []worker.Pool   // that addresses are derived for
+	Exchange  engine.Exchange // on what terms the house exchanges; zero: the defaults
+	Screening Screening       // lists of whom not to deal with; zero: none
+	Rates     Rates           // where exchange rates come from; zero: from nowhere
+	Methods   []engine.Method // that payers may choose; nil: those of the sandbox
+	Guard     webhook.Guard
+	Box       *secrets.Box // seals what must sign
 
 	TLS            *tls.Certificate // nil: plain http
 	PublicURL      string           // where clients reach the server, without a slash at the end; empty: not said
@@ -95,6 +96,7 @@ type App struct {
 	rails     []worker.Rail
 	senders   []rail.Sender
 	sandbox   *sandbox.Rail
+	screener  *screener             // nil: no lists
 	banks     map[string]*bank.Rail // those that send, by the id of their network
 	gateways  gateways
 	now       func() time.Time
@@ -161,6 +163,12 @@ func (a *App) start(cfg Config) error {
 		return err
 	}
 	a.Engine.SetPayees(payees{a.Engine})
+	if a.screener, err = newScreener(cfg); err != nil {
+		return err
+	}
+	if a.screener != nil {
+		a.Engine.SetScreener(a.screener)
+	}
 	reach, err := rails(cfg, a.Engine)
 	if err != nil {
 		return err
@@ -198,10 +206,14 @@ func (a *App) start(cfg Config) error {
 	if err = a.putProducts(context.Background(), cfg.Baanx.Products); err != nil {
 		return errors.Join(err, a.listener.Close())
 	}
-	a.workers = worker.New(worker.Config{
+	work := worker.Config{
 		Engine: a.Engine, Rails: a.rails, Senders: append(reach.senders, a.fulfilRails(cfg)...), Pools: cfg.Pools, Banks: bankAccounts(cfg.Banks, a.banks), Filings: filings(cfg.Banks, a.banks), Tellers: tellers(a.dialects), Open: a.open, Client: a.client,
 		Notices: notices, Rates: rateSources(cfg.Rates, a.client), Every: cfg.Rates.Every, Events: told, Commits: commits, Random: cfg.Random, Heads: cfg.Heads, Now: cfg.Now, Chance: mathrand.Uint64, Log: cfg.Log,
-	})
+	}
+	if a.screener != nil {
+		work.Lists, work.ListsEvery = a.screener.reload, cfg.Screening.Every
+	}
+	a.workers = worker.New(work)
 	a.workers.Start(context.Background())
 	a.uses = recordUses(a.Engine, keys, cfg.Log)
 	a.server = newServer(a, keys, cfg)

@@ -45,23 +45,24 @@ const (
 
 // File is what a config file says. till.toml explains every key.
 type File struct {
-	Server   ServerSection             `toml:"server"`
-	Database DatabaseSection           `toml:"database"`
-	Secrets  SecretsSection            `toml:"secrets"`
-	Audit    AuditSection              `toml:"audit"`
-	Webhooks WebhooksSection           `toml:"webhooks"`
-	Notify   NotifySection             `toml:"notify"`
-	Log      LogSection                `toml:"log"`
-	Metrics  MetricsSection            `toml:"metrics"`
-	Tracing  TracingSection            `toml:"tracing"`
-	PayIn    PayInSection              `toml:"payin"`
-	Baanx    BaanxSection              `toml:"baanx"`
-	Networks map[string]NetworkSection `toml:"networks"` // by the id merchants name
-	Banks    map[string]BankSection    `toml:"banks"`    // accounts of the house, by an id of the operator's own
-	Pools    map[string]PoolSection    `toml:"pools"`    // that addresses are derived for
-	Gateways map[string]GatewaySection `toml:"gateways"` // by an id of the operator's own
-	Rates    RatesSection              `toml:"rates"`
-	Pricing  []PricingSection          `toml:"pricing"` // the first that fits counts
+	Server    ServerSection             `toml:"server"`
+	Database  DatabaseSection           `toml:"database"`
+	Secrets   SecretsSection            `toml:"secrets"`
+	Audit     AuditSection              `toml:"audit"`
+	Webhooks  WebhooksSection           `toml:"webhooks"`
+	Notify    NotifySection             `toml:"notify"`
+	Log       LogSection                `toml:"log"`
+	Metrics   MetricsSection            `toml:"metrics"`
+	Tracing   TracingSection            `toml:"tracing"`
+	PayIn     PayInSection              `toml:"payin"`
+	Baanx     BaanxSection              `toml:"baanx"`
+	Networks  map[string]NetworkSection `toml:"networks"` // by the id merchants name
+	Banks     map[string]BankSection    `toml:"banks"`    // accounts of the house, by an id of the operator's own
+	Pools     map[string]PoolSection    `toml:"pools"`    // that addresses are derived for
+	Gateways  map[string]GatewaySection `toml:"gateways"` // by an id of the operator's own
+	Rates     RatesSection              `toml:"rates"`
+	Screening ScreeningSection          `toml:"screening"`
+	Pricing   []PricingSection          `toml:"pricing"` // the first that fits counts
 
 	Methods map[string]map[string]MethodSection `toml:"methods"` // by code and country; beside those of the sandbox
 }
@@ -174,20 +175,21 @@ const (
 // Defaults is what an empty config file says.
 func Defaults() File {
 	f := File{
-		Server:   ServerSection{Addr: "127.0.0.1:4488", TrustedProxies: []string{}},
-		Database: DatabaseSection{URL: "till.db"},
-		Secrets:  SecretsSection{MasterKeyFile: "master.key"},
-		Audit:    AuditSection{Heads: "heads"},
-		Notify:   defaultNotify(),
-		Log:      LogSection{Level: "info", Format: "text"},
-		PayIn:    PayInSection{Hosts: []string{}},
-		Baanx:    BaanxSection{Hosts: []string{}, PaidAt: paidAtISO},
-		Networks: map[string]NetworkSection{},
-		Banks:    map[string]BankSection{},
-		Pools:    map[string]PoolSection{},
-		Gateways: map[string]GatewaySection{},
-		Rates:    defaultRates(),
-		Methods:  map[string]map[string]MethodSection{},
+		Server:    ServerSection{Addr: "127.0.0.1:4488", TrustedProxies: []string{}},
+		Database:  DatabaseSection{URL: "till.db"},
+		Secrets:   SecretsSection{MasterKeyFile: "master.key"},
+		Audit:     AuditSection{Heads: "heads"},
+		Notify:    defaultNotify(),
+		Log:       LogSection{Level: "info", Format: "text"},
+		PayIn:     PayInSection{Hosts: []string{}},
+		Baanx:     BaanxSection{Hosts: []string{}, PaidAt: paidAtISO},
+		Networks:  map[string]NetworkSection{},
+		Banks:     map[string]BankSection{},
+		Pools:     map[string]PoolSection{},
+		Gateways:  map[string]GatewaySection{},
+		Rates:     defaultRates(),
+		Screening: defaultScreening(),
+		Methods:   map[string]map[string]MethodSection{},
 	}
 	for _, n := range Catalogue() {
 		f.Networks[n.ID] = defaultNetwork(&n)
@@ -497,6 +499,9 @@ func (f File) config(dir string, logTo io.Writer) (cfg Config, err error) {
 		return cfg, err
 	}
 	if cfg.Rates, err = f.Rates.sources(dir, cfg.Guard); err != nil {
+		return cfg, err
+	}
+	if cfg.Screening, err = f.Screening.screening(dir); err != nil {
 		return cfg, err
 	}
 	if cfg.Gateways, err = gatewayList(f.Gateways, cfg.Networks, cfg.Banks, cfg.Guard); err != nil {

@@ -83,8 +83,9 @@ func requestID() string {
 // networks would be refused or are not making progress) or "unavailable" (503: the database does not
 // answer).
 type readiness struct {
-	Status   string                   `json:"status"`
-	Networks map[string]networkHealth `json:"networks"`
+	Status    string                   `json:"status"`
+	Networks  map[string]networkHealth `json:"networks"`
+	Screening *networkHealth           `json:"screening,omitempty"` // absent: there are no lists
 }
 
 // networkHealth is "ok" or "degraded", and then why.
@@ -113,6 +114,7 @@ const (
 	walletTrouble    reason = "wallet_trouble"      // the hot wallet cannot send, or its transfers cannot be followed
 	gatewayTrouble   reason = "gateway_trouble"     // the gateway cannot be asked: orders paid through it wait
 	gatewayUnmatched reason = "gateway_unmatched"   // since the start a payment there was not what was asked for
+	listTrouble      reason = "list_trouble"        // a list to screen against cannot be read: the last good ones are in use
 	quarantine       reason = "quarantine"          // money arrived at an address that no order held: an operator must release it
 )
 
@@ -166,6 +168,12 @@ func (a *App) ready(ctx context.Context) (int, readiness) {
 			n.Status, got.Status = "degraded", "degraded"
 		}
 		got.Networks[r.Network.ID] = n
+	}
+	if a.screener != nil {
+		got.Screening = &networkHealth{Status: "ok", Reasons: []reason{}}
+		if a.screener.broken.Load() {
+			got.Screening.Status, got.Screening.Reasons, got.Status = "degraded", []reason{listTrouble}, "degraded"
+		}
 	}
 	return http.StatusOK, got
 }

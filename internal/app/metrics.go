@@ -69,6 +69,9 @@ var (
 	descBroken     = desc("store_broken", "1 once the disk failed; the process ends then.")
 	descRateAge    = desc("rate_age_seconds", "Age of an exchange rate that is believed.", "pair", "source")
 	descRateClosed = desc("rate_closed", "1 while a rate in doubt closes the pair.", "pair")
+	descListed     = desc("screening_entries", "Entries on the lists to screen against.")
+	descListAge    = desc("screening_age_seconds", "How long ago the newest file of the lists in use was changed.")
+	descListBroken = desc("screening_broken", "1 while a list cannot be read and the last good ones are in use.")
 	descMissing    = desc("collection_failed", "1 when the database did not give its numbers in time.")
 )
 
@@ -117,6 +120,12 @@ func (m *meter) Collect(out chan<- prometheus.Metric) {
 		if wallet, ok := s.(*evm.Sender); ok {
 			collectWallet(gauge, string(s.Name()), wallet.Status(), now)
 		}
+	}
+
+	if s := m.app.screener; s != nil {
+		gauge(descListed, float64(s.Entries()))
+		gauge(descListAge, now.Sub(*s.files.Load()).Seconds())
+		gauge(descListBroken, flag(s.broken.Load()))
 	}
 
 	ctx, cancel := context.WithTimeout(context.Background(), collectWithin)

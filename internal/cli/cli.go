@@ -44,6 +44,7 @@ type commands struct {
 	Instrument   instrumentCommand   `cmd:"" help:"Addresses and references that orders are paid to."`
 	Bank         bankCommand         `cmd:"" help:"Accounts at banks: statements in, payment files out."`
 	Rate         rateCommand         `cmd:"" help:"Exchange rates."`
+	Screen       screenCommand       `cmd:"" help:"Look a name or an address up on the lists of whom not to deal with."`
 	Review       reviewCommand       `cmd:"" help:"Orders about which a person must decide."`
 	Suspense     suspenseCommand     `cmd:"" help:"Money that came and did not fit."`
 	Delivery     deliveryCommand     `cmd:"" help:"What leaves the house and waits for a second person."`

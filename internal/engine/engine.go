@@ -34,6 +34,7 @@ type Engine struct {
 	limits   Limits    // of what leaves without a second person's word
 	who      string    // the operator this engine is for; empty: the program itself
 	payees   Payees    // nil: no account can be paid to
+	screener Screener  // nil: there is nobody on any list
 	batches  map[rail.Name]rail.Batcher
 	exchange *exchange // on what terms the house exchanges
 	looks    *looks    // shared by all engines over the store

@@ -117,6 +117,7 @@ func Handler(cfg Config) http.Handler {
 	a.clock()
 	a.sandbox()
 	a.rates()
+	a.screening()
 	a.banks()
 	a.shop()
 	a.jobs()

@@ -248,6 +248,7 @@ var operations = []struct {
 	{"POST", "/clock", `{"mode":"sandbox","advanceSeconds":60}`, "clock:write", 403},
 	{"POST", "/sandbox/payments", `{"order":"ord_open","amount":"1.00"}`, "sandbox:write", 403},
 	{"GET", "/rates", "", "rates:read", 200},
+	{"POST", "/screening", `{"name":"A B"}`, "screening:read", 200},
 	{"GET", "/banks", "", "banks:read", 200},
 	{"POST", "/banks/giro/files", "statement", "banks:write", 404},
 	{"POST", "/banks/giro/payments", "", "banks:write", 404},

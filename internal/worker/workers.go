@@ -12,6 +12,7 @@
 //   - notify.go tells customers of orders, by e-mail, WhatsApp and in the merchant's app, and reminds them
 //   - bankfile.go imports a bank's file, inbox.go the files that are put into a folder
 //   - rates.go asks for exchange rates; exchange.go goes on with deals and with late money that is exchanged anew
+//   - lists.go reads lists to screen against again when they change
 //   - forget.go deletes remembered answers that are given no more
 //   - seal.go puts what is committed under seal, and exports the heads of the chains
 //
@@ -71,25 +72,27 @@ type Rail struct {
 
 // Config is what the workers are made of. All of it is needed unless it says otherwise.
 type Config struct {
-	Engine  *engine.Engine
-	Rails   []Rail
-	Pools   []Pool                                             // that addresses are derived for
-	Filings []Filing                                           // those of them whose transfers leave in files
-	Senders []rail.Sender                                      // what deliveries and refunds leave by; none: nothing leaves
-	Tellers map[string]Teller                                  // by Scope.API
-	Open    func(ep engine.Endpoint) ([]webhook.Secret, error) // an endpoint's secrets, the newest first
-	Client  Poster
-	Notices Notices          // what customers are told with
-	Events  *Bell            // the one whose Ring the engine was given
-	Now     func() time.Time // true time
-	Chance  func() uint64    // 64 random bits, to spread retries; nil spreads nothing
-	Commits *Bell            // rung after each commit, so that it is sealed soon; nil: every second will do
-	Random  io.Reader        // salts of seals; nil: crypto/rand
-	Banks   []BankAccount    // whose folders are watched
-	Rates   []RateSource     // who tells exchange rates; none: nothing is exchanged but at 1
-	Every   time.Duration    // between two looks at them; 0 is a minute
-	Heads   string           // the folder that heads of the sealed chains are exported to; empty: they are not
-	Log     *slog.Logger
+	Engine     *engine.Engine
+	Rails      []Rail
+	Pools      []Pool                                             // that addresses are derived for
+	Filings    []Filing                                           // those of them whose transfers leave in files
+	Senders    []rail.Sender                                      // what deliveries and refunds leave by; none: nothing leaves
+	Tellers    map[string]Teller                                  // by Scope.API
+	Open       func(ep engine.Endpoint) ([]webhook.Secret, error) // an endpoint's secrets, the newest first
+	Client     Poster
+	Notices    Notices                          // what customers are told with
+	Events     *Bell                            // the one whose Ring the engine was given
+	Now        func() time.Time                 // true time
+	Chance     func() uint64                    // 64 random bits, to spread retries; nil spreads nothing
+	Commits    *Bell                            // rung after each commit, so that it is sealed soon; nil: every second will do
+	Random     io.Reader                        // salts of seals; nil: crypto/rand
+	Banks      []BankAccount                    // whose folders are watched
+	Rates      []RateSource                     // who tells exchange rates; none: nothing is exchanged but at 1
+	Every      time.Duration                    // between two looks at them; 0 is a minute
+	Lists      func() (changed bool, err error) // reads the lists to screen against again when they changed; nil: there are none
+	ListsEvery time.Duration                    // between two looks at their files; 0 is a minute
+	Heads      string                           // the folder that heads of the sealed chains are exported to; empty: they are not
+	Log        *slog.Logger
 
 	PerEndpoint int // attempts at one endpoint at a time; 0 is 8
 	InAll       int // attempts at all endpoints at a time; 0 is 256
@@ -113,6 +116,7 @@ type Workers struct {
 	Seal    *Seal
 	Forget  *Forget
 	Rates   *Rates
+	Lists   *Lists // nil: there are none
 	Trade   *Exchange
 	Inboxes []*Inbox
 	Heads   *Heads // nil: not exported
@@ -164,6 +168,9 @@ func New(c Config) *Workers {
 	w.Rates = &Rates{loop: newLoop("rates", nil, c), engine: c.Engine, sources: c.Rates}
 	if w.Rates.every = c.Every; c.Every == 0 {
 		w.Rates.every = time.Minute
+	}
+	if c.Lists != nil {
+		w.Lists = newLists(c)
 	}
 	for _, b := range c.Banks {
 		if b.Folder != "" {
@@ -218,6 +225,9 @@ func (w *Workers) Start(ctx context.Context) {
 	w.running.Go(func() { w.Forget.Run(ctx) })
 	w.running.Go(func() { w.Rates.Run(ctx) })
 	w.running.Go(func() { w.Trade.Run(ctx) })
+	if w.Lists != nil {
+		w.running.Go(func() { w.Lists.Run(ctx) })
+	}
 	for _, inbox := range w.Inboxes {
 		w.running.Go(func() { inbox.Run(ctx) })
 	}
@@ -264,6 +274,9 @@ func (w *Workers) Health() []Status {
 		all = append(all, notify.Status())
 	}
 	all = append(all, w.Remind.Status(), w.Seal.Status(), w.Forget.Status(), w.Rates.Status(), w.Trade.Status())
+	if w.Lists != nil {
+		all = append(all, w.Lists.Status())
+	}
 	for _, inbox := range w.Inboxes {
 		all = append(all, inbox.Status())
 	}
