@@ -2,9 +2,12 @@ package bank
 
 import (
 	"bytes"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
+
+	"till/internal/rail"
 )
 
 const (
@@ -200,4 +203,33 @@ func FuzzReferences(f *testing.F) {
 			}
 		}
 	})
+}
+
+// Each reference that a booking names is looked for in the books: what names a thousand is proposed by the first of them, and pays none.
+func TestReferencesOfABookingAreBounded(t *testing.T) {
+	var fields []string
+	for i := range 1000 {
+		fields = append(fields, Reference(fmt.Sprintf("A%013d", i)))
+	}
+	for _, c := range []struct{ fields, References, Near int }{{1, 1, 0}, {maxNamed, maxNamed, 0}, {maxNamed + 1, 0, maxNamed}, {1000, 0, maxNamed}} {
+		for _, text := range []bool{false, true} {
+			b := rail.Booking{}
+			if text && c.fields < 200 { // what a text may have
+				name(&b, nil, strings.Join(fields[:c.fields], " "))
+			} else {
+				name(&b, fields[:c.fields], "")
+			}
+			if len(b.References) != c.References || len(b.Near) != c.Near {
+				t.Errorf("of %d it names %d, and %d near ones", c.fields, len(b.References), len(b.Near))
+			}
+		}
+	}
+	var slips []string
+	for _, f := range fields[:100] {
+		slips = append(slips, f[4:]) // without RF and the check digits
+	}
+	b := rail.Booking{}
+	if name(&b, slips, ""); len(b.References) != 0 || len(b.Near) != maxNamed {
+		t.Errorf("of 100 slips it names %d, and %d near ones", len(b.References), len(b.Near))
+	}
 }

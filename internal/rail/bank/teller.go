@@ -246,11 +246,15 @@ func noReference(s string) string {
 	return s
 }
 
-// name fills in the references a booking names: those of a field that is made for one, then those of what people typed.
+// maxNamed bounds the references of a booking, exact and near ones each: every one of them is looked for in the books.
+const maxNamed = 48
+
+// name fills in the references a booking names: those of a field that is made for one, then those of what people typed. Who names more
+// than maxNamed names nobody: then they are near ones, as far as the bound goes, for a person to look at.
 func name(b *rail.Booking, fields []string, text string) {
 	b.References, b.Near = nil, nil
 	for _, f := range fields {
-		if r, ok := ParseReference(f); ok {
+		if r, ok := ParseReference(f); ok && len(b.References) <= maxNamed {
 			b.References = add(b.References, r)
 		}
 	}
@@ -258,11 +262,15 @@ func name(b *rail.Booking, fields []string, text string) {
 	for _, r := range exact {
 		b.References = add(b.References, r)
 	}
+	if len(b.References) > maxNamed {
+		b.References, b.Near = nil, b.References[:maxNamed]
+		return
+	}
 	for _, r := range near {
 		b.Near = add(b.Near, r)
 	}
 	for _, f := range fields {
-		if len(b.References) > 0 {
+		if len(b.References) > 0 || len(b.Near) >= maxNamed {
 			break
 		}
 		_, near := ReferencesIn(f)
@@ -270,6 +278,7 @@ func name(b *rail.Booking, fields []string, text string) {
 			b.Near = add(b.Near, r)
 		}
 	}
+	b.Near = b.Near[:min(len(b.Near), maxNamed)]
 }
 
 // clip is the beginning of something a file says, for a message about it.
