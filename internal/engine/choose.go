@@ -338,8 +338,12 @@ func (o *Order) carried(m Method, given map[string]string) map[string]string {
 func (o *Order) reusable(c Chosen) (in Instrument) {
 	for _, a := range o.Attempts {
 		was := o.Chosen[a.ID]
-		if was.Method == c.Method && was.Rail == c.Rail && a.State == order.AttemptAbandoned {
+		switch {
+		case was.Method != c.Method || was.Rail != c.Rail:
+		case a.State == order.AttemptAbandoned:
 			in = was.Instrument
+		case a.State == order.AttemptDeclined:
+			in = Instrument{} // also when it was left once, and taken up again before it was refused
 		}
 	}
 	return in

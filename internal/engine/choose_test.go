@@ -279,6 +279,16 @@ func TestDeclined(t *testing.T) {
 	if next.Instrument == o.Instrument {
 		t.Error("a session that was refused goes on")
 	}
+	k.choose(o, "TRANSFER")
+	next = k.choose(o, "CARD") // goes on with the second session, and that one is refused then
+	id, _, _ = next.Current()
+	_, err = k.engine.Declined(ctx, o.ID, id)
+	k.must(err)
+	if third := k.choose(o, "CARD"); third.Instrument == next.Instrument || third.Instrument == o.Instrument {
+		t.Error("a session that was left once and refused later goes on")
+	} else {
+		next = third
+	}
 	k.pays(next, "p1", 1000, "")
 	k.wantState(o, order.Completed)
 

@@ -54,6 +54,7 @@ type world struct {
 	touched  map[string]bool // orders that the step must have changed; nil: nobody knows
 	may      order.State     // the end that the step's command may bring
 	happened map[string]int
+	links    []*linked
 }
 
 type chain struct {
@@ -100,7 +101,16 @@ func newWorld(t *testing.T, seed uint64) *world {
 // step does one thing and says which.
 func (w *world) step() string {
 	w.touched, w.may = map[string]bool{}, ""
-	switch n := w.rnd.IntN(100); {
+	switch n := w.rnd.IntN(112); {
+	case n >= 100:
+		for range 5 { // people are quicker than blocks
+			what := w.payer()
+			w.books.read(w.kit)
+			if w.checkLinks(); w.Failed() {
+				return what
+			}
+		}
+		return "payers are done"
 	case n < 38:
 		return w.mine()
 	case n < 45:
@@ -524,6 +534,9 @@ func (w *world) check() {
 	w.checkChains()
 	changed := map[string]int64{}
 	w.rows(`SELECT id, version FROM orders`, nil, func(c []string) {
+		if slices.ContainsFunc(w.links, func(l *linked) bool { return l.ID == c[0] }) {
+			return // checkLinks looks at them
+		}
 		o := w.orders[c[0]]
 		if o == nil {
 			w.Errorf("order %s is nobody's", c[0])
@@ -535,6 +548,7 @@ func (w *world) check() {
 		w.auditOrder(id, w.books.orders[id])
 		w.checkOrder(w.orders[id])
 	}
+	w.checkLinks()
 	w.live = slices.DeleteFunc(w.live, func(o *agreed) bool { return o.state.Terminal() })
 }
 
@@ -638,6 +652,11 @@ func (w *world) checkChains() {
 		}
 		came[line{engine.Sandbox, book.Account(ledger.PayerOn(string(p.chain.network.Rail))), p.word.Amount.Asset()}] -= p.word.Amount.Big().Int64()
 	}
+	for _, l := range w.links {
+		for r, cents := range l.came {
+			came[line{engine.Sandbox, ledger.House.Account(ledger.PayerOn(string(r))), eur}] -= cents
+		}
+	}
 	for l, amount := range w.books.books {
 		var wanted int64
 		switch l.account.Kind() {
@@ -667,6 +686,8 @@ func (w *world) checkChains() {
 func (w *world) wantCovered() {
 	w.Helper()
 	for _, what := range []string{"completed", "expired", "cancelled", "a shortfall", "a stray", "a word that is not newer", "a refused cancel",
+		"a method", "another method", "the method before again", "a declined method again", "a refused choice", "a declined attempt", "a link completed", "a link expired",
+		"a link cancelled", "a second success", "a link paid too little", "a link paid after its end",
 		"money of an ended order", "money of the address's old order", "an address handed on", "a quarantine", "no address", "no new address, and the chain is behind"} {
 		if w.happened[what] == 0 {
 			w.Errorf("never in this run: %s", what)
@@ -675,6 +696,9 @@ func (w *world) wantCovered() {
 	byState := map[order.State]int64{}
 	for _, o := range w.orders {
 		byState[o.state]++
+	}
+	for _, l := range w.links {
+		byState[l.State]++
 	}
 	for _, state := range order.States() {
 		var total int64
@@ -686,4 +710,232 @@ func (w *world) wantCovered() {
 		want(w.kit, "orders "+string(state), total, byState[state])
 	}
 	w.Logf("%d orders, %d payments: %v", len(w.orders), len(w.payments), w.happened)
+}
+
+// linked is an order whose payer chooses among methods, as it was last seen, and what payers did.
+type linked struct {
+	*engine.Order
+	given []engine.Chosen     // each attempt's surroundings, in the order of choosing
+	came  map[rail.Name]int64 // confirmed, by rail, in cents
+	touch bool                // the step may have changed it
+}
+
+// payer does what payers of links, their merchants and the far sides of methods do.
+func (w *world) payer() string {
+	live := slices.DeleteFunc(slices.Clone(w.links), func(l *linked) bool { return l.State.Terminal() })
+	if len(live) < 3 || len(live) < 8 && w.chance(15) {
+		n := w.link()
+		n.Scope = pick(w, merchants)
+		book := ledger.Owed(n.Scope.Merchant)
+		n = withTerms(n, func(t *order.Terms) { t.Book, t.To = book, book.Account(ledger.Merchant) })
+		l := &linked{Order: w.order(n), came: map[rail.Name]int64{}, touch: true}
+		w.links = append(w.links, l)
+		return "a link: " + l.PublicID
+	}
+	l := pick(w, live)
+	if w.chance(15) {
+		l = pick(w, w.links)
+	}
+	l.touch = true
+	switch n := w.rnd.IntN(100); {
+	case n < 45:
+		return w.chooses(l)
+	case n < 60:
+		return w.declines(l)
+	case n < 85:
+		return w.payLink(l)
+	case n < 90:
+		return w.cancelLink(l)
+	default:
+		for _, l := range live {
+			l.touch = true
+		}
+		for _, n := range []engine.Network{bank, card} {
+			w.tick(n)
+		}
+		return "the networks of methods tick"
+	}
+}
+
+func (w *world) chooses(l *linked) string {
+	code := pick(w, []string{"TRANSFER", "CARD"})
+	before := len(l.Attempts)
+	again := before > 0 && l.Attempts[before-1].Method == code && l.Attempts[before-1].State == order.AttemptOpen
+	now, err := w.engine.Choose(context.Background(), l.ID, engine.Pick{Method: code})
+	if !again && (l.State != order.Waiting || before >= 30) {
+		w.wantCode(err, fault.CodeOrderStateConflict)
+		w.happened["a refused choice"]++
+		return "a refused choice of " + l.PublicID
+	}
+	w.must(err)
+	if again {
+		want(w.kit, "attempts after the same choice", len(now.Attempts), before)
+		w.happened["the method before again"]++
+		return code + " is chosen once more for " + l.PublicID
+	}
+	want(w.kit, "attempts after a choice", len(now.Attempts), before+1)
+	made := now.Chosen[now.Attempts[before].ID]
+	var was engine.Instrument // of the last attempt by this method
+	var then order.AttemptState
+	for i, a := range l.Attempts {
+		if a.Method == code {
+			was, then = l.given[i].Instrument, a.State
+		}
+	}
+	declined := then == order.AttemptDeclined
+	known := slices.ContainsFunc(l.given, func(c engine.Chosen) bool { return c.Instrument == made.Instrument })
+	switch {
+	case was.Value == "" || declined:
+		if known {
+			w.Errorf("%s got %v, which it had", l.PublicID, made.Instrument)
+		}
+	case then == order.AttemptAbandoned && made.Instrument != was:
+		w.Errorf("%s got %v, not %v again", l.PublicID, made.Instrument, was)
+	}
+	for _, other := range w.links {
+		if other != l && slices.ContainsFunc(other.given, func(c engine.Chosen) bool { return c.Instrument == made.Instrument }) {
+			w.Errorf("%s got %v of %s", l.PublicID, made.Instrument, other.PublicID)
+		}
+	}
+	l.given = append(l.given, made)
+	switch {
+	case declined:
+		w.happened["a declined method again"]++
+	case before > 0:
+		w.happened["another method"]++
+	default:
+		w.happened["a method"]++
+	}
+	return code + " is chosen for " + l.PublicID
+}
+
+func (w *world) declines(l *linked) string {
+	if len(l.Attempts) == 0 {
+		return "nothing to decline"
+	}
+	i := len(l.Attempts) - 1
+	if w.chance(30) {
+		i = w.rnd.IntN(len(l.Attempts))
+	}
+	was := l.Attempts[i]
+	now, err := w.engine.Declined(context.Background(), l.ID, was.ID)
+	w.must(err)
+	state := was.State
+	if state == order.AttemptOpen {
+		state = order.AttemptDeclined
+		w.happened["a declined attempt"]++
+	}
+	want(w.kit, "a declined attempt", now.Attempts[i].State, state)
+	return "an attempt of " + l.PublicID + " is declined"
+}
+
+// payLink is a payment at any instrument that the link ever had.
+func (w *world) payLink(l *linked) string {
+	if len(l.given) == 0 {
+		return "nothing to pay to"
+	}
+	i := len(l.given) - 1
+	if w.chance(40) {
+		i = w.rnd.IntN(len(l.given))
+	}
+	cents := pick(w, []int64{999, 1000, 1000, 1000, 1200})
+	at, n := l.given[i], bank
+	if at.Rail == card.Rail {
+		n = card
+	}
+	now := w.clock.now()
+	w.must(w.tell(n, 1, time.Time{}, w.word(n, order.RankConfirmed, w.unique("pay"), at.Instrument.Value, units(eur, cents), now)))
+	l.came[at.Rail] += cents
+	fits := cents >= 1000 && !w.shifted(now).After(l.Terms.Deadline)
+	switch {
+	case l.State == order.Waiting && fits:
+		l.State = order.Completed // must have
+		w.happened["a link completed"]++
+		if l.Attempts[i].State == order.AttemptAbandoned {
+			w.happened["an abandoned attempt paid"]++
+		}
+	case l.State == order.Completed && cents >= 1000:
+		w.happened["a second success"]++
+	case l.State.Terminal():
+		w.happened["a link paid after its end"]++
+	case cents < 1000:
+		w.happened["a link paid too little"]++
+	}
+	return fmt.Sprintf("%s is paid %d at %s", l.PublicID, cents, at.Instrument.Value)
+}
+
+func (w *world) cancelLink(l *linked) string {
+	_, err := w.engine.Cancel(context.Background(), l.ID, order.ByMerchant, "who", "")
+	if l.State.Terminal() {
+		w.wantCode(err, fault.CodeOrderStateConflict)
+		return "a refused cancel of " + l.PublicID
+	}
+	w.must(err)
+	l.State = order.Cancelled // must be
+	w.happened["a link cancelled"]++
+	return "cancel " + l.PublicID
+}
+
+// checkLinks holds what the step touched against what payers did.
+func (w *world) checkLinks() {
+	w.Helper()
+	for _, l := range w.links {
+		if !l.touch {
+			continue
+		}
+		l.touch = false
+		var now *engine.Order
+		w.must(w.store.View(context.Background(), func(rd engine.Reader) (err error) { now, err = rd.Order(l.ID); return err }))
+		w.auditOrder(l.ID, w.books.orders[l.ID])
+		if err := l.expect(now, w.shifted(w.clock.now())); err != nil {
+			w.Errorf("link %s, %s, was %s: %v", l.PublicID, now.State, l.State, err)
+		}
+		if now.State == order.Expired && l.State != order.Expired {
+			w.happened["a link expired"]++
+		}
+		l.Order = now
+	}
+}
+
+// expect is what a link must be: one attempt in progress at most, and none behind its end; each instrument it ever gave
+// out is its own; what came is all there, and no more than what is due is the merchant's.
+func (l *linked) expect(now *engine.Order, at time.Time) error {
+	open, succeeded := 0, 0
+	for _, a := range now.Attempts {
+		switch a.State {
+		case order.AttemptOpen, order.AttemptPending:
+			open++
+		case order.AttemptSucceeded:
+			succeeded++
+		}
+	}
+	switch {
+	case now.State != l.State && !(now.State == order.Expired && l.State == order.Waiting && at.After(l.Terms.Deadline)):
+		return fmt.Errorf("it should be %s", l.State)
+	case open > 1 || open > 0 && now.State.Terminal():
+		return fmt.Errorf("%d of its attempts are in progress", open)
+	case now.State == order.Completed && succeeded == 0:
+		return errors.New("none of its attempts succeeded")
+	}
+	for _, c := range l.given {
+		if !slices.Contains(now.Instruments(), c.Instrument) {
+			return fmt.Errorf("%s is not its own any more", c.Instrument.Value)
+		}
+	}
+	var came, wanted int64
+	for _, cents := range l.came {
+		came += cents
+	}
+	if now.State == order.Completed {
+		wanted = 1000
+	}
+	sum := money.Zero(eur)
+	for _, r := range []ledger.Role{ledger.In, ledger.Merchant, ledger.Extra, ledger.Late, ledger.Unfit, ledger.Wrong} {
+		sum = sum.Add(now.Balance(now.Terms.Book.Account(r), eur))
+	}
+	in, merchants := now.Balance(now.Terms.Book.Account(ledger.In), eur), now.Balance(now.Terms.Book.Account(ledger.Merchant), eur)
+	if sum.Units() != fmt.Sprint(came) || merchants.Units() != fmt.Sprint(wanted) || !in.IsZero() {
+		return fmt.Errorf("of %d cents it has %s, of them %s the merchant's and %s held", came, sum, merchants, in)
+	}
+	return nil
 }
