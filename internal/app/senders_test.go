@@ -207,7 +207,7 @@ func TestKilledSending(t *testing.T) {
 	if out, err := exec.Command("go", "test", "-c", "-tags", "killpoint", "-o", program, ".").CombinedOutput(); err != nil {
 		t.Fatalf("go test -c: %v\n%s", err, out)
 	}
-	for _, place := range []string{"deliver.reserved", "evm.reserved", "evm.signed", "evm.submitted", "evm.noted", "deliver.sent", "evm.found"} {
+	for _, place := range []string{"deliver.reserved", "evm.reserved", "evm.signed", "evm.submitted", "evm.noted", "deliver.sent", "evm.found", "evm.bumped"} {
 		t.Run(place, func(t *testing.T) {
 			t.Parallel()
 			t.Run("sqlite", func(t *testing.T) { killedSending(t, program, place, "") })
@@ -221,6 +221,15 @@ func TestKilledSending(t *testing.T) {
 func killedSending(t *testing.T, program, place, database string) {
 	p := newPaying(t, database)
 	p.prepare()
+	stuck := place == "evm.bumped"
+	if stuck { // no block takes the transaction, so that it is soon offered more
+		text, err := os.ReadFile(p.config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		write(t, p.dir, "till.toml", strings.Replace(string(text), "keystore =", "bump_after = \"10s\"\nkeystore =", 1))
+		p.chain.Pause()
+	}
 	child := exec.Command(program)
 	child.Env = append(os.Environ(), "TILL_TEST_SERVER="+p.config, "TILL_KILLPOINT="+place)
 	out, err := child.CombinedOutput()
@@ -228,7 +237,30 @@ func killedSending(t *testing.T, program, place, database string) {
 	if !errors.As(err, &exit) || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {
 		t.Fatalf("ended with %v: %s", err, out)
 	}
-	p.delivered(p.serve(io.Discard))
+	first := p.waiting()
+	a := p.serve(io.Discard)
+	if stuck {
+		if first == (common.Hash{}) {
+			t.Fatal("no transaction is stuck")
+		}
+		for end := time.Now().Add(4 * deadline); p.waiting() == first; <-time.After(20 * time.Millisecond) {
+			if time.Now().After(end) {
+				t.Fatalf("%s was not offered more", first)
+			}
+		}
+		p.chain.Resume()
+	}
+	p.delivered(a)
+}
+
+// waiting is the hash of the wallet's transaction that no block has taken; zero for none.
+func (p *paying) waiting() common.Hash {
+	p.t.Helper()
+	var pool map[string]map[string]struct{ Hash common.Hash } // pending and queued, by nonce
+	if err := p.chain.Client().Client().CallContext(p.t.Context(), &pool, "txpool_contentFrom", common.HexToAddress(walletAddress)); err != nil {
+		p.t.Fatal(err)
+	}
+	return pool["pending"]["0"].Hash
 }
 
 // case 92: the hot wallet's key and its password are in no file but their own, and in no log.
