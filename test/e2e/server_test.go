@@ -21,7 +21,7 @@ import (
 const (
 	startWithin = 60 * time.Second // until the out file is there, on a busy machine
 	stopWithin  = 10 * time.Second // from SIGTERM to the end: what the server promises
-	patience    = 20 * time.Second // for anything a client waits for
+	patience    = time.Minute      // for anything a client waits for, on a machine that is busy
 	network     = "ethereum-sepolia"
 )
 

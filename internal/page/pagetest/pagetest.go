@@ -29,8 +29,40 @@ import (
 	"github.com/chromedp/chromedp" // MIT
 )
 
-// patience is how long anything on a page may take.
-const patience = 20 * time.Second
+// patience is how long anything on a page may take, on a machine of two processors that does other things too. Nothing
+// waits longer than it must: what is waited for is looked at again and again.
+const patience = time.Minute
+
+// turn is which test has windows. Others wait: several that draw and are looked through by axe-core at the same time
+// take each other's processors, until a step of one of them is out of patience.
+var turn struct {
+	sync.Mutex
+	holder string // the test's name; "" for nobody
+	tabs   int    // its open windows, and its subtests'
+	over   chan struct{}
+}
+
+// takeTurn waits until no other test has a window. A test that has one may open more, and so may its subtests.
+func takeTurn(t *testing.T) {
+	turn.Lock()
+	defer turn.Unlock()
+	for turn.tabs > 0 && t.Name() != turn.holder && !strings.HasPrefix(t.Name(), turn.holder+"/") {
+		over := turn.over
+		turn.Unlock()
+		<-over
+		turn.Lock()
+	}
+	if turn.tabs++; turn.tabs == 1 {
+		turn.holder, turn.over = t.Name(), make(chan struct{})
+	}
+	t.Cleanup(func() {
+		turn.Lock()
+		defer turn.Unlock()
+		if turn.tabs--; turn.tabs == 0 {
+			close(turn.over)
+		}
+	})
+}
 
 // browser is the one of this package's tests.
 var browser struct {
@@ -127,10 +159,11 @@ type Tab struct {
 	seen    sync.WaitGroup
 }
 
-// Open opens a window. It is closed at the end of the test, and then every error on its console is one of the
+// Open opens a window, when no other test of the package has one. It is closed at the end of the test, and then every error on its console is one of the
 // test.
 func Open(t *testing.T, l Look) *Tab {
 	t.Helper()
+	takeTurn(t)
 	parent, err := start()
 	if err != nil {
 		t.Fatalf("the browser did not start: %v (scripts/need installs it)", err)
