@@ -20,6 +20,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/ethereum/go-ethereum/common"
+
 	"till/internal/auth"
 	"till/internal/checkout"
 	"till/internal/dashboard"
@@ -30,6 +32,7 @@ import (
 	"till/internal/page"
 	"till/internal/rail"
 	"till/internal/rail/bank"
+	"till/internal/rail/evm"
 	"till/internal/rail/sandbox"
 	"till/internal/secrets"
 	"till/internal/store"
@@ -146,6 +149,17 @@ func LastTold(ctx context.Context, cfg Config, r rail.Name) (time.Time, error) {
 		return time.Time{}, err
 	}
 	return p.Cursor.Horizon, nil
+}
+
+// FirstNonce is the first nonce of a hot wallet that no block has taken for good, as the database says that was last used:
+// a chain that begins anew must have it there, or what the wallet signed before is never mined.
+func FirstNonce(ctx context.Context, cfg Config, r rail.Name, wallet common.Address) (uint64, error) {
+	s, err := openStore(ctx, cfg)
+	if err != nil {
+		return 0, err
+	}
+	first, err := evm.FirstNonce(ctx, engine.New(s, nil, nil).State(r), wallet)
+	return first, errors.Join(err, s.Close())
 }
 
 func (a *App) start(cfg Config) error {

@@ -78,6 +78,9 @@ type Config struct {
 	// Holders have what the payer has, from block 0 on. None is the payer.
 	Holders []common.Address
 
+	// Nonces are of holders that have sent before, on a chain that is lost: what they had signed for it fits here.
+	Nonces map[common.Address]uint64
+
 	// PayerKey is the payer's secp256k1 key in hex, with or without 0x; "" is a
 	// new random key.
 	PayerKey string
@@ -90,6 +93,7 @@ type Chain struct {
 	log     *slog.Logger
 	payer   *ecdsa.PrivateKey
 	holders []common.Address
+	nonces  map[common.Address]uint64
 	node    *node.Node
 	eth     *eth.Ethereum
 	client  *ethclient.Client
@@ -108,7 +112,7 @@ type Chain struct {
 // JSON-RPC port open. The caller must Close it. It fails on a bad payer key or
 // if no loopback port can be opened.
 func Start(cfg Config) (*Chain, error) {
-	c := &Chain{now: cfg.Now, log: cfg.Log, holders: cfg.Holders, stop: make(chan struct{})}
+	c := &Chain{now: cfg.Now, log: cfg.Log, holders: cfg.Holders, nonces: cfg.Nonces, stop: make(chan struct{})}
 	if c.now == nil {
 		c.now = time.Now
 	}
@@ -424,7 +428,7 @@ func (c *Chain) startNode() error {
 	nodeConf.HTTPCors = []string{"http://localhost", "http://localhost:*", "http://127.0.0.1", "http://127.0.0.1:*"}
 
 	ethConf := ethconfig.Defaults
-	ethConf.Genesis = genesis(append([]common.Address{c.Payer()}, c.holders...), ethConf.Miner.GasCeil, c.now().Add(-genesisAge))
+	ethConf.Genesis = genesis(append([]common.Address{c.Payer()}, c.holders...), c.nonces, ethConf.Miner.GasCeil, c.now().Add(-genesisAge))
 	ethConf.SyncMode = ethconfig.FullSync
 	ethConf.StateScheme = rawdb.HashScheme // with NoPruning: the state of every
 	ethConf.NoPruning = true               // block stays, so any can get a new branch

@@ -67,10 +67,10 @@ func rules() *params.ChainConfig {
 // with their code, texts and the holders' balances. Random bytes make it another
 // block at every start, also within a second and with the same payer: whoever
 // watches tells one chain from the next by the hash of block 0.
-func genesis(holders []common.Address, gasLimit uint64, at time.Time) *core.Genesis {
+func genesis(holders []common.Address, nonces map[common.Address]uint64, gasLimit uint64, at time.Time) *core.Genesis {
 	alloc := types.GenesisAlloc{}
 	for _, h := range holders {
-		alloc[h] = types.Account{Balance: units(payerEther, 18)}
+		alloc[h] = types.Account{Balance: units(payerEther, 18), Nonce: nonces[h]}
 	}
 	code := common.FromHex(strings.TrimSpace(tokenRuntimeHex))
 	for _, t := range genesisTokens {

@@ -101,12 +101,22 @@ func (s *Server) start(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	wallet, err := hotWallet()
+	wallet, err := hotWallet(keys)
 	if err != nil {
 		return err
 	}
-	holders := []common.Address{wallet.Signer.Address()}
-	if s.chain, err = simchain.Start(simchain.Config{BlockTime: o.BlockTime, PayerKey: keys.PayerKey, Holders: holders, Log: o.Log}); err != nil {
+	database := cmp.Or(o.Postgres, filepath.Join(data, "till.db"))
+	sends := wallet.Signer.Address()
+	// What it had under way is on no chain any more: it is handed over again as it was signed, and so the new chain must
+	// have got as far with the wallet.
+	first, err := app.FirstNonce(ctx, app.Config{Database: database, Log: o.Log}, rail.Name("evm:"+network), sends)
+	if err != nil {
+		return err
+	}
+	s.chain, err = simchain.Start(simchain.Config{
+		BlockTime: o.BlockTime, PayerKey: keys.PayerKey, Holders: []common.Address{sends}, Nonces: map[common.Address]uint64{sends: first}, Log: o.Log,
+	})
+	if err != nil {
 		return err
 	}
 	tools, err := s.startTools(keys)
@@ -115,7 +125,6 @@ func (s *Server) start(ctx context.Context, o Options) error {
 	}
 	net := chainNetwork(s.chain)
 	net.Sender = wallet
-	database := cmp.Or(o.Postgres, filepath.Join(data, "till.db"))
 	cfg := app.Config{
 		Addr: o.Addr, Database: database, Networks: []app.Network{net},
 		Guard: webhook.Guard{AllowPrivate: true, AllowHTTP: true}, Heads: filepath.Join(data, "heads"), Box: box, Log: o.Log,
@@ -257,10 +266,10 @@ func deliverOn(c *simchain.Chain) app.Deliver {
 // coin is the chain's own.
 var coin = money.MustAsset("ETH", network, 18)
 
-// hotWallet makes what the house sends from. The chain begins anew at every start, and so does the wallet, which holds
-// as much as the payer from block 0 on and whose key is in memory only.
-func hotWallet() (*app.Sender, error) {
-	key, err := crypto.GenerateKey()
+// hotWallet is what the house sends from. It holds as much as the payer from block 0 on. Its key is made from the payer's,
+// so that a start on the same folder goes on with the same wallet.
+func hotWallet(keys Keys) (*app.Sender, error) {
+	key, err := crypto.ToECDSA(crypto.Keccak256([]byte("hot wallet"), []byte(keys.PayerKey)))
 	if err != nil {
 		return nil, err
 	}

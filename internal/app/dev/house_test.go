@@ -84,6 +84,93 @@ func TestHouseCollectsAndSends(t *testing.T) {
 	}
 }
 
+// A server that is started again on its folder has a new chain, which knows nothing of what was under way on the old
+// one: what the house had signed is mined there, and what it sends afterwards too.
+func TestRestartWithATransferUnderWay(t *testing.T) {
+	o := Options{Addr: "127.0.0.1:0", Data: t.TempDir(), BlockTime: 100 * time.Millisecond, Log: slog.New(slog.DiscardHandler)}
+	scope := engine.Scope{Merchant: merchant, Mode: engine.Sandbox, Dialect: "none"}
+	open := func() *Server {
+		t.Helper()
+		s, err := Start(t.Context(), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	end := func(s *Server) {
+		t.Helper()
+		if err := s.Stop(context.Background()); err != nil {
+			t.Error(err)
+		}
+	}
+	now := func(s *Server) *engine.Order {
+		t.Helper()
+		o, err := s.app.Engine.Order(t.Context(), scope, "sold")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return o
+	}
+	// refund gives 1 USDT back and waits until it stands so.
+	refund := func(s *Server, id string, stands func(order.Transfer, engine.Sending) bool) {
+		t.Helper()
+		one := now(s)
+		if len(one.Transfers) == 0 || one.Transfers[len(one.Transfers)-1].ID != id {
+			asked := engine.NewRefund{OrderID: one.ID, ID: id, Amount: money.FromInt(one.Terms.Due.Asset(), 1_000_000), From: ledger.Merchant, Actor: order.ByMerchant}
+			if _, err := s.app.Engine.Refund(t.Context(), asked); err != nil {
+				t.Fatal(err)
+			}
+		}
+		until(t, "the refund "+id, func() bool {
+			one := now(s)
+			return stands(one.Transfers[len(one.Transfers)-1], one.Sendings[id])
+		})
+	}
+	confirmed := func(s *Server) func(order.Transfer, engine.Sending) bool {
+		return func(tr order.Transfer, sending engine.Sending) bool {
+			if tr.State != order.TransferConfirmed {
+				return false
+			}
+			if _, err := s.chain.Client().TransactionReceipt(t.Context(), common.HexToHash(string(sending.Ref))); err != nil {
+				t.Errorf("%s is not on the chain: %v", sending.Ref, err)
+			}
+			return true
+		}
+	}
+
+	s := open()
+	net, err := s.app.Engine.Network(network, engine.Sandbox)
+	if err != nil {
+		t.Fatal(err)
+	}
+	usdt, err := net.Asset("USDT")
+	if err != nil {
+		t.Fatal(err)
+	}
+	book := ledger.Owed(merchant)
+	asked := engine.NewOrder{Scope: scope, PublicID: "sold", Network: net, Instrument: engine.Pooled}
+	asked.Terms = func(p engine.Plan) (order.Terms, json.RawMessage, error) {
+		return order.Terms{Book: book, Due: money.FromInt(usdt, 5_000_000), To: book.Account(ledger.Merchant), OverAny: true, Instant: true, Deadline: p.Now.Add(time.Hour)}, nil, nil
+	}
+	made, err := s.app.Engine.Create(t.Context(), asked)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.chain.Transfer(t.Context(), s.chain.Tokens()["USDT"].Address, common.HexToAddress(made.Order.Instrument.Value), big.NewInt(5_000_000)); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "it is completed", func() bool { return now(s).State == order.Completed })
+	refund(s, "before", confirmed(s))
+	s.chain.Pause()
+	refund(s, "under way", func(_ order.Transfer, sending engine.Sending) bool { return sending.Ref != "" })
+	end(s)
+
+	s = open()
+	defer end(s)
+	refund(s, "under way", confirmed(s))
+	refund(s, "after", confirmed(s))
+}
+
 func state(t *testing.T, s *Server, scope engine.Scope, o *engine.Order) order.State {
 	t.Helper()
 	now, err := s.app.Engine.Order(t.Context(), scope, o.PublicID)

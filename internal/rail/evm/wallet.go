@@ -182,6 +182,20 @@ func (s *Sender) opens(ctx context.Context) (w wallet, list []line, err error) {
 	return w, list, err
 }
 
+// FirstNonce is the first nonce of a wallet that is not settled, or the next one where all are: where a chain must begin
+// for it that knows nothing of what it sent before.
+func FirstNonce(ctx context.Context, state rail.State, wallet common.Address) (uint64, error) {
+	s := Sender{cfg: SendConfig{State: state}, from: wallet}
+	w, lines, err := s.opens(ctx)
+	first := w.Next
+	for _, l := range lines {
+		if l.from == wallet && l.nonce < first {
+			first = l.nonce
+		}
+	}
+	return first, err
+}
+
 // reserve gives a transfer a nonce, once the wallet can afford it. The lowest vacant nonce is taken first, so that no
 // gap stays while there is something to send. Error: ErrNotNow, ErrRefused, and what went wrong.
 func (s *Sender) reserve(ctx context.Context, id string, p payment) (*sent, error) {
