@@ -256,6 +256,55 @@ func TestImportBreaksOff(t *testing.T) {
 	})
 }
 
+// importingVictim is the main of the processes that TestKilledImport kills. It is told a database and, behind a line break, a folder.
+func importingVictim(where string) error {
+	database, folder, _ := strings.Cut(where, "\n")
+	ctx, now := context.Background(), func() time.Time { return start }
+	s, err := open(ctx, database, store.Options{Now: now})
+	if err != nil {
+		return err
+	}
+	c := quiet(now)
+	c.Engine = engine.New(s, []engine.Network{inboxNet}, nil)
+	i := NewInbox(c, inboxAccount(folder), "victim")
+	for range 2 {
+		if _, err := i.RunOnce(ctx); err != nil {
+			return err
+		}
+	}
+	return errors.New("nothing killed the process")
+}
+
+// case 81: killed with SIGKILL before, between and behind the chunks of a file, and behind its last, the file is imported once.
+func TestKilledImport(t *testing.T) {
+	program := buildVictim(t)
+	for _, place := range []string{"import.chunk", "import.chunk:2", "import.booked", "import.booked:3", "import.told"} {
+		t.Run(place, func(t *testing.T) {
+			t.Parallel()
+			onEach(t, func(t *testing.T, where string) {
+				b := newInboxBed(t, where)
+				b.put("a.txt", bankFile(0, 1400))
+				if err := b.store.Close(); err != nil {
+					t.Fatal(err)
+				}
+				kill(t, program, place, "TILL_TEST_IMPORTER="+where+"\n"+b.folder)
+
+				again := newInboxBed(t, where)
+				again.folder, again.clock.at = b.folder, start.Add(10*time.Minute) // what the victim had leased is free
+				i := again.inbox("one")
+				if n := again.run(i) + again.run(i); n != 1 || again.files() != "processed/a.txt" {
+					t.Errorf("%d files were taken: %s", n, again.files())
+				}
+				again.wantLedger("140000")
+				list, err := again.engine.BankStatements(t.Context(), engine.StatementFilter{Rail: inboxNet.Rail, Limit: 9})
+				if err != nil || len(list) != 1 || list[0].Bookings != 1400 {
+					t.Errorf("the statements are %+v (%v)", list, err)
+				}
+			})
+		})
+	}
+}
+
 func TestImportStream(t *testing.T) {
 	b := newInboxBed(t, filepath.Join(t.TempDir(), "till.db"))
 	t.Setenv("TMPDIR", t.TempDir())

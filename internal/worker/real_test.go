@@ -39,9 +39,10 @@ import (
 
 // The tests in this file run the loops over the real engine on a real database. Only the chain is a tape.
 
-// TestMain is also the main of the processes that TestKilled and TestKilledDelivering kill.
+// TestMain is also the main of the processes that the tests of killed processes kill.
 func TestMain(m *testing.M) {
-	for name, victim := range map[string]func(path string) error{"TILL_TEST_VICTIM": victim, "TILL_TEST_PAYER": payingVictim, "TILL_TEST_DERIVER": derivingVictim, "TILL_TEST_NOTIFIER": tellingVictim} {
+	for name, victim := range map[string]func(path string) error{"TILL_TEST_VICTIM": victim, "TILL_TEST_PAYER": payingVictim, "TILL_TEST_DERIVER": derivingVictim, "TILL_TEST_NOTIFIER": tellingVictim,
+		"TILL_TEST_IMPORTER": importingVictim} {
 		path := os.Getenv(name)
 		if path == "" {
 			continue
