@@ -381,6 +381,28 @@ func TestUnknownDebits(t *testing.T) {
 	k.checkBooks()
 }
 
+// case 65: a debit that nobody knows and that was taken back before it was told is nobody's loss.
+func TestDebitsTakenBackBefore(t *testing.T) {
+	for what, back := range map[string]rail.Booking{
+		"by a reference of its own": with(credit("X1", 30), func(b *rail.Booking) { b.Reversal, b.Original = true, "D1" }),
+		"by the debit's":            with(credit("D1", 30), func(b *rail.Booking) { b.Reversal = true }),
+		"by what we called it":      with(credit("X1", 30), func(b *rail.Booking) { b.Return, b.EndToEnd = "AC04", "nobody's" }),
+	} {
+		t.Run(what, func(t *testing.T) {
+			k := bankKit(t)
+			want(k, "taken back", k.imports(back), engine.ImportCounts{Booked: 1, Suspense: 1})
+			want(k, "at the bank", k.atBank(), 30)
+			want(k, "the debit", k.imports(debit("D1", 30, "nobody's")), engine.ImportCounts{Booked: 1, Reversed: 1})
+			want(k, "the loss", k.house(ledger.Loss), "0")
+			want(k, "in suspense", k.house(ledger.Stray), "0")
+			want(k, "at the bank", k.atBank(), 0)
+			want(k, "its state", k.booked("D1").State, engine.BookingReversed)
+			want(k, "told again", k.imports(back, debit("D1", 30, "nobody's")), engine.ImportCounts{Repeated: 2})
+			k.checkBooks()
+		})
+	}
+}
+
 // A credit that the bank takes back is a reversed payment, in whichever order it is told.
 func TestReversedCredits(t *testing.T) {
 	for _, inOrder := range []bool{true, false} {
@@ -568,8 +590,14 @@ func playFiles(t *testing.T, lines, shuffle *rand.Rand) map[line]money.Amount {
 		case 1: // and back
 			add(debit(name, n, id))
 			add(with(credit("R"+name, n), func(b *rail.Booking) { b.EndToEnd, b.Return = id, "AC01" }))
-		case 2: // of nobody
+		case 2: // of nobody, and perhaps back, by a name of its own or by the debit's
 			add(debit(name, n, ""))
+			switch lines.IntN(3) {
+			case 0:
+				add(with(credit("R"+name, n), func(b *rail.Booking) { b.Reversal, b.Original = true, name }))
+			case 1:
+				add(with(credit(name, n), func(b *rail.Booking) { b.Reversal = true }))
+			}
 		default:
 			add(debit(name, n, id))
 		}

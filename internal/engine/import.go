@@ -38,7 +38,7 @@ type ImportCounts struct {
 	Transfers int // debits that closed transfers of ours
 	Returned  int // credits that brought a transfer back
 	Expenses  int // debits that nobody knows
-	Reversed  int // bookings that took another one back
+	Reversed  int // bookings that took another one back, or were taken back before they were told
 	Repeated  int // known already, or told as a part or as the whole of what is known
 	Pending   int // announced only
 }
@@ -494,6 +494,9 @@ func (im *importing) debit(b *Booking) error {
 		return err
 	}
 	if len(jobs) == 0 {
+		if back, err := im.broughtBackBefore(b); err != nil || back {
+			return err
+		}
 		return im.expense(b)
 	}
 	sum := money.Zero(b.Amount.Asset())
@@ -506,6 +509,24 @@ func (im *importing) debit(b *Booking) error {
 	b.State = BookingTransfer
 	im.done.Transfers++
 	return im.differs(b, b.Amount.Sub(sum))
+}
+
+// broughtBackBefore ends a debit that nobody knows and that was taken back before it was told: neither has done anything then.
+func (im *importing) broughtBackBefore(b *Booking) (bool, error) {
+	for i := range im.early {
+		r := &im.early[i]
+		if !r.Early || !r.Credit || !r.takesBack(b) {
+			continue
+		}
+		if err := im.undo(r); err != nil {
+			return false, err
+		}
+		r.Early, r.State, r.Note = false, BookingReversal, "takes "+b.Reference+" back"
+		b.State, b.Note = BookingReversed, "was taken back before it was told"
+		im.done.Reversed++
+		return true, im.tx.SaveBooking(r)
+	}
+	return false, nil
 }
 
 // closed says that a transfer was paid already.
@@ -604,7 +625,7 @@ func (im *importing) deliver(b *Booking, t transferOf) error {
 	}
 	for i := range im.early {
 		r := &im.early[i]
-		if !r.Early || !r.Credit || !strings.EqualFold(r.EndToEnd, t.ID) && (r.Original == "" || r.Original != b.Reference) {
+		if !r.Early || !r.Credit || !strings.EqualFold(r.EndToEnd, t.ID) && (r.Original == "" || r.Original != b.Reference) && !r.takesBack(b) {
 			continue
 		}
 		if err := im.undo(r); err != nil {
