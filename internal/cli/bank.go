@@ -324,7 +324,7 @@ func decimalOf(a *client.Amount) string {
 type bankBookings struct {
 	remote `embed:""`
 	ofBank `embed:""`
-	State  string `enum:",pending,matched,proposed,suspense,transfer,expense,reversal,reversed,split,detail" default:"" help:"Only those of a state; proposed and suspense wait for a decision."`
+	State  string `enum:",pending,lapsed,matched,proposed,suspense,transfer,expense,reversal,reversed,split,detail" default:"" help:"Only those of a state; proposed and suspense wait for a decision."`
 	Limit  int    `default:"100" help:"At most as many."`
 }
 

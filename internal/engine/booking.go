@@ -41,6 +41,7 @@ type BookingState string
 
 const (
 	BookingPending  BookingState = "pending"  // announced by the bank and not booked: it is shown, and nothing else
+	BookingLapsed   BookingState = "lapsed"   // announced, and not booked under this reference when its day was over
 	BookingMatched  BookingState = "matched"  // a credit that belongs to an order
 	BookingProposed BookingState = "proposed" // a credit in suspense, with orders that it may be of: a person decides
 	BookingSuspense BookingState = "suspense" // a credit in suspense
@@ -54,13 +55,16 @@ const (
 
 // BookingStates lists them all.
 func BookingStates() []BookingState {
-	return []BookingState{BookingPending, BookingMatched, BookingProposed, BookingSuspense, BookingTransfer, BookingExpense, BookingReversal, BookingReversed, BookingSplit, BookingDetail}
+	return []BookingState{BookingPending, BookingLapsed, BookingMatched, BookingProposed, BookingSuspense, BookingTransfer, BookingExpense, BookingReversal, BookingReversed, BookingSplit, BookingDetail}
 }
 
 // Counts says that the booking moved the account by its amount: it is neither announced only nor told twice.
 func (b *Booking) Counts() bool {
-	return b.State != BookingPending && b.State != BookingSplit && b.State != BookingDetail
+	return !b.announced() && b.State != BookingSplit && b.State != BookingDetail
 }
+
+// announced says that the bank has not booked it, as far as it is known under this reference.
+func (b *Booking) announced() bool { return b.State == BookingPending || b.State == BookingLapsed }
 
 // Moved is by how much the account grew, below zero where it shrank; zero for what does not count.
 func (b *Booking) Moved() money.Amount {
@@ -140,6 +144,8 @@ type bookingTx interface {
 	EarlyBookings(r rail.Name) ([]Booking, error)
 	// BookingsNaming are at most limit bookings of the rail with an end-to-end id, in no order.
 	BookingsNaming(r rail.Name, endToEnd string, limit int) ([]Booking, error)
+	// PendingBookings are at most limit bookings of the rail in the state pending, by id, behind the given one.
+	PendingBookings(r rail.Name, after string, limit int) ([]Booking, error)
 	// SaveBooking inserts a booking without a version, and gives it one. version_conflict. Its id, key, rail and mode never change.
 	SaveBooking(b *Booking) error
 	// BankStatement finds a statement by what it says; nil when there is none.

@@ -302,6 +302,64 @@ func TestPendingBookings(t *testing.T) {
 	k.checkBooks()
 }
 
+// What was announced and is booked by another reference, or not at all, lapses when its day's statement is told, or after a fortnight where there is
+// none of whole days. Booked by its reference after all it counts.
+func TestAnnouncementsLapse(t *testing.T) {
+	k := bankKit(t)
+	announced := func(reference string, day int) rail.Booking {
+		return with(credit(reference, 10), func(b *rail.Booking) { b.Pending, b.Booked, b.Value = true, time.Time{}, giroDay.AddDate(0, 0, day) })
+	}
+	told := func(id string, day int, change func(*rail.Statement)) {
+		t.Helper()
+		d := giroDay.AddDate(0, 0, day)
+		st := rail.Statement{Account: "DE00", ID: id, Asset: eur, Opening: units(eur, 0), Closing: units(eur, 0), HasOpening: true, HasClosing: true, From: d, To: d}
+		if change != nil {
+			change(&st)
+		}
+		if id == "own" {
+			_, err := k.engine.Import(context.Background(), giro, st, []rail.Booking{announced("P3", 1)})
+			k.must(err)
+		}
+		_, err := k.engine.StatementTold(context.Background(), giro, st, engine.Lines{Credits: units(eur, 0), Debits: units(eur, 0)})
+		k.must(err)
+	}
+	states := func(want ...engine.BookingState) {
+		t.Helper()
+		for i, state := range want {
+			if got := k.booked(fmt.Sprint("P", i+1)).State; got != state {
+				t.Errorf("P%d is %s, want %s", i+1, got, state)
+			}
+		}
+	}
+	const pending, lapsed = engine.BookingPending, engine.BookingLapsed
+	k.imports(announced("P1", 0), announced("P2", 1), announced("P3", 1), announced("P4", 9))
+	told("so far", 0, func(st *rail.Statement) { st.Intraday = true })
+	states(pending, pending, pending, pending)
+	told("day 0", 0, nil)
+	states(lapsed, pending, pending, pending)
+	told("own", 1, nil) // it announces P3 again
+	states(lapsed, lapsed, pending, pending)
+	told("notice", 15, func(st *rail.Statement) { st.Notice = true })
+	states(lapsed, lapsed, lapsed, pending)
+	want(k, "announced again", k.imports(announced("P1", 0)), engine.ImportCounts{Repeated: 1})
+	states(lapsed)
+	want(k, "at the bank", k.atBank(), 0)
+	want(k, "booked after all", k.imports(credit("P1", 10)), engine.ImportCounts{Booked: 1, Suspense: 1})
+	want(k, "at the bank", k.atBank(), 10)
+	for i := range 3 { // more than one transaction takes
+		var many []rail.Booking
+		for n := range engine.MaxBookings {
+			many = append(many, announced(fmt.Sprintf("M%d-%d", i, n), 2))
+		}
+		k.imports(many...)
+	}
+	told("day 8", 8, func(st *rail.Statement) { st.Closing = units(eur, 10) })
+	list, err := k.engine.Bookings(context.Background(), engine.BookingFilter{Rail: giro.Rail, State: pending, Limit: 2000})
+	k.must(err)
+	want(k, "still pending", len(list), 1)
+	k.checkBooks()
+}
+
 // A statement closes payouts: one by one, as a batch whose sum is exactly that of the file, and what comes back is told.
 func TestBookingsCloseTransfers(t *testing.T) {
 	k := bankKit(t)

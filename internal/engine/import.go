@@ -201,7 +201,11 @@ func (im *importing) take(b rail.Booking) error {
 			made.State = BookingSplit
 			im.done.Repeated++
 			return im.tx.SaveBooking(made)
-		case was.State != BookingPending || b.Pending:
+		case was.State == BookingPending && b.Pending && was.Statement != made.Statement: // this statement announces it as well
+			made.State, made.Told = BookingPending, was.Told
+			im.done.Repeated++
+			return im.tx.SaveBooking(made)
+		case !was.announced() || b.Pending:
 			im.done.Repeated++
 			return nil
 		}
@@ -280,7 +284,7 @@ func (im *importing) unfold(b rail.Booking) (detail bool, err error) {
 			ID: im.tx.NewID(), Key: key, Network: im.n.ID, Rail: im.n.Rail, Mode: im.n.Mode, Account: im.account, Statement: im.statement, Told: im.tx.Now()}
 	case whole.State == BookingSplit:
 		return false, nil
-	case whole.State == BookingPending:
+	case whole.announced():
 	case whole.Waits() || whole.State == BookingExpense:
 		if err := im.undo(whole); err != nil {
 			return false, err
@@ -477,7 +481,7 @@ func (im *importing) original(r *Booking) (*Booking, error) {
 	}
 	var found *Booking
 	for i := range list {
-		if b := &list[i]; r.takesBack(b) && b.State != BookingReversed && b.State != BookingPending {
+		if b := &list[i]; r.takesBack(b) && b.State != BookingReversed && !b.announced() {
 			if found != nil {
 				return nil, nil
 			}
@@ -730,9 +734,71 @@ func (im *importing) alarm(b *Booking, amount money.Amount) error {
 	return err
 }
 
+// staleAfter is how long an announced booking is shown as pending where the bank tells no statements of whole days.
+const staleAfter = 14 * 24 * time.Hour
+
+// lapse ends the announcements that a statement leaves behind: many banks book a line under another reference than they announced it
+// by. A statement of whole days ends those of its last day and before that it does not announce itself; a report of the day so far or a notice those of staleAfter before.
+// What is booked under its reference all the same counts then. It runs in transactions of its own: what a crash leaves the next statement ends.
+func (e *Engine) lapse(ctx context.Context, n Network, st rail.Statement) error {
+	through := st.To
+	if through.IsZero() {
+		return nil
+	}
+	if st.Intraday || st.Notice {
+		through = through.Add(-staleAfter)
+	}
+	own := newBankStatement(n, st).Digest
+	for after, more := "", true; more; {
+		var list []Booking
+		err := e.update(ctx, Keys{}, func(tx Tx) (err error) {
+			if list, err = tx.PendingBookings(n.Rail, after, MaxBookings); err != nil {
+				return err
+			}
+			for i := range list {
+				b := &list[i]
+				if b.announcedFor().After(through) || b.Statement == own {
+					continue
+				}
+				b.State, b.Note = BookingLapsed, "was announced and not booked by this reference"
+				if err := tx.SaveBooking(b); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		if more = len(list) == MaxBookings; more {
+			after = list[len(list)-1].ID
+		}
+	}
+	return nil
+}
+
+// announcedFor is the day that a pending booking is to be booked on, else the one that it was told on.
+func (b *Booking) announcedFor() time.Time {
+	for _, day := range []time.Time{b.Booked, b.Value} {
+		if !day.IsZero() {
+			return day
+		}
+	}
+	return b.Told.Truncate(24 * time.Hour)
+}
+
 // StatementTold puts a statement on record once its bookings are: that it was told, and whether it follows on the one before it. A
-// gap is a warning, never an error: the file that fills it may come later. counted is what its lines sum to.
+// gap is a warning, never an error: the file that fills it may come later. One that says the same as another under a new id is that
+// one. Announcements that it leaves behind lapse. counted is what its lines sum to.
 func (e *Engine) StatementTold(ctx context.Context, n Network, st rail.Statement, counted Lines) (*BankStatement, error) {
+	told, err := e.statementTold(ctx, n, st, counted)
+	if err != nil {
+		return nil, err
+	}
+	return told, e.lapse(ctx, n, st)
+}
+
+func (e *Engine) statementTold(ctx context.Context, n Network, st rail.Statement, counted Lines) (*BankStatement, error) {
 	var told *BankStatement
 	err := e.update(ctx, Keys{}, func(tx Tx) error {
 		s := newBankStatement(n, st)

@@ -221,7 +221,7 @@ func dateOf(t time.Time) string {
 type bookingsInput struct {
 	PageInput
 	Bank  string `path:"bank" maxLength:"40"`
-	State string `query:"state" enum:"pending,matched,proposed,suspense,transfer,expense,reversal,reversed,split,detail"`
+	State string `query:"state" enum:"pending,lapsed,matched,proposed,suspense,transfer,expense,reversal,reversed,split,detail"`
 }
 
 func (a *api) listBookings(ctx context.Context, in *bookingsInput) (client.Bookings, error) {

@@ -26,6 +26,7 @@ const (
 	listBookingsOfState  = `SELECT body FROM bookings WHERE rail = $1 AND state = $2 AND id < $3 ORDER BY id DESC LIMIT $4`
 	selectBookedBefore   = `SELECT moved FROM bookings WHERE rail = $1 AND booked_at < $2 AND booked_at > 0 AND moved <> ''`
 	selectBookedAfter    = `SELECT moved FROM bookings WHERE rail = $1 AND booked_at > $2 AND booked_at > 0 AND moved <> ''`
+	selectPending        = `SELECT body FROM bookings WHERE rail = $1 AND state = 'pending' AND id > $2 ORDER BY id LIMIT $3`
 	insertBooking        = `INSERT INTO bookings (id, rail, name, state, early, end_to_end, booked_at, moved, version, body)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING`
 	updateBooking = `UPDATE bookings SET state = $1, early = $2, end_to_end = $3, booked_at = $4, moved = $5, version = $6, body = $7 WHERE id = $8 AND version = $9`
@@ -104,6 +105,14 @@ func (t *tx) EarlyBookings(r engine.RailName) ([]engine.Booking, error) {
 
 func (t *tx) BookingsNaming(r engine.RailName, endToEnd string, limit int) ([]engine.Booking, error) {
 	list, err := t.bookingsLike(selectBookingsNaming, []any{string(r), endToEnd, limit}, func(b *engine.Booking) bool { return b.Rail == r && endToEnd != "" && b.EndToEnd == endToEnd })
+	return list[:min(len(list), limit)], err
+}
+
+func (t *tx) PendingBookings(r engine.RailName, after string, limit int) ([]engine.Booking, error) {
+	list, err := t.bookingsLike(selectPending, []any{string(r), after, limit}, func(b *engine.Booking) bool {
+		return b.Rail == r && b.State == engine.BookingPending && b.ID > after
+	})
+	slices.SortFunc(list, func(a, b engine.Booking) int { return strings.Compare(a.ID, b.ID) })
 	return list[:min(len(list), limit)], err
 }
 

@@ -192,6 +192,7 @@ func indexedQueries(match func(query string, columns ...string) string) (list []
 		{selectBookingsNaming, "bookings_end_to_end"},
 		{listBookings, "bookings_rail"},
 		{listBookingsOfState, "bookings_state"},
+		{selectPending, "bookings_state"},
 		{selectBookedBefore, "bookings_day"},
 		{selectBookedAfter, "bookings_day"},
 		{updateBooking, "PRIMARY KEY"},
