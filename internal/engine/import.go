@@ -788,8 +788,8 @@ func (b *Booking) announcedFor() time.Time {
 }
 
 // StatementTold puts a statement on record once its bookings are: that it was told, and whether it follows on the one before it. A
-// gap is a warning, never an error: the file that fills it may come later. One that says the same as another under a new id is that
-// one. Announcements that it leaves behind lapse. counted is what its lines sum to.
+// gap is a warning, never an error: the file that fills it may come later. Announcements that it leaves behind
+// lapse. counted is what its lines sum to.
 func (e *Engine) StatementTold(ctx context.Context, n Network, st rail.Statement, counted Lines) (*BankStatement, error) {
 	told, err := e.statementTold(ctx, n, st, counted)
 	if err != nil {
