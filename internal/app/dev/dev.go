@@ -24,6 +24,7 @@ import (
 
 	"till/internal/app"
 	"till/internal/auth"
+	"till/internal/dialect/baanx"
 	"till/internal/dialect/koywe"
 	"till/internal/dialect/payin"
 	"till/internal/engine"
@@ -128,7 +129,7 @@ func (s *Server) start(ctx context.Context, o Options) error {
 	cfg := app.Config{
 		Addr: o.Addr, Database: database, Networks: []app.Network{net},
 		Guard: webhook.Guard{AllowPrivate: true, AllowHTTP: true}, Heads: filepath.Join(data, "heads"), Box: box, Log: o.Log,
-		Rates: app.Rates{Fixed: exampleRates()}, Deliver: deliverOn(s.chain),
+		Rates: app.Rates{Fixed: exampleRates()}, Baanx: app.Baanx{Products: s.products(keys, tools)}, Deliver: deliverOn(s.chain),
 	}
 	if o.Bank {
 		account, err := giro(data)
@@ -155,6 +156,9 @@ func (s *Server) start(ctx context.Context, o Options) error {
 		return err
 	}
 	if err := s.fund(ctx); err != nil {
+		return err
+	}
+	if err := s.shop(ctx, keys); err != nil {
 		return err
 	}
 	// Behind the funds: the receiver begins with what the client did.
@@ -293,6 +297,10 @@ func (s *Server) info(keys Keys, tools, database string) Info {
 			APIKey: keys.KoyweKey, Secret: keys.KoyweSecret, WebhookSecret: keys.WebhookSecret, FundedAccountIDs: map[string]string{},
 		},
 	}
+	i.Baanx = Baanx{
+		BaseURL: base + "/baanx", ClientID: keys.BaanxClient, Email: baanxEmail, Password: keys.BaanxPassword, ProductIDs: baanxProducts,
+		RedirectURI: baanxRedirect, GatewayURL: base + "/gateway/daimo/" + app.SandboxGateway,
+	}
 	for code, t := range s.chain.Tokens() {
 		i.Chain.Tokens[code] = Token{Address: t.Address.Hex(), Decimals: t.Decimals}
 	}
@@ -316,6 +324,7 @@ func (s *Server) setUp(ctx context.Context, keys Keys) error {
 	for _, k := range []engine.Key{
 		{ID: "key_dev", Scope: scope, Name: "dev", Hash: secrets.Hash(keys.APIKey), Prefix: keys.APIKey[:12], Active: true},
 		{ID: "key_dev_koywe", Scope: organisation, Name: "dev", Hash: secrets.Hash(auth.PairText(keys.KoyweKey, keys.KoyweSecret)), Prefix: keys.KoyweKey, Active: true},
+		{ID: keyDevBaanx, Scope: engine.Scope{Merchant: merchant, Mode: engine.Sandbox, Dialect: baanx.Name}, Name: "Dev shop", Hash: secrets.Hash(keys.BaanxClient), Prefix: keys.BaanxClient[:16], Active: true},
 		{ID: "key_dev_operator", Name: "dev operator", Hash: secrets.Hash(keys.OperatorToken), Prefix: keys.OperatorToken[:6], Active: true},
 	} {
 		if err := e.SaveKey(ctx, k); err != nil {

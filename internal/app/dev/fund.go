@@ -76,6 +76,14 @@ func (s *Server) fund(ctx context.Context) error {
 
 // ask calls an API of this server; token "" is none.
 func ask(ctx context.Context, token, method, url string, body, answer any) error {
+	header := http.Header{}
+	if token != "" {
+		header.Set("Authorization", "Bearer "+token)
+	}
+	return askAs(ctx, header, method, url, body, answer)
+}
+
+func askAs(ctx context.Context, header http.Header, method, url string, body, answer any) error {
 	text, err := json.Marshal(body)
 	if err != nil {
 		return err
@@ -84,10 +92,8 @@ func ask(ctx context.Context, token, method, url string, body, answer any) error
 	if err != nil {
 		return err
 	}
+	r.Header = header
 	r.Header.Set("Content-Type", "application/json")
-	if token != "" {
-		r.Header.Set("Authorization", "Bearer "+token)
-	}
 	got, err := http.DefaultClient.Do(r)
 	if err != nil {
 		return err

@@ -15,6 +15,7 @@ type Info struct {
 	Sink     SinkInfo `json:"webhook_sink"`
 	PayIn    PayIn    `json:"payin"`
 	Koywe    Koywe    `json:"koywe"`
+	Baanx    Baanx    `json:"baanx"`
 	Bank     *Bank    `json:"bank,omitempty"` // nil: there is none
 }
 
@@ -71,6 +72,18 @@ type Bank struct {
 	Currency string `json:"currency"`
 	Method   string `json:"method"` // by which payers transfer to it
 	Folder   string `json:"folder"` // with in, processed, failed and out
+}
+
+// Baanx is the ready merchant's client application at the Baanx API, and a user of it who has logged in.
+type Baanx struct {
+	BaseURL     string   `json:"base_url"`
+	ClientID    string   `json:"client_id"`
+	Email       string   `json:"email"`
+	Password    string   `json:"password"`
+	AccessToken string   `json:"access_token"` // of six hours
+	ProductIDs  []string `json:"product_ids"`
+	RedirectURI string   `json:"redirect_uri"` // that is registered
+	GatewayURL  string   `json:"gateway_url"`  // of the simulated gateway: a payment's page is /pay/<id> below it, and says what becomes of it
 }
 
 // Write puts the info into a file that only its owner reads: complete, then renamed into place, so that

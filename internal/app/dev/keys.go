@@ -25,6 +25,8 @@ type Keys struct {
 	APIKey        string `json:"payin_api_key"`
 	KoyweKey      string `json:"koywe_api_key"`
 	KoyweSecret   string `json:"koywe_secret"`
+	BaanxClient   string `json:"baanx_client_id"`
+	BaanxPassword string `json:"baanx_password"`
 	WebhookSecret string `json:"webhook_secret"`
 	PayerKey      string `json:"payer_private_key"`
 	WalletSeed    string `json:"wallet_seed"` // the pool's addresses are made from it
@@ -44,7 +46,7 @@ func loadKeys(dir string) (Keys, error) {
 	if err := json.Unmarshal(text, &k); err != nil {
 		return Keys{}, fmt.Errorf("%s cannot be read: %w", path, err)
 	}
-	if k.OperatorToken == "" || k.APIKey == "" || k.KoyweKey == "" || k.KoyweSecret == "" || k.WebhookSecret == "" || k.PayerKey == "" || k.WalletSeed == "" {
+	if k.OperatorToken == "" || k.APIKey == "" || k.KoyweKey == "" || k.KoyweSecret == "" || k.BaanxClient == "" || k.BaanxPassword == "" || k.WebhookSecret == "" || k.PayerKey == "" || k.WalletSeed == "" {
 		return Keys{}, fmt.Errorf("%s lacks a key; remove the file to have new ones made", path)
 	}
 	return k, nil
@@ -64,6 +66,8 @@ func newKeys(path string) (Keys, error) {
 		APIKey:        "pk_test_" + randomHex(16),
 		KoyweKey:      pair.Key,
 		KoyweSecret:   pair.Secret,
+		BaanxClient:   "client_test_" + randomHex(16),
+		BaanxPassword: randomHex(12),
 		WebhookSecret: "whsec_" + base64.StdEncoding.EncodeToString(random(32)),
 		PayerKey:      hex.EncodeToString(crypto.FromECDSA(payer)),
 		WalletSeed:    randomHex(32),

@@ -80,6 +80,7 @@ func NewSink(secret string, now func() time.Time) *Sink {
 	return &Sink{now: now, paths: map[string][]Scheme{
 		"/hook":       {PayInScheme(secret), StandardScheme(secret)},
 		"/hook/koywe": {KoyweScheme(secret), StandardScheme(secret)},
+		"/hook/baanx": {BaanxScheme(secret), StandardScheme(secret)},
 	}}
 }
 
@@ -278,6 +279,21 @@ func KoyweScheme(secret string) Scheme {
 	const name = "Koywe-Signature"
 	return Scheme{Name: "koywe", Header: name, Verify: func(header http.Header, body []byte, _ time.Time) bool {
 		mac := hmac.New(sha256.New, []byte(secret))
+		mac.Write(body)
+		return hmac.Equal([]byte(hex.EncodeToString(mac.Sum(nil))), []byte(header.Get(name)))
+	}}
+}
+
+// BaanxScheme is Baanx's own signature: X-Signature is the HMAC-SHA256 of X-Timestamp, a dot and the body, in hexadecimal.
+func BaanxScheme(secret string) Scheme {
+	const name = "X-Signature"
+	return Scheme{Name: "baanx", Header: name, Verify: func(header http.Header, body []byte, now time.Time) bool {
+		seconds := header.Get("X-Timestamp")
+		if !fresh(seconds, now) {
+			return false
+		}
+		mac := hmac.New(sha256.New, []byte(secret))
+		mac.Write([]byte(seconds + "."))
 		mac.Write(body)
 		return hmac.Equal([]byte(hex.EncodeToString(mac.Sum(nil))), []byte(header.Get(name)))
 	}}
