@@ -108,7 +108,7 @@ func newKit(t *testing.T) *kit {
 	for _, m := range []engine.Mode{engine.Sandbox, engine.Live} {
 		var list []engine.Imported
 		for i := range 8 {
-			list = append(list, engine.Imported{Value: "0x" + strings.Repeat(string(m[0]), 38) + "0" + string(rune('1'+i))})
+			list = append(list, engine.Imported{Value: "0x" + strings.Repeat(map[engine.Mode]string{engine.Sandbox: "a", engine.Live: "b"}[m], 38) + "0" + string(rune('1'+i))})
 		}
 		_, err := k.engine.ImportInstruments(context.Background(), engine.HousePool(m, engine.EVM), list)
 		k.must(err)

@@ -86,6 +86,10 @@ type Forwarder interface {
 // operator does.
 type Refunder interface{ Refund(id, amount string) }
 
+// Fulfiller is a client of an API whose orders are handed over by the merchant once they are paid. What is booked is then
+// compared without the account of what is on its way, see House.books.
+type Fulfiller interface{ Fulfil() }
+
 // House is the engine under the API, with a clock that is moved by hand and far sides that say what they are
 // told to say.
 type House struct {
@@ -271,6 +275,9 @@ func (h *House) confirm(p Payment) {
 	h.pass(time.Second)
 	h.far.Told()
 	h.far.Tell(p, order.RankConfirmed)
+	if f, ok := h.client.(Fulfiller); ok {
+		f.Fulfil()
+	}
 }
 
 // cancel ends the order, as its merchant where the API lets him.
@@ -358,9 +365,16 @@ func (h *House) books(o placed, want ...string) {
 	h.Helper()
 	s := h.story(o)
 	var got []string
+	_, fulfils := h.client.(Fulfiller)
 	for _, e := range s.Entries {
 		for i, p := range e.Postings {
 			from, amount := p.From.Kind(), whole(p.Amount)
+			if fulfils && p.To.Kind() == ledger.Out {
+				continue
+			}
+			if fulfils && from == ledger.Out {
+				from = ledger.In
+			}
 			if h.swaps && i+1 < len(e.Postings) && p.To.Kind() == ledger.FX && e.Postings[i+1].From == p.To && whole(e.Postings[i+1].Amount) == amount {
 				continue
 			}
