@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"time"
@@ -35,6 +36,11 @@ func (e *Engine) act(tx Tx, m Mode, what, ref, detail string) error {
 		return nil
 	}
 	return addAction(tx, m, e.who, what, ref, detail)
+}
+
+// Asked records what an operator asks of a rail, before it is done: nothing that a rail does for him is without its record.
+func (e *Engine) Asked(ctx context.Context, m Mode, what, ref, detail string) error {
+	return e.update(ctx, Keys{}, func(tx Tx) error { return e.act(tx, m, what, ref, detail) })
 }
 
 func addAction(tx Tx, m Mode, who, what, ref, detail string) error {

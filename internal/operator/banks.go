@@ -3,6 +3,8 @@ package operator
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"fmt"
 	"io"
 	"net/http"
 	"slices"
@@ -129,6 +131,10 @@ func (a *api) importBankFile(ctx context.Context, in *bankFileInput) (client.Imp
 	if b.Import == nil {
 		return client.ImportReport{}, fault.New(fault.CodeNotConfigured, "no files are imported here")
 	}
+	what := fmt.Sprintf("%d bytes, SHA-256 %x", len(in.RawBody), sha256.Sum256(in.RawBody))
+	if err := a.as(ctx).Asked(ctx, b.Network.Mode, "bank.import", b.Network.ID, what); err != nil {
+		return client.ImportReport{}, err
+	}
 	return b.Import(ctx, bytes.NewReader(in.RawBody))
 }
 
@@ -144,6 +150,9 @@ func (a *api) paying(ctx context.Context, id string) (Bank, error) {
 func (a *api) exportPayments(ctx context.Context, in *bankInput) (client.PaymentFiles, error) {
 	b, err := a.paying(ctx, in.Bank)
 	if err != nil {
+		return client.PaymentFiles{}, err
+	}
+	if err := a.as(ctx).Asked(ctx, b.Network.Mode, "bank.export", b.Network.ID, ""); err != nil {
 		return client.PaymentFiles{}, err
 	}
 	made, err := b.Export(ctx)

@@ -110,6 +110,15 @@ func TestBanks(t *testing.T) {
 	if got := call(k.handler, "POST", "/banks/giro/files", tokenAll, "nonsense"); got.Code/100 != 4 || !strings.Contains(got.Body.String(), `"line":"3"`) {
 		t.Errorf("a file with an error: %d %s", got.Code, got.Body)
 	}
+	for _, path := range []string{"/banks/giro/files", "/banks/giro/payments"} {
+		if got := call(k.handler, "POST", path, tokenReader, "statement"); got.Code != http.StatusForbidden {
+			t.Errorf("%s by who may only read: %d", path, got.Code)
+		}
+	}
+	if got := call(k.handler, "POST", "/banks/giro/payments", tokenAll, ""); got.Code != http.StatusOK || !strings.Contains(got.Body.String(), `"id":"F1"`) {
+		t.Errorf("making payment files: %d %s", got.Code, got.Body)
+	}
+	wantActions(t, k, "bank.import", "bank.export") // on record before anything is done, so also where it failed
 	for path, code := range map[string]int{"/banks/none/statements": 404, "/banks/giro/payments/F2": 404, "/banks/giro/bookings?state=lost": 422} {
 		if got := call(k.handler, "GET", path, tokenAll, ""); got.Code != code && !(code == 422 && got.Code == 400) {
 			t.Errorf("%s: %d", path, got.Code)

@@ -237,5 +237,5 @@ func ImportStream(ctx context.Context, e bankEngine, a BankAccount, stream io.Re
 
 // reportText is what is wrong with a file, for people: one line.
 func reportText(name string, at time.Time, err error) string {
-	return fmt.Sprintf("%s %s\n%v\nNothing of this file was booked.\n", at.UTC().Format(time.RFC3339), name, err)
+	return fmt.Sprintf("%s %q\n%v\nNothing of this file was booked.\n", at.UTC().Format(time.RFC3339), name, err)
 }

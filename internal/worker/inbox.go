@@ -73,13 +73,18 @@ func (i *Inbox) RunOnce(ctx context.Context) (n int, err error) {
 	if err != nil || !mine {
 		return 0, err
 	}
+	var failures []error
 	for _, name := range ready {
-		if err := i.take(ctx, name); err != nil {
-			return n, fmt.Errorf("%s: %w", name, err)
+		if ctx.Err() != nil {
+			break
+		}
+		if err := i.take(ctx, name); err != nil { // one that cannot be read holds up no other
+			failures = append(failures, fmt.Errorf("%q: %w", name, err))
+			continue
 		}
 		n++
 	}
-	return n, nil
+	return n, errors.Join(failures...)
 }
 
 func (i *Inbox) lease(ctx context.Context) (bool, error) {
@@ -126,11 +131,7 @@ func (i *Inbox) take(ctx context.Context, name string) error {
 	var wrong *rail.FileError
 	if errors.As(err, &wrong) || fault.Is(err, fault.CodeInvalidValue) {
 		i.log.Error("a file of the bank cannot be read", "bank", i.account.Network.ID, "file", name, "error", err)
-		to, moveErr := i.move(path, "failed")
-		if moveErr != nil {
-			return moveErr
-		}
-		return os.WriteFile(to+".error.txt", []byte(reportText(name, i.now(), err)), 0o640)
+		return i.fail(path, reportText(name, i.now(), err))
 	}
 	if err != nil {
 		return err
@@ -145,7 +146,7 @@ func (i *Inbox) take(ctx context.Context, name string) error {
 }
 
 func (i *Inbox) imports(ctx context.Context, path string) (report engine.FileReport, err error) {
-	file, err := os.Open(path)
+	file, err := openRegular(path)
 	if err != nil {
 		return report, err
 	}
@@ -168,6 +169,49 @@ func (i *Inbox) imports(ctx context.Context, path string) (report engine.FileRep
 		}
 	})
 	return report, cmp.Or(lost, err)
+}
+
+// openRegular opens a file that is no link, also when it was one's name a moment ago. Error: fs.ErrNotExist for whatever else it is.
+func openRegular(path string) (*os.File, error) {
+	named, err := os.Lstat(path)
+	if err != nil {
+		return nil, err
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	opened, err := file.Stat()
+	if err == nil && (!named.Mode().IsRegular() || !os.SameFile(named, opened)) {
+		err = fs.ErrNotExist
+	}
+	if err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	return file, nil
+}
+
+// fail puts a file into failed/ and what is wrong with it beside it, under a name that nothing has.
+func (i *Inbox) fail(path, report string) error {
+	to, err := i.move(path, "failed")
+	if err != nil {
+		return err
+	}
+	for n := 1; ; n++ {
+		name := to + ".error.txt"
+		if n > 1 {
+			name = fmt.Sprintf("%s.error-%d.txt", to, n)
+		}
+		file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o640)
+		if errors.Is(err, fs.ErrExist) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		_, err = file.WriteString(report)
+		return errors.Join(err, file.Close())
+	}
 }
 
 // move puts a file into another folder, beside what has its name there, and returns where it is.

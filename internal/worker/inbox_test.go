@@ -228,6 +228,47 @@ func (b *brokenEngine) Import(ctx context.Context, n engine.Network, st rail.Sta
 	return b.inboxEngine.Import(ctx, n, st, list)
 }
 
+// hiccup fails once.
+type hiccup struct {
+	inboxEngine
+	failed bool
+}
+
+func (h *hiccup) Import(ctx context.Context, n engine.Network, st rail.Statement, list []rail.Booking) (engine.ImportCounts, error) {
+	if !h.failed {
+		h.failed = true
+		return engine.ImportCounts{}, errDiskFull
+	}
+	return h.inboxEngine.Import(ctx, n, st, list)
+}
+
+func TestInboxGoesOn(t *testing.T) {
+	b := newInboxBed(t, filepath.Join(t.TempDir(), "till.db"))
+	i := b.inbox("one")
+	i.engine = &hiccup{inboxEngine: b.engine}
+	b.put("a.txt", bankFile(0, 1))
+	b.put("b.txt", bankFile(100, 1))
+	b.put("c.txt.error.txt", "nothing")
+	outside := filepath.Join(t.TempDir(), "statement")
+	if err := errors.Join(os.WriteFile(outside, []byte(bankFile(200, 1)), 0o600), os.Symlink(outside, filepath.Join(b.folder, "in", "link.txt"))); err != nil {
+		t.Fatal(err)
+	}
+	b.run(i)
+	if n, err := i.RunOnce(t.Context()); n != 2 || !errors.Is(err, errDiskFull) {
+		t.Errorf("%d files were taken beside one that failed: %v", n, err)
+	}
+	b.put("c.txt", "nothing") // failed/ has a file with the name of its report
+	b.run(i)
+	b.run(i)
+	want := "in/link.txt processed/a.txt processed/b.txt failed/c.txt failed/c.txt.error-2.txt failed/c.txt.error.txt failed/c.txt.error.txt.error.txt"
+	if got := b.files(); got != want {
+		t.Errorf("the files are %s", got)
+	}
+	if _, err := openRegular(filepath.Join(b.folder, "in", "link.txt")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a link was opened: %v", err)
+	}
+}
+
 // case 82: a disk that is full in the middle of a file leaves the file where it is; imported again nothing of it counts twice.
 func TestImportBreaksOff(t *testing.T) {
 	onEach(t, func(t *testing.T, where string) {
