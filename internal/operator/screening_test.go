@@ -24,10 +24,10 @@ func TestScreening(t *testing.T) {
 	}
 	k.engine.SetScreener(listed{b.List()})
 	for body, want := range map[string]string{
-		`{"name":"Petrow, Ivan","kind":"individual"}`:       `"score":985`,
-		`{"name":"Petrov Ivan"}`:                            `{"asked":"Petrov","listed":"Petrov","score":1000}`,
-		`{"name":"Ivan Petrov","kind":"entity"}`:            `"hits":[]`,
-		`{"name":"Petrow, Ivan","threshold":990}`:           `"hits":[]`,
+		`{"name":"Petrow, Ivan","kind":"individual"}`:      `"score":985`,
+		`{"name":"Petrov Ivan"}`:                           `{"asked":"Petrov","listed":"Petrov","score":1000}`,
+		`{"name":"Ivan Petrov","kind":"entity"}`:           `"hits":[]`,
+		`{"name":"Petrow, Ivan","threshold":990}`:          `"hits":[]`,
 		`{"address":"12QtD5BFwRsdNsAZY76UVE1xyCGNTojH9h"}`: `"listed":"12QtD5BFwRsdNsAZY76UVE1xyCGNTojH9h","score":1000,"countries":["RU"]`,
 	} {
 		if got := call(k.handler, "POST", "/screening", tokenAll, body); got.Code != 200 || !strings.Contains(got.Body.String(), want) || !strings.Contains(got.Body.String(), `"entries":1`) {
