@@ -33,5 +33,5 @@ mutate:  ## takes one thing at a time out of the state machine and prints what n
 fuzz:    ## every fuzz target for FUZZTIME each (default 10s)
 	@scripts/fuzz
 
-bench:   ## how fast orders, payouts and quotes are created, statements of banks read and names screened; writes bench/RESULTS.md, wants the machine for itself for some minutes
+bench:   ## how fast orders, payouts and quotes are created, statements of banks read and booked and names screened; writes bench/RESULTS.md, wants the machine for itself for some minutes
 	go run ./bench $(ARGS)

@@ -1,4 +1,4 @@
-// Command bench measures how fast orders, payouts and quotes are created, durably and over HTTP, how fast statements of banks are read and names are screened, and what a server costs at rest. It is not a test: it takes
+// Command bench measures how fast orders, payouts and quotes are created, durably and over HTTP, how fast statements of banks are read and booked and names are screened, and what a server costs at rest. It is not a test: it takes
 // minutes, it wants the machine for itself, and it fails only when something cannot be measured.
 //
 //	go run ./bench            writes bench/RESULTS.md and prints it
@@ -11,7 +11,7 @@
 // The server is the program itself (till serve) as a child process, on a database file in a new folder; the chain it watches and the
 // clients run in this process. server.go starts them, load.go is the clients, echo.go the echo, postgres.go a PostgreSQL to measure, payouts.go
 // and quotes.go what the Koywe API is asked for, fill.go and lists.go what is measured on a database that is full, statements.go the files of
-// banks, screening.go names among a million, report.go the tables.
+// banks, bookings.go what they book, screening.go names among a million, report.go the tables.
 package main
 
 import (
@@ -42,6 +42,7 @@ type options struct {
 	postgres string
 	on       string
 	what     string
+	lines    int
 	seed     uint64
 }
 
@@ -62,30 +63,33 @@ func main() {
 	flag.StringVar(&o.profile, "profile", "", "write a CPU profile of the server's last run into this file, and only measure orders on SQLite, or what -what and -on say")
 	flag.StringVar(&o.postgres, "postgres", "", "URL of a PostgreSQL server on which databases may be made; default: one is started, where the machine has it")
 	flag.StringVar(&o.on, "on", "", "create only on databases whose name begins so: SQLite, PostgreSQL")
-	flag.StringVar(&o.what, "what", "", "measure only these, and write no file: orders, payouts, quotes, statements or screening")
+	flag.StringVar(&o.what, "what", "", "measure only these, and write no file: orders, payouts, quotes, statements, bookings or screening")
+	flag.IntVar(&o.lines, "lines", statementLines, "lines of the statement that is imported, half of them of open orders; 0: import none")
 	flag.Uint64Var(&o.seed, "seed", 1, "what addresses and references are made from")
 	flag.Parse()
 	if o.short {
 		o.pairs, o.run, o.delay = 1, time.Second, 0
 		o.list, o.rest = min(o.list, 10_000), min(o.rest, 5_000)
+		o.lines = min(o.lines, 5_000)
 	}
 	if o.profile != "" && o.what == "" {
 		o.what = whatOrders
 	}
-	if !slices.Contains([]string{"", whatOrders, whatPayouts, whatQuotes, whatStatements, whatScreening}, o.what) {
-		exit(fmt.Errorf("-what: %q is none of %s, %s, %s, %s and %s", o.what, whatOrders, whatPayouts, whatQuotes, whatStatements, whatScreening))
+	if !slices.Contains([]string{"", whatOrders, whatPayouts, whatQuotes, whatStatements, whatBookings, whatScreening}, o.what) {
+		exit(fmt.Errorf("-what: %q is none of %s, %s, %s, %s, %s and %s", o.what, whatOrders, whatPayouts, whatQuotes, whatStatements, whatBookings, whatScreening))
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	exit(measure(ctx, o))
 }
 
-// What can be created, the statements of banks, which are read, and names, which are looked up on lists.
+// What can be created, the statements of banks, which are read, and imported as bookings, and names, which are looked up on lists.
 const (
 	whatOrders     = "orders"
 	whatPayouts    = "payouts"
 	whatQuotes     = "quotes"
 	whatStatements = "statements"
+	whatBookings   = "bookings"
 	whatScreening  = "screening"
 )
 
@@ -119,11 +123,21 @@ func measure(ctx context.Context, o options) error {
 			return err
 		}
 	}
-	if o.what != whatStatements && o.what != whatScreening {
+	if o.what == whatBookings { // which needs no server
+		if b.postgres, err = openPostgres(ctx, o.postgres, dir); err != nil {
+			return err
+		}
+	}
+	if !slices.Contains([]string{whatStatements, whatBookings, whatScreening}, o.what) {
 		if err := b.prepare(ctx); err != nil {
 			return err
 		}
 		if err := b.creations(ctx, &r); err != nil {
+			return err
+		}
+	}
+	if b.wants(whatBookings) && o.lines > 0 {
+		if r.imported, err = b.bookings(ctx); err != nil {
 			return err
 		}
 	}

@@ -19,6 +19,7 @@ type report struct {
 	quotes                []cell
 	lists                 []listed
 	statements            []statement
+	imported              []imported
 	screened              screened
 	rest                  rest
 }
@@ -83,6 +84,18 @@ func (r report) markdown() string {
 		p("| --- | ---: | ---: | ---: | ---: |")
 		for _, s := range r.statements {
 			p("| %s | %.1f | %.1f | %.0f | %.1f |", s.format, s.size, s.took.Seconds(), statementLines/s.took.Seconds(), s.memory)
+		}
+	}
+	if len(r.imported) > 0 {
+		p("\n## Bookings of banks\n")
+		p("A camt.053 of %d lines on disk is imported as a server does: read once to check it and once more to book it. Every second line pays an open order by its", r.imported[0].lines)
+		p("reference, the others go to suspense. `CPU s` is this process's and that of a PostgreSQL started here; `more MiB` is how much the resident memory of this process grew at")
+		p("most, PostgreSQL's not counted. The limit is reading the same file once, just before, and keeping nothing; `ratio` is of the rates.\n")
+		p("| database | lines | of orders | MiB | s | lines/s | CPU s | more MiB | limit s | limit lines/s | ratio |")
+		p("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
+		for _, i := range r.imported {
+			p("| %s | %d | %d | %.1f | %.1f | %.0f | %.1f | %.1f | %.1f | %.0f | **%.2f** |", i.database, i.lines, i.matched, i.size, i.took.Seconds(), i.rate(), i.cpu.Seconds(), i.memory,
+				i.limit.Seconds(), i.limitRate(), i.rate()/i.limitRate())
 		}
 	}
 	if s := r.screened; s.entries > 0 {

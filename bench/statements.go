@@ -34,7 +34,7 @@ func (b *bench) statements(ctx context.Context) ([]statement, error) {
 	reads := bank.Settings{Accounts: map[string]money.Asset{benchAccount: euro}}
 	var list []statement
 	for _, f := range []bank.Format{bank.CAMT053, bank.MT940} {
-		file := &lineFile{format: f}
+		file := &lineFile{format: f, lines: statementLines, reference: unknownReference}
 		sink := &lineCount{}
 		sink.look()
 		before := sink.most
@@ -57,15 +57,20 @@ const benchAccount = "DE89370400440532013000"
 
 // lineFile makes a statement while it is read.
 type lineFile struct {
-	format bank.Format
-	line   int
-	rest   string
-	size   int
+	format    bank.Format
+	lines     int
+	reference func(line int) string // that a line names, from line 1
+	line      int
+	rest      string
+	size      int
 }
+
+// unknownReference is one that no order has: those of orders are random.
+func unknownReference(line int) string { return bank.Reference(fmt.Sprintf("%014d", line)) }
 
 func (f *lineFile) Read(p []byte) (int, error) {
 	if f.rest == "" {
-		if f.line > statementLines+1 {
+		if f.line > f.lines+1 {
 			return 0, io.EOF
 		}
 		f.rest = f.next(f.line)
@@ -77,21 +82,24 @@ func (f *lineFile) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// next is the head of the file, line 1 to statementLines, and its end.
+// next is the head of the file, line 1 to the last, and its end.
 func (f *lineFile) next(line int) string {
-	reference := bank.Reference(fmt.Sprintf("%014d", line))
+	var reference string
+	if line > 0 && line <= f.lines {
+		reference = f.reference(line)
+	}
 	xml := f.format == bank.CAMT053
 	switch {
 	case line == 0 && xml:
 		balance := `<Bal><Tp><CdOrPrtry><Cd>%s</Cd></CdOrPrtry></Tp><Amt Ccy="EUR">%d.00</Amt><CdtDbtInd>CRDT</CdtDbtInd><Dt><Dt>%s</Dt></Dt></Bal>`
 		return `<?xml version="1.0" encoding="UTF-8"?><Document xmlns="urn:iso:std:iso:20022:tech:xsd:camt.053.001.08"><BkToCstmrStmt><Stmt><Id>1</Id><Acct><Id><IBAN>` +
-			benchAccount + `</IBAN></Id><Ccy>EUR</Ccy></Acct>` + fmt.Sprintf(balance, "OPBD", 1, "2026-11-18") + fmt.Sprintf(balance, "CLBD", statementLines+1, "2026-11-19") + "\n"
+			benchAccount + `</IBAN></Id><Ccy>EUR</Ccy></Acct>` + fmt.Sprintf(balance, "OPBD", 1, "2026-11-18") + fmt.Sprintf(balance, "CLBD", f.lines+1, "2026-11-19") + "\n"
 	case line == 0:
 		return ":20:BENCH\n:25:" + benchAccount + "\n:28C:1/1\n:60F:C261118EUR1,00\n"
-	case line > statementLines && xml:
+	case line > f.lines && xml:
 		return "</Stmt></BkToCstmrStmt></Document>\n"
-	case line > statementLines:
-		return fmt.Sprintf(":62F:C261119EUR%d,00\n-\n", statementLines+1)
+	case line > f.lines:
+		return fmt.Sprintf(":62F:C261119EUR%d,00\n-\n", f.lines+1)
 	case xml:
 		return strings.NewReplacer("LINE", fmt.Sprint(line), "REF", reference).Replace(`<Ntry><NtryRef>LINE</NtryRef><Amt Ccy="EUR">1.00</Amt><CdtDbtInd>CRDT</CdtDbtInd><Sts><Cd>BOOK</Cd></Sts>
 <BookgDt><Dt>2026-11-19</Dt></BookgDt><ValDt><Dt>2026-11-19</Dt></ValDt><AcctSvcrRef>2026-LINE</AcctSvcrRef>
