@@ -851,11 +851,16 @@ func (s *BankStatement) follows(before *BankStatement) {
 	}
 }
 
-// newBankStatement names a statement by all that it says of itself.
+// newBankStatement names a statement by all that it says of itself. One with both balances is named without the bank's id: a bank gives
+// another one when it tells a statement again, and days, number and balances say which it is.
 func newBankStatement(n Network, st rail.Statement) BankStatement {
 	s := BankStatement{Statement: st, Network: n.ID, Rail: n.Rail, Mode: n.Mode}
+	id := st.ID
+	if s.Closes() {
+		id = ""
+	}
 	h := sha256.New()
-	for _, part := range []string{st.Account, st.ID, st.Number, day(st.From), day(st.To), strconv.FormatBool(st.Intraday), strconv.FormatBool(st.Notice), balance(st.Opening, st.HasOpening), balance(st.Closing, st.HasClosing)} {
+	for _, part := range []string{st.Account, id, st.Number, day(st.From), day(st.To), strconv.FormatBool(st.Intraday), strconv.FormatBool(st.Notice), balance(st.Opening, st.HasOpening), balance(st.Closing, st.HasClosing)} {
 		h.Write([]byte(strconv.Quote(part)))
 	}
 	s.Digest = hex.EncodeToString(h.Sum(nil)[:16])

@@ -8,11 +8,13 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"till/internal/engine"
+	"till/internal/fault"
 	"till/internal/money"
 	"till/internal/rail"
 	"till/internal/store"
@@ -25,7 +27,7 @@ var (
 	inboxDay = time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC)
 )
 
-// linesReader reads a file whose first line is "account opening closing" and whose others are "reference cents names...", below zero a debit. It checks
+// linesReader reads a file whose first line is "account opening closing" or "account opening closing id number" and whose others are "reference cents names...", below zero a debit. It checks
 // the closing balance as every reader does.
 type linesReader struct{}
 
@@ -35,8 +37,8 @@ func (linesReader) Read(_ context.Context, file io.Reader, to rail.Sink) error {
 	var opening, closing, sum int64
 	for n := 1; lines.Scan(); n++ {
 		if n == 1 {
-			if _, err := fmt.Sscan(lines.Text(), &st.Account, &opening, &closing); err != nil {
-				return &rail.FileError{Format: "lines", Line: 1, Message: "is no head"}
+			if told, err := fmt.Sscan(lines.Text(), &st.Account, &opening, &closing, &st.ID, &st.Number); told < 3 {
+				return &rail.FileError{Format: "lines", Line: 1, Message: fmt.Sprint("is no head: ", err)}
 			}
 			st.Opening, st.Closing, sum = money.FromInt(inboxEUR, opening), money.FromInt(inboxEUR, closing), opening
 			if err := to.Open(st); err != nil {
@@ -294,6 +296,94 @@ func TestImportBreaksOff(t *testing.T) {
 		if err != nil || len(list) != 1 || list[0].Bookings != 1400 || list[0].Credits.Units() != "140000" {
 			t.Errorf("the statements are %+v (%v)", list, err)
 		}
+	})
+}
+
+// unsure does what it is asked, and at the nth time says that nobody knows whether it was saved.
+type unsure struct {
+	inboxEngine
+	left int
+}
+
+func (u *unsure) answer(err error) error {
+	if u.left--; u.left < 0 && err == nil {
+		err = fault.New(fault.CodeCommitUnknown, "It is not known whether the change was saved.")
+	}
+	return err
+}
+
+func (u *unsure) Import(ctx context.Context, n engine.Network, st rail.Statement, list []rail.Booking) (engine.ImportCounts, error) {
+	done, err := u.inboxEngine.Import(ctx, n, st, list)
+	return done, u.answer(err)
+}
+
+func (u *unsure) StatementTold(ctx context.Context, n engine.Network, st rail.Statement, counted engine.Lines) (*engine.BankStatement, error) {
+	told, err := u.inboxEngine.StatementTold(ctx, n, st, counted)
+	return told, u.answer(err)
+}
+
+// case 84: a commit of which nobody knows whether it happened leaves the file where it is; imported again nothing of it counts twice.
+func TestImportOfUnknownOutcome(t *testing.T) {
+	onEach(t, func(t *testing.T, where string) {
+		b := newInboxBed(t, where)
+		i := b.inbox("one")
+		b.put("a.txt", bankFile(0, 1400))
+		b.run(i)
+		for left := range 4 { // three chunks, and the statement
+			i.engine = &unsure{b.engine, left}
+			if _, err := i.RunOnce(t.Context()); !fault.Is(err, fault.CodeCommitUnknown) {
+				t.Fatalf("the error is %v", err)
+			}
+			if got := b.files(); got != "in/a.txt" {
+				t.Errorf("the files are %s", got)
+			}
+		}
+		i.engine = b.engine
+		if n := b.run(i); n != 1 || b.files() != "processed/a.txt" {
+			t.Errorf("%d files were taken: %s", n, b.files())
+		}
+		b.wantLedger("140000")
+		b.wantStatements(1400)
+	})
+}
+
+// wantStatements holds how many lines each statement has, the newest first, and that none is said to be missing.
+func (b *inboxBed) wantStatements(bookings ...int) {
+	b.Helper()
+	list, err := b.engine.BankStatements(b.Context(), engine.StatementFilter{Rail: inboxNet.Rail, Limit: 9})
+	var got []int
+	for _, s := range list {
+		if got = append(got, s.Bookings); s.Warning != "" {
+			b.Errorf("the statement %q of %s to %s: %s", s.ID, s.Opening, s.Closing, s.Warning)
+		}
+	}
+	if err != nil || !slices.Equal(got, bookings) {
+		b.Errorf("the statements have %d bookings (%v), want %d", got, err, bookings)
+	}
+}
+
+// case 64: a statement that the bank tells again under another id counts once, and no statement is said to be missing; not either when
+// the statement behind it is there.
+func TestStatementToldAgain(t *testing.T) {
+	onEach(t, func(t *testing.T, where string) {
+		b := newInboxBed(t, where)
+		i := b.inbox("one")
+		as := func(id, text string) string { return strings.Replace(text, "\n", " "+id+"\n", 1) }
+		first, next := bankFile(0, 600), bankFile(60000, 2)
+		b.put("a.txt", as("S1 1", first))
+		b.put("b.txt", as("R1 1", first))
+		b.put("c.txt", as("S2 2", next))
+		b.put("d.txt", as("R2 1", first))
+		b.put("e.txt", as("R3 2", next))
+		if n := b.run(i) + b.run(i); n != 5 {
+			t.Errorf("%d files were taken: %s", n, b.files())
+		}
+		b.wantLedger("60200")
+		list, err := b.engine.Bookings(t.Context(), engine.BookingFilter{Rail: inboxNet.Rail, Limit: 999})
+		if err != nil || len(list) != 602 {
+			t.Errorf("%d lines are booked (%v)", len(list), err)
+		}
+		b.wantStatements(2, 600)
 	})
 }
 
