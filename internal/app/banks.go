@@ -388,16 +388,13 @@ func filings(list []Bank, rails map[string]*bank.Rail) (all []worker.Filing) {
 	return all
 }
 
-// maxBankFile bounds a file that the operator API imports, in bytes.
-const maxBankFile = 256 << 20
-
 // operatorBanks are the bank accounts as operators see them.
 func (a *App) operatorBanks(list []Bank) (all []operator.Bank) {
 	accounts := bankAccounts(list, a.banks)
 	for i, b := range list {
 		one := operator.Bank{Network: b.Network, Account: b.Account, Holder: b.Holder}
-		one.Import = func(ctx context.Context, file io.Reader) (client.ImportReport, error) {
-			got, err := worker.ImportStream(ctx, a.Engine, accounts[i], file, maxBankFile, nil)
+		one.Import = func(ctx context.Context, file io.ReadSeeker) (client.ImportReport, error) {
+			got, err := worker.ImportFile(ctx, a.Engine, accounts[i], file, nil)
 			if wrong, is := errors.AsType[*rail.FileError](err); is {
 				f := fault.New(fault.CodeInvalidValue, wrong.Error()).On("file")
 				if wrong.Line > 0 {

@@ -1,12 +1,13 @@
 package operator
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"slices"
 	"time"
 
@@ -24,7 +25,7 @@ type Bank struct {
 	Account, Holder string
 
 	// Import imports a file of the bank. A fault of the file is invalid_value, with the detail "line" where there is one.
-	Import func(ctx context.Context, file io.Reader) (client.ImportReport, error)
+	Import func(ctx context.Context, file io.ReadSeeker) (client.ImportReport, error)
 	// Export makes payment files of what waits.
 	Export func(ctx context.Context) ([]client.PaymentFile, error)
 	// Files lists the payment files, the newest first, behind the given id.
@@ -48,8 +49,8 @@ func (a *api) banks() {
 		Summary: "Bank accounts of the house", Description: "With what the ledger says of each, and by how much that differs from the bank's statements.",
 	}, a.listBanks)
 	serve(a, huma.Operation{
-		OperationID: "importBankFile", Method: http.MethodPost, Path: "/banks/{bank}/files", Security: needs("banks:write"), MaxBodyBytes: maxBankFile,
-		BodyReadTimeout: bankFileTime, Metadata: map[string]any{fileBody: true},
+		OperationID: "importBankFile", Method: http.MethodPost, Path: "/banks/{bank}/files", Security: needs("banks:write"),
+		RequestBody: &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{"application/octet-stream": {}}}, Metadata: map[string]any{fileBody: true},
 		Summary:     "Import a statement, or the bank's answer to a payment file",
 		Description: "camt.052, camt.053, camt.054, MT940, MT942, CSV and pain.002. A file with an error books nothing; a file may be imported again.",
 	}, a.importBankFile)
@@ -119,23 +120,70 @@ func (a *api) listBanks(ctx context.Context, _ *struct{}) (client.BankList, erro
 }
 
 type bankFileInput struct {
-	Bank    string `path:"bank" maxLength:"40"`
-	RawBody []byte `contentType:"application/octet-stream"`
+	Bank string `path:"bank" maxLength:"40"`
+	file io.Reader
 }
 
-func (a *api) importBankFile(ctx context.Context, in *bankFileInput) (client.ImportReport, error) {
+// Resolve is huma's hook: it keeps the body as it comes, so that huma does not read it into memory.
+func (in *bankFileInput) Resolve(ctx huma.Context) []error {
+	in.file = ctx.BodyReader()
+	if err := ctx.SetReadDeadline(time.Now().Add(bankFileTime)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return []error{err}
+	}
+	return nil
+}
+
+func (a *api) importBankFile(ctx context.Context, in *bankFileInput) (report client.ImportReport, err error) {
 	b, err := a.bank(ctx, in.Bank)
 	if err != nil {
-		return client.ImportReport{}, err
+		return report, err
 	}
 	if b.Import == nil {
-		return client.ImportReport{}, fault.New(fault.CodeNotConfigured, "no files are imported here")
+		return report, fault.New(fault.CodeNotConfigured, "no files are imported here")
 	}
-	what := fmt.Sprintf("%d bytes, SHA-256 %x", len(in.RawBody), sha256.Sum256(in.RawBody))
-	if err := a.as(ctx).Asked(ctx, b.Network.Mode, "bank.import", b.Network.ID, what); err != nil {
-		return client.ImportReport{}, err
+	file, err := os.CreateTemp("", "till-statement-*")
+	if err != nil {
+		return report, err
 	}
-	return b.Import(ctx, bytes.NewReader(in.RawBody))
+	defer func() { err = errors.Join(err, file.Close(), os.Remove(file.Name())) }()
+	size, digest, err := keep(file, in.file, maxBankFile)
+	if err != nil {
+		return report, err
+	}
+	if err := a.as(ctx).Asked(ctx, b.Network.Mode, "bank.import", b.Network.ID, fmt.Sprintf("%d bytes, SHA-256 %x", size, digest)); err != nil {
+		return report, err
+	}
+	return b.Import(ctx, file)
+}
+
+// keep writes a body of at most limit bytes to a file. Errors: body_too_large; invalid_body of one that is empty, breaks off or comes too slowly.
+func keep(file io.Writer, body io.Reader, limit int64) (size int64, digest []byte, err error) {
+	sent := &sender{body: io.LimitReader(body, limit+1)}
+	h := sha256.New()
+	size, err = io.Copy(io.MultiWriter(file, h), sent)
+	switch {
+	case sent.broke != nil:
+		err = fault.New(fault.CodeInvalidBody, "the file could not be read to its end").Because(sent.broke)
+	case err == nil && size > limit:
+		err = fault.New(fault.CodeBodyTooLarge, fmt.Sprintf("a file has at most %d bytes", limit))
+	case err == nil && size == 0:
+		err = fault.New(fault.CodeInvalidBody, "the file is empty")
+	}
+	return size, h.Sum(nil), err
+}
+
+// sender tells a body that breaks off, which is the client's doing, from a disk that cannot be written to.
+type sender struct {
+	body  io.Reader
+	broke error
+}
+
+func (s *sender) Read(p []byte) (int, error) {
+	n, err := s.body.Read(p)
+	if err != nil && err != io.EOF {
+		s.broke = err
+	}
+	return n, err
 }
 
 // paying is a bank account that payment files are made for.

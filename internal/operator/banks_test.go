@@ -3,8 +3,13 @@ package operator
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
+	"os"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -34,7 +39,11 @@ func testBanks(e *engine.Engine) []Bank {
 	}
 	return []Bank{{
 		Network: giro, Account: "DE93999999990000000001", Holder: "Till",
-		Import: func(ctx context.Context, file io.Reader) (client.ImportReport, error) {
+		Import: func(ctx context.Context, file io.ReadSeeker) (client.ImportReport, error) {
+			_, err := file.Seek(0, io.SeekStart)
+			if err != nil {
+				return client.ImportReport{}, err
+			}
 			text, err := io.ReadAll(file)
 			if err == nil && string(text) != "statement" {
 				err = fault.New(fault.CodeInvalidValue, "csv, line 3: no amount").On("file").With("line", "3")
@@ -130,5 +139,73 @@ func TestBanks(t *testing.T) {
 	}
 	if got := call(k.handler, "POST", accept, tokenAll, `{"order":"ord_giro"}`); got.Code != http.StatusConflict {
 		t.Errorf("accepting again: %d %s", got.Code, got.Body)
+	}
+}
+
+// brokenBody breaks off behind its text.
+type brokenBody struct{ text io.Reader }
+
+func (b brokenBody) Read(p []byte) (int, error) {
+	n, err := b.text.Read(p)
+	if err == io.EOF {
+		err = io.ErrUnexpectedEOF
+	}
+	return n, err
+}
+
+// manyBytes is a body without an end that counts what is read of it.
+type manyBytes struct{ read int64 }
+
+func (m *manyBytes) Read(p []byte) (int, error) {
+	m.read += int64(len(p))
+	return len(p), nil
+}
+
+func TestBankFileIsKeptOnDisk(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	k := newKit(t)
+	send := func(body io.Reader) *httptest.ResponseRecorder {
+		r := httptest.NewRequest("POST", client.Path+"/banks/giro/files", body)
+		r.Header.Set("Authorization", "Bearer "+tokenAll)
+		w := httptest.NewRecorder()
+		k.handler.ServeHTTP(w, r)
+		return w
+	}
+	endless := &manyBytes{}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	wantProblem(t, send(endless), http.StatusRequestEntityTooLarge, fault.CodeBodyTooLarge, "")
+	runtime.ReadMemStats(&after)
+	if used := after.TotalAlloc - before.TotalAlloc; used > 8<<20 {
+		t.Errorf("a body that is too large took %d bytes of memory", used)
+	}
+	if endless.read > maxBankFile+1 {
+		t.Errorf("%d bytes of it were read", endless.read)
+	}
+	wantProblem(t, send(brokenBody{strings.NewReader("statement")}), http.StatusBadRequest, fault.CodeInvalidBody, "")
+	wantProblem(t, send(nil), http.StatusBadRequest, fault.CodeInvalidBody, "")
+	if got := send(strings.NewReader("statement")); got.Code != http.StatusOK || !strings.Contains(got.Body.String(), `"booked":9`) {
+		t.Errorf("the file: %d %s", got.Code, got.Body)
+	}
+	wantActions(t, k, "bank.import") // of none that did not come whole
+	if left, err := os.ReadDir(os.Getenv("TMPDIR")); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v (%v)", left, err)
+	}
+}
+
+// A disk that is full is nobody's fault but the server's.
+func TestKeepOnAFullDisk(t *testing.T) {
+	full, writer := io.Pipe()
+	if err := full.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := keep(writer, strings.NewReader("statement"), 9); !errors.Is(err, io.ErrClosedPipe) {
+		t.Errorf("the error is %v", err)
+	}
+	if size, digest, err := keep(io.Discard, strings.NewReader("abc"), 3); size != 3 || err != nil || fmt.Sprintf("%x", digest[:4]) != "ba7816bf" {
+		t.Errorf("%d bytes, %x, %v", size, digest, err)
+	}
+	if _, _, err := keep(io.Discard, strings.NewReader("abcd"), 3); !fault.Is(err, fault.CodeBodyTooLarge) {
+		t.Errorf("the error is %v", err)
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"time"
 
 	"till/internal/engine"
@@ -215,24 +214,6 @@ func (b *booker) Close(rail.Statement) error {
 	killpoint.Here("import.told")
 	b.report.Statements++
 	return nil
-}
-
-// ImportStream imports a file that comes as a stream and can be read once only: it is kept in the folder for temporary files as long as it
-// takes. What is longer than max bytes is refused. Errors: body_too_large, and those of ImportFile.
-func ImportStream(ctx context.Context, e bankEngine, a BankAccount, stream io.Reader, max int64, progress func(int)) (report engine.FileReport, err error) {
-	spool, err := os.CreateTemp("", "till-statement-*")
-	if err != nil {
-		return report, err
-	}
-	defer func() { err = errors.Join(err, spool.Close(), os.Remove(spool.Name())) }()
-	n, err := io.Copy(spool, io.LimitReader(stream, max+1))
-	if err != nil {
-		return report, err
-	}
-	if n > max {
-		return report, fault.New(fault.CodeBodyTooLarge, fmt.Sprintf("a file has at most %d bytes", max))
-	}
-	return ImportFile(ctx, e, a, spool, progress)
 }
 
 // reportText is what is wrong with a file, for people: one line.

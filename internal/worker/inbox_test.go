@@ -436,20 +436,12 @@ func TestKilledImport(t *testing.T) {
 	}
 }
 
-func TestImportStream(t *testing.T) {
+func TestImportFileSaysHowFarItIs(t *testing.T) {
 	b := newInboxBed(t, filepath.Join(t.TempDir(), "till.db"))
-	t.Setenv("TMPDIR", t.TempDir())
-	text := bankFile(0, 1001)
 	var heard []int
-	report, err := ImportStream(t.Context(), b.engine, inboxAccount(""), strings.NewReader(text), int64(len(text)), func(n int) { heard = append(heard, n) })
+	report, err := ImportFile(t.Context(), b.engine, inboxAccount(""), strings.NewReader(bankFile(0, 1001)), func(n int) { heard = append(heard, n) })
 	if err != nil || report.Statements != 1 || report.Booked != 1001 || report.Suspense != 1001 || fmt.Sprint(heard) != "[500 1000 1001]" {
 		t.Errorf("%+v, %v: %v", report, heard, err)
-	}
-	if _, err := ImportStream(t.Context(), b.engine, inboxAccount(""), strings.NewReader(text), int64(len(text))-1, nil); err == nil || !strings.Contains(err.Error(), "bytes") {
-		t.Errorf("a file that is too long: %v", err)
-	}
-	if left, err := os.ReadDir(os.Getenv("TMPDIR")); err != nil || len(left) > 0 {
-		t.Errorf("left behind: %v (%v)", left, err)
 	}
 	b.wantLedger("100100")
 }
