@@ -26,9 +26,18 @@ type bankCommand struct {
 	Dismiss    bankDismiss    `cmd:"" help:"Say that a booking is not of an order that is proposed."`
 }
 
-// ofBank is which bank account a command is about.
+// ofBank is a server, and which of its bank accounts a command is about.
 type ofBank struct {
-	Bank string `help:"The account's id in the config; needed where there are several."`
+	remote `embed:""`
+	Bank   string `help:"The account's id in the config; needed where there are several."`
+}
+
+// at is the server and the account that is meant.
+func (b ofBank) at(ctx context.Context) (api *client.Client, bank string, err error) {
+	if api, err = b.client(); err == nil {
+		bank, err = b.id(ctx, api)
+	}
+	return api, bank, err
 }
 
 // id is the account that is meant.
@@ -79,24 +88,22 @@ func (c *bankLs) Run(t *terminal) error {
 }
 
 type bankImport struct {
-	remote `embed:""`
 	ofBank `embed:""`
 	Files  []string `arg:"" name:"file" type:"existingfile" help:"camt.052, camt.053, camt.054, MT940, MT942 or CSV, as the bank gives them."`
 }
 
-func (c *bankImport) Run(t *terminal) error { return importFiles(t, c.remote, c.ofBank, c.Files) }
+func (c *bankImport) Run(t *terminal) error { return importFiles(t, c.ofBank, c.Files) }
 
 type bankAnswer struct {
-	remote `embed:""`
 	ofBank `embed:""`
 	Files  []string `arg:"" name:"file" type:"existingfile" help:"pain.002, as the bank gives it."`
 }
 
-func (c *bankAnswer) Run(t *terminal) error { return importFiles(t, c.remote, c.ofBank, c.Files) }
+func (c *bankAnswer) Run(t *terminal) error { return importFiles(t, c.ofBank, c.Files) }
 
 // importFiles imports files in their order, and stops at the first with an error: what follows would not follow on it.
-func importFiles(t *terminal, r remote, of ofBank, files []string) error {
-	api, err := r.within(importWithin)
+func importFiles(t *terminal, of ofBank, files []string) error {
+	api, err := of.within(importWithin)
 	if err != nil {
 		return err
 	}
@@ -116,7 +123,7 @@ func importFiles(t *terminal, r remote, of ofBank, files []string) error {
 		}
 		list = append(list, imported{name, got})
 	}
-	return r.show(t, list, func(w io.Writer) {
+	return of.show(t, list, func(w io.Writer) {
 		row(w, "FILE", "BOOKED", "MATCHED", "PROPOSED", "SUSPENSE", "TRANSFERS", "RETURNED", "EXPENSES", "REVERSED", "REPEATED", "PENDING", "ANSWERS")
 		for _, i := range list {
 			row(w, filepath.Base(i.File), i.Booked, i.Matched, i.Proposed, i.Suspense, i.Transfers, i.Returned, i.Expenses, i.Reversed, i.Repeated, i.Pending, i.Answers)
@@ -183,17 +190,12 @@ func placeIn(name string, err error) string {
 }
 
 type bankExport struct {
-	remote `embed:""`
 	ofBank `embed:""`
 	Out    string `type:"path" default:"." help:"The folder that the files are written to."`
 }
 
 func (c *bankExport) Run(t *terminal) error {
-	api, err := c.client()
-	if err != nil {
-		return err
-	}
-	bank, err := c.id(t, api)
+	api, bank, err := c.at(t)
 	if err != nil {
 		return err
 	}
@@ -248,18 +250,13 @@ func showFiles(w io.Writer, list []client.PaymentFile) {
 }
 
 type bankFiles struct {
-	remote `embed:""`
 	ofBank `embed:""`
 	Limit  int    `default:"100" help:"At most as many."`
 	Get    string `help:"Write this payment file to standard output, as it was made."`
 }
 
 func (c *bankFiles) Run(t *terminal) error {
-	api, err := c.client()
-	if err != nil {
-		return err
-	}
-	bank, err := c.id(t, api)
+	api, bank, err := c.at(t)
 	if err != nil {
 		return err
 	}
@@ -283,17 +280,12 @@ func (c *bankFiles) Run(t *terminal) error {
 }
 
 type bankStatements struct {
-	remote `embed:""`
 	ofBank `embed:""`
 	Limit  int `default:"100" help:"At most as many."`
 }
 
 func (c *bankStatements) Run(t *terminal) error {
-	api, err := c.client()
-	if err != nil {
-		return err
-	}
-	bank, err := c.id(t, api)
+	api, bank, err := c.at(t)
 	if err != nil {
 		return err
 	}
@@ -322,18 +314,13 @@ func decimalOf(a *client.Amount) string {
 }
 
 type bankBookings struct {
-	remote `embed:""`
 	ofBank `embed:""`
 	State  string `enum:",pending,lapsed,matched,proposed,suspense,transfer,expense,reversal,reversed,split,detail" default:"" help:"Only those of a state; proposed and suspense wait for a decision."`
 	Limit  int    `default:"100" help:"At most as many."`
 }
 
 func (c *bankBookings) Run(t *terminal) error {
-	api, err := c.client()
-	if err != nil {
-		return err
-	}
-	bank, err := c.id(t, api)
+	api, bank, err := c.at(t)
 	if err != nil {
 		return err
 	}
@@ -365,34 +352,28 @@ func (c *bankBookings) Run(t *terminal) error {
 }
 
 type bankAccept struct {
-	remote  `embed:""`
 	ofBank  `embed:""`
 	Booking string `arg:"" help:"The booking's id."`
 	Order   string `arg:"" help:"The order's public id: one that is proposed, or another that is still collecting."`
 }
 
 func (c *bankAccept) Run(t *terminal) error {
-	return decideBooking(t, c.remote, c.ofBank, c.Booking, c.Order, (*client.Client).AcceptProposal)
+	return decideBooking(t, c.ofBank, c.Booking, c.Order, (*client.Client).AcceptProposal)
 }
 
 type bankDismiss struct {
-	remote  `embed:""`
 	ofBank  `embed:""`
 	Booking string `arg:"" help:"The booking's id."`
 	Order   string `arg:"" help:"The public id of the order that it is not of."`
 }
 
 func (c *bankDismiss) Run(t *terminal) error {
-	return decideBooking(t, c.remote, c.ofBank, c.Booking, c.Order, (*client.Client).DismissProposal)
+	return decideBooking(t, c.ofBank, c.Booking, c.Order, (*client.Client).DismissProposal)
 }
 
-func decideBooking(t *terminal, r remote, of ofBank, booking, order string,
+func decideBooking(t *terminal, of ofBank, booking, order string,
 	do func(c *client.Client, ctx context.Context, bank, booking, order string) (client.Booking, error)) error {
-	api, err := r.client()
-	if err != nil {
-		return err
-	}
-	bank, err := of.id(t, api)
+	api, bank, err := of.at(t)
 	if err != nil {
 		return err
 	}
@@ -400,5 +381,5 @@ func decideBooking(t *terminal, r remote, of ofBank, booking, order string,
 	if err != nil {
 		return err
 	}
-	return r.show(t, got, func(w io.Writer) { row(w, got.ID, "is "+got.State, dash(got.Order)) })
+	return of.show(t, got, func(w io.Writer) { row(w, got.ID, "is "+got.State, dash(got.Order)) })
 }

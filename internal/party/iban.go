@@ -28,15 +28,15 @@ func IBAN(field, s string) (string, error) {
 		return "", wrongLength(fault.CodeInvalidAddress, fmt.Sprintf("an IBAN of %s", s[:2]), field, "letters and digits", len(s), length, length)
 	}
 	// The check digits are 02 to 98: 00, 01 and 99 fit where 97, 98 and 02 do.
-	if check := s[2:4]; check < "02" || check > "98" || mod97(s[4:]+s[:4]) != 1 {
+	if check := s[2:4]; check < "02" || check > "98" || Mod97(s[4:]+s[:4]) != 1 {
 		return "", wrongCheckDigit(fault.CodeInvalidAddress, "IBAN", field)
 	}
 	return s, nil
 }
 
-// mod97 is the remainder of the number that arises when A is written 10, B 11
-// and so on.
-func mod97(s string) int {
+// Mod97 is the remainder by 97 of the number that arises when A is written 10, B 11 and so on: what the check digits of an
+// IBAN (ISO 13616) and of a creditor reference (ISO 11649) are made of. s is digits and capital letters.
+func Mod97(s string) int {
 	rest := 0
 	for i := range len(s) {
 		if isDigit(s[i]) {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"till/internal/money"
+	"till/internal/party"
 	"till/internal/rail"
 )
 
@@ -304,7 +305,7 @@ func (m *mtFile) account(text string, fail func(string, ...any) error) error {
 // germanIBAN is the IBAN of a bank code and an account number, as nearly all banks of Germany make it.
 func germanIBAN(bank, number string) string {
 	body := bank + strings.Repeat("0", 10-len(number)) + number
-	check := 98 - mod97(body+"DE00")
+	check := 98 - party.Mod97(body+"DE00")
 	return "DE" + string([]byte{'0' + byte(check/10), '0' + byte(check%10)}) + body
 }
 

@@ -5,6 +5,8 @@ import (
 	"io"
 	"slices"
 	"strings"
+
+	"till/internal/party"
 )
 
 // Our own references are RF, two check digits and 14 characters of ownAlphabet: capitals and digits that nobody mistakes
@@ -33,7 +35,7 @@ func Reference(body string) string {
 	if len(body) < 1 || len(body) > 21 || !every(body, isAlnum) {
 		return ""
 	}
-	return fmt.Sprintf("RF%02d%s", 98-mod97(body+"RF00"), body)
+	return fmt.Sprintf("RF%02d%s", 98-party.Mod97(body+"RF00"), body)
 }
 
 // ParseReference reads a creditor reference as people and machines write it, in either case and with spaces between
@@ -51,7 +53,7 @@ func validReference(s string) bool {
 		return false
 	}
 	// 00, 01 and 99 fit where 97, 98 and 02 do, and are never issued.
-	return s[2:4] >= "02" && s[2:4] <= "98" && mod97(s[4:]+s[:4]) == 1
+	return s[2:4] >= "02" && s[2:4] <= "98" && party.Mod97(s[4:]+s[:4]) == 1
 }
 
 // What a text can cost to look through. A remittance text has 140 characters, or a few times as many.
@@ -246,19 +248,6 @@ func add(list []string, s string) []string {
 		return list
 	}
 	return append(list, s)
-}
-
-// mod97 is the remainder of the number that arises when A is written 10, B 11 and so on.
-func mod97(s string) int {
-	rest := 0
-	for i := range len(s) {
-		if isDigit(s[i]) {
-			rest = (rest*10 + int(s[i]-'0')) % 97
-		} else {
-			rest = (rest*100 + int(s[i]-'A') + 10) % 97
-		}
-	}
-	return rest
 }
 
 func every(s string, ok func(byte) bool) bool {
