@@ -93,6 +93,14 @@ func (c caller) face(kind string) string {
 	return Name + " " + kind + " " + region + " " + c.client.KeyID
 }
 
+// of is the face of a token that a consent gave, which ends with the others of that consent: its family.
+func (c caller) of(kind, family string) string { return c.face(kind) + " " + family }
+
+// consented says that a token was given by a consent of whatever family.
+func (c caller) consented(s auth.Session, kind string) bool {
+	return strings.HasPrefix(s.Face, c.face(kind)+" ") // no id of a key has a space
+}
+
 // admitUser finds the user by his token. A token is one application's and one region's.
 //
 // Error: unauthorized.
@@ -104,7 +112,7 @@ func (d *Dialect) admitUser(r *http.Request, c *caller, n need) error {
 	s, err := d.Grants.Find(r.Context(), token)
 	switch {
 	case err == nil:
-		if s.Face != c.face(kindLogin) && (n != user || s.Face != c.face(kindAccess)) {
+		if s.Face != c.face(kindLogin) && (n != user || !c.consented(s, kindAccess)) {
 			return notAuthenticated()
 		}
 		c.session = s

@@ -91,8 +91,8 @@ func TestGoldenUsers(t *testing.T) {
 	allowed := parse[authorizedBody](g.kit, g.ask("POST /v1/auth/oauth/authorize: a code", request{method: "POST", path: "/v1/auth/oauth/authorize", client: shopClient, token: g.token, body: `{"token":"` + begun.Token + `"}`}))
 	body := `{"grant_type":"authorization_code","code":"` + allowed.Code + `","redirect_uri":"` + back + `","code_verifier":"` + verifier + `"}`
 	tokens := parse[tokenBody](g.kit, g.ask("POST /v1/auth/oauth/token: tokens", request{method: "POST", path: "/v1/auth/oauth/token", client: shopClient, body: body}))
-	g.ask("POST /v1/auth/oauth/token: the code again", request{method: "POST", path: "/v1/auth/oauth/token", client: shopClient, body: body})
 	g.ask("DELETE /v1/auth/oauth/revoke: ended", request{method: "DELETE", path: "/v1/auth/oauth/revoke", client: shopClient, token: tokens.AccessToken})
+	g.ask("POST /v1/auth/oauth/token: the code again", request{method: "POST", path: "/v1/auth/oauth/token", client: shopClient, body: body})
 	g.ask("POST /v1/auth/logout: ended", request{method: "POST", path: "/v1/auth/logout", client: shopClient, token: g.token})
 	g.Check(t, g.file)
 }

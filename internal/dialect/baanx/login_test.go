@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -200,7 +201,6 @@ func TestOAuth(t *testing.T) {
 	if tokens.ExpiresIn != 21600 || tokens.RefreshExpires != 15897600 || tokens.TokenType != "Bearer" || !k.opens(tokens.AccessToken) || k.opens(tokens.RefreshToken) {
 		t.Errorf("%d %s", got.status, got.body)
 	}
-	k.refused("the code again", k.change(allowed.Code), 400, "")
 	k.refused("an access token allows nothing", k.do(request{method: "POST", path: "/v1/auth/oauth/authorize", client: shopClient, token: tokens.AccessToken, body: `{"token":"` + begun.Token + `"}`}), 401, "")
 
 	refresh := func(token, client string) reply {
@@ -211,7 +211,6 @@ func TestOAuth(t *testing.T) {
 	if !k.opens(next.AccessToken) {
 		t.Errorf("%+v", next)
 	}
-	k.refused("a refresh token twice", refresh(tokens.RefreshToken, shopClient), 400, "")
 	if got := k.do(request{method: "DELETE", path: "/v1/auth/oauth/revoke", client: shopClient, token: next.AccessToken}); got.status != 200 {
 		t.Errorf("%d %s", got.status, got.body)
 	}
@@ -260,6 +259,102 @@ func TestOAuthRefusals(t *testing.T) {
 	k.clock.move(sessionLife)
 	k.refused("a session that is over", k.post("/v1/auth/oauth/authorize", `{"token":"`+begun.Token+`"}`), 400, "over")
 	k.refused("another application's session", k.do(request{method: "POST", path: "/v1/auth/oauth/authorize", client: otherClient, token: k.login("ana"), body: `{"token":"` + begun.Token + `"}`}), 401, "")
+}
+
+// A code or a refresh token that comes twice was stolen: what the same consent gave ends, and nothing else.
+func TestReuseEndsWhatWasGiven(t *testing.T) { // case 64
+	k := newKit(t)
+	refresh := func(token string) reply {
+		return k.do(request{method: "POST", path: "/v1/auth/oauth/token", client: shopClient, body: `{"grant_type":"refresh_token","refresh_token":"` + token + `"}`})
+	}
+	other := parse[tokenBody](k, k.change(k.code(begin(initiatePath))))
+	still := func(what string) {
+		t.Helper()
+		if !k.opens(other.AccessToken) || !k.opens(k.token) {
+			t.Errorf("%s: the tokens of another consent, or of the login, ended too", what)
+		}
+	}
+
+	code := k.code(begin(initiatePath))
+	first := parse[tokenBody](k, k.change(code))
+	k.refused("a code with another verifier proves nothing", k.change(code, "code_verifier", strings.Repeat("a", 43)), 400, "")
+	if !k.opens(first.AccessToken) {
+		t.Error("who cannot prove that a code is his ends tokens")
+	}
+	k.refused("the code again", k.change(code), 400, "over")
+	if k.opens(first.AccessToken) {
+		t.Error("the access token of a code that came twice is good")
+	}
+	k.refused("its refresh token", refresh(first.RefreshToken), 400, "over")
+	still("a code")
+
+	second := parse[tokenBody](k, k.change(k.code(begin(initiatePath))))
+	third := parse[tokenBody](k, refresh(second.RefreshToken))
+	if !k.opens(second.AccessToken) || !k.opens(third.AccessToken) {
+		t.Error("a refresh ends an access token")
+	}
+	k.refused("a refresh token again", refresh(second.RefreshToken), 400, "over")
+	if k.opens(second.AccessToken) || k.opens(third.AccessToken) {
+		t.Error("the access tokens of a refresh token that came twice are good")
+	}
+	k.refused("the newest refresh token", refresh(third.RefreshToken), 400, "over")
+	k.refused("a forged one", refresh(other.RefreshToken+"A"), 400, "over")
+	still("a refresh token")
+	if got := refresh(other.RefreshToken); got.status != 200 {
+		t.Errorf("%d %s", got.status, got.body)
+	}
+}
+
+// Of many who change a code, or a refresh token, at once one gets tokens.
+func TestGrantsAreGoodOnce(t *testing.T) {
+	k := newKit(t)
+	race := func(ask func() reply) (good int) {
+		t.Helper()
+		replies := make([]reply, 16)
+		var all sync.WaitGroup
+		for i := range replies {
+			all.Go(func() { replies[i] = ask() })
+		}
+		all.Wait()
+		for _, got := range replies {
+			switch got.status {
+			case 200:
+				good++
+			case 400:
+			default:
+				t.Errorf("%d %s", got.status, got.body)
+			}
+		}
+		return good
+	}
+	code := k.code(begin(initiatePath))
+	if good := race(func() reply { return k.change(code) }); good != 1 {
+		t.Errorf("a code gave tokens %d times", good)
+	}
+	tokens := parse[tokenBody](k, k.change(k.code(begin(initiatePath))))
+	if good := race(func() reply {
+		return k.do(request{method: "POST", path: "/v1/auth/oauth/token", client: shopClient, body: `{"grant_type":"refresh_token","refresh_token":"` + tokens.RefreshToken + `"}`})
+	}); good != 1 {
+		t.Errorf("a refresh token gave tokens %d times", good)
+	}
+}
+
+// The state comes back as it was given: whatever is in it, and not where there was none.
+func TestStateComesBack(t *testing.T) {
+	k := newKit(t)
+	for _, state := range []string{"a b&code=x#y", "%2e", "é"} {
+		begun := parse[initiatedBody](k, k.do(request{method: "GET", path: begin(initiatePath, "state", state)}))
+		got := parse[authorizedBody](k, k.post("/v1/auth/oauth/authorize", `{"token":"`+begun.Token+`"}`))
+		to, err := url.Parse(got.URL)
+		if err != nil || to.Query().Get("state") != state || to.Query().Get("code") != got.Code || len(to.Query()["code"]) != 1 || *got.State != state {
+			t.Errorf("%q: %s %v", state, got.URL, err)
+		}
+	}
+	begun := parse[initiatedBody](k, k.do(request{method: "GET", path: begin(initiatePath, "state", "")}))
+	if got := parse[authorizedBody](k, k.post("/v1/auth/oauth/authorize", `{"token":"`+begun.Token+`"}`)); got.State != nil || strings.Contains(got.URL, "state") {
+		t.Errorf("%+v", got)
+	}
+	k.refused("two redirects", k.do(request{method: "GET", path: begin(initiatePath) + "&redirect_uri=https%3A%2F%2Fevil.example"}), 400, "twice")
 }
 
 // An application with a secret shows it.

@@ -61,13 +61,28 @@ type asking struct {
 // granting is an authorization that a user gave.
 type granting struct {
 	asking
-	Token string `json:"token"` // which makes it good once
+	User   string `json:"user"`
+	Family string `json:"family"` // of all the tokens that it gives, and that those give
+	Token  string `json:"token"`  // which makes it good once
 }
+
+// refreshing is a refresh token. It says of itself whose it is, so that one that comes again is known when nothing is
+// kept of it any more.
+type refreshing struct {
+	Client string `json:"client"`
+	Region string `json:"region,omitempty"`
+	User   string `json:"user"`
+	Family string `json:"family"`
+	Token  string `json:"token"` // which makes it good once
+}
+
+const refreshPrefix = "refresh_token_"
 
 // The kinds of what is carried.
 const (
-	carriesAsking   = "oauth session"
-	carriesGranting = "oauth code"
+	carriesAsking     = "oauth session"
+	carriesGranting   = "oauth code"
+	carriesRefreshing = "oauth refresh"
 )
 
 func invalidRequest(text string) error {
@@ -171,7 +186,7 @@ func (d *Dialect) grant(ctx context.Context, c caller, a asking, userID string) 
 	if err != nil {
 		return "", "", err
 	}
-	code = d.seal(carriesGranting, grantLife, granting{a, once})
+	code = d.seal(carriesGranting, grantLife, granting{a, userID, d.newUUID(), once})
 	return code, a.back("code", code), nil
 }
 
@@ -297,7 +312,7 @@ func (d *Dialect) changeCode(ctx context.Context, c caller, given func(string) s
 	c.region = g.Region
 	s, err := d.Grants.Take(ctx, g.Token)
 	if fault.Is(err, fault.CodeUnauthorized) {
-		return answer{}, invalidGrant("The code is unknown or over")
+		return answer{}, d.endFamily(ctx, c, g.User, g.Family, invalidGrant("The code is unknown or over"))
 	}
 	if err != nil {
 		return answer{}, err
@@ -305,38 +320,56 @@ func (d *Dialect) changeCode(ctx context.Context, c caller, given func(string) s
 	if s.Face != c.face(kindCode) {
 		return answer{}, invalidGrant("The code is unknown or over")
 	}
-	return d.give(ctx, c, s.Person, g.Scope, !g.Newer || slices.Contains(strings.Fields(g.Scope), offline))
+	return d.give(ctx, c, s.Person, g.Family, g.Scope, !g.Newer || slices.Contains(strings.Fields(g.Scope), offline))
 }
 
-// refresh gives other tokens for a refresh token, which ends with that.
+// readRefresh reads a refresh token; ok is false for one that is not ours, is another application's, or is over.
+func (d *Dialect) readRefresh(c *caller, text string) (t refreshing, ok bool) {
+	sealed, found := strings.CutPrefix(text, refreshPrefix)
+	if !found || !d.unseal(carriesRefreshing, sealed, &t) || t.Client != c.client.KeyID {
+		return t, false
+	}
+	c.region = t.Region
+	return t, true
+}
+
+// refresh gives other tokens for a refresh token, which ends with that. One that comes twice was stolen: nobody can say
+// from whom, so all tokens of its family end (RFC 9700, 4.14.2).
 func (d *Dialect) refresh(ctx context.Context, c caller, given func(string) string) (answer, error) {
-	token := given("refresh_token")
-	if token == "" {
+	if given("refresh_token") == "" {
 		return answer{}, invalidRequest("Missing required parameter: refresh_token")
 	}
-	s, err := d.Grants.Find(ctx, token)
-	if err == nil {
-		for _, region := range []string{international, unitedStates} {
-			if c.region = region; s.Face == c.face(kindRefresh) {
-				break
-			}
-		}
-		if s.Face != c.face(kindRefresh) {
-			return answer{}, invalidGrant("The refresh token is unknown or over")
-		}
-		s, err = d.Grants.Take(ctx, token)
+	over := invalidGrant("The refresh token is unknown or over")
+	t, ok := d.readRefresh(&c, given("refresh_token"))
+	if !ok {
+		return answer{}, over
 	}
+	s, err := d.Grants.Take(ctx, t.Token)
 	if fault.Is(err, fault.CodeUnauthorized) {
-		return answer{}, invalidGrant("The refresh token is unknown or over")
+		return answer{}, d.endFamily(ctx, c, t.User, t.Family, over)
 	}
 	if err != nil {
 		return answer{}, err
 	}
-	return d.give(ctx, c, s.Person, "", true)
+	if s.Face != c.of(kindRefresh, t.Family) {
+		return answer{}, over
+	}
+	return d.give(ctx, c, s.Person, t.Family, "", true)
 }
 
-// give makes tokens for a user of an application.
-func (d *Dialect) give(ctx context.Context, c caller, userID, scope string, refresh bool) (answer, error) {
+// endFamily ends all that one consent gave, and says why.
+func (d *Dialect) endFamily(ctx context.Context, c caller, userID, family string, why error) error {
+	err := d.Grants.End(ctx, userID, func(s auth.Session) bool {
+		return s.Face == c.of(kindAccess, family) || s.Face == c.of(kindRefresh, family)
+	})
+	if err != nil {
+		return err
+	}
+	return why
+}
+
+// give makes tokens of a family for a user of an application.
+func (d *Dialect) give(ctx context.Context, c caller, userID, family, scope string, refresh bool) (answer, error) {
 	u, err := d.engine.User(ctx, c.scope, userID)
 	if fault.Is(err, fault.CodeNotFound) || err == nil && !u.Active {
 		return answer{}, invalidGrant("The user may not log in")
@@ -345,25 +378,29 @@ func (d *Dialect) give(ctx context.Context, c caller, userID, scope string, refr
 		return answer{}, err
 	}
 	made := tokenBody{TokenType: "Bearer", ExpiresIn: int64(accessLife / time.Second), Scope: scope}
-	ask := auth.NewGrant{User: u.ID, Face: c.face(kindAccess), Mode: string(c.scope.Mode), Prefix: "access_token_", Lasts: accessLife, From: c.from}
+	ask := auth.NewGrant{User: u.ID, Face: c.of(kindAccess, family), Mode: string(c.scope.Mode), Prefix: "access_token_", Lasts: accessLife, From: c.from}
 	if made.AccessToken, _, err = d.Grants.Give(ctx, ask); err != nil || !refresh {
 		return answer{status: http.StatusOK, body: made}, err
 	}
-	ask.Face, ask.Prefix, ask.Lasts = c.face(kindRefresh), "refresh_token_", refreshLife
-	made.RefreshToken, _, err = d.Grants.Give(ctx, ask)
+	ask.Face, ask.Prefix, ask.Lasts = c.of(kindRefresh, family), "", refreshLife
+	once, _, err := d.Grants.Give(ctx, ask)
+	if err != nil {
+		return answer{}, err
+	}
+	made.RefreshToken = refreshPrefix + d.seal(carriesRefreshing, refreshLife, refreshing{c.client.KeyID, c.region, u.ID, family, once})
 	made.RefreshExpires = int64(refreshLife / time.Second)
-	return answer{status: http.StatusOK, body: made}, err
+	return answer{status: http.StatusOK, body: made}, nil
 }
 
 // revoke ends everything that the user gave the application. His own login stays.
 func (d *Dialect) revoke(r *http.Request, c caller) (answer, error) {
 	err := d.Grants.End(r.Context(), c.user.ID, func(s auth.Session) bool {
-		return s.Face == c.face(kindAccess) || s.Face == c.face(kindRefresh) || s.Face == c.face(kindCode)
+		return c.consented(s, kindAccess) || c.consented(s, kindRefresh) || s.Face == c.face(kindCode)
 	})
 	return answer{status: http.StatusOK, body: successBody{true}}, err
 }
 
-// revokeToken ends a token, and with a refresh token everything that the user gave the application (RFC 7009). It says
+// revokeToken ends a token, and with a refresh token all that the same consent gave (RFC 7009, 2.1). It says
 // nothing of whether there was one.
 func (d *Dialect) revokeToken(r *http.Request, c caller) (answer, error) {
 	given, err := d.readGrant(r)
@@ -378,6 +415,9 @@ func (d *Dialect) revokeToken(r *http.Request, c caller) (answer, error) {
 	if token == "" {
 		return answer{}, invalidRequest("Missing required parameter: token")
 	}
+	if t, ok := d.readRefresh(&c, token); ok {
+		return done, d.endFamily(r.Context(), c, t.User, t.Family, nil)
+	}
 	s, err := d.Grants.Find(r.Context(), token)
 	if fault.Is(err, fault.CodeUnauthorized) {
 		return done, nil
@@ -386,12 +426,8 @@ func (d *Dialect) revokeToken(r *http.Request, c caller) (answer, error) {
 		return answer{}, err
 	}
 	for _, region := range []string{international, unitedStates} {
-		c.region = region
-		switch s.Face {
-		case c.face(kindAccess):
+		if c.region = region; c.consented(s, kindAccess) {
 			_, err = d.Grants.Take(r.Context(), token)
-		case c.face(kindRefresh):
-			err = d.Grants.End(r.Context(), s.Person, func(o auth.Session) bool { return o.Face == c.face(kindAccess) || o.Face == c.face(kindRefresh) })
 		}
 	}
 	if fault.Is(err, fault.CodeUnauthorized) {

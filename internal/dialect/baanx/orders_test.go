@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"till/internal/engine"
+	"till/internal/fault"
 	"till/internal/ledger"
 	"till/internal/money"
 	"till/internal/order"
@@ -145,6 +146,21 @@ func TestIdempotencyKey(t *testing.T) { // case 35, case 38
 	if other := with(ask, "b"); other.body == first.body {
 		t.Error("an order that is over is given again")
 	}
+}
+
+// A key's day is over, and what it was for is still there: the product that a user has paid for is not sold to him again.
+func TestIdempotencyKeyAfterItsDay(t *testing.T) { // case 37
+	k := newKit(t)
+	with := func() reply {
+		return k.do(request{method: "POST", path: "/v1/order", body: ask, client: shopClient, token: k.token, header: http.Header{"Idempotency-Key": {"a"}}})
+	}
+	first := parse[createdBody](k, with())
+	k.pay(first.OrderID, "199.5", usdc)
+	k.clock.move(25 * time.Hour)
+	k.block()
+	k.token = k.login("ana")
+	k.refused("after its day", with(), 403, "Forbidden")
+	k.stands(first.OrderID, statusStarted, "")
 }
 
 // Section 8 of what is known says in which order a request is checked: nothing is told to who may not know it.
@@ -458,6 +474,95 @@ func TestCancelled(t *testing.T) {
 	_, err := k.engine.Cancel(context.Background(), k.record(made.OrderID).ID, order.ByOperator, "operator", "")
 	k.must(err)
 	k.stands(made.OrderID, statusFailed, noteCancelled)
+}
+
+// Money, the end of the time and an operator's cancellation at the same moment: an order ends once, is told of once, and
+// stays what it became.
+func TestEndsOnce(t *testing.T) { // case 39
+	k := newKit(t)
+	statuses := map[string]int{}
+	for i := range 8 {
+		name := fmt.Sprintf("user%d", i)
+		k.user(name, func(*engine.User) {})
+		k.token = k.login(name)
+		made := k.order()
+		o := k.record(made.OrderID)
+		in := k.clock.now()
+		k.clock.move(time.Hour + time.Second)
+		k.head++
+		report := func(seen ...rail.Observation) error {
+			return k.engine.Observe(context.Background(), sepolia, engine.Report{
+				Progress: engine.Progress{Rail: sepolia.Rail, Fence: 1, Cursor: rail.Cursor{Horizon: k.clock.now(), Head: k.head}}, Seen: seen,
+			})
+		}
+		payment := func(external string) rail.Observation {
+			return rail.Observation{External: external, Instrument: o.Instrument.Value, Rank: order.RankConfirmed, Amount: o.Terms.Due, Value: in,
+				Evidence: order.Evidence{Tx: external, Block: k.head, BlockHash: "0x1", From: "0x52908400098527886E0F7030069857D2E4169EE7", To: o.Instrument.Value}}
+		}
+		acts := []func() error{
+			func() error { return report(payment(fmt.Sprintf("%s%da", tx, i))) },
+			func() error { return report(payment(fmt.Sprintf("%s%db", tx, i))) },
+			func() error {
+				if err := report(); err != nil {
+					return err
+				}
+				_, err := k.engine.Tick(context.Background(), engine.Sandbox, sepolia.Rail, k.clock.now())
+				return err
+			},
+			func() error {
+				_, err := k.engine.Cancel(context.Background(), o.ID, order.ByOperator, "operator", "")
+				if fault.Is(err, fault.CodeOrderStateConflict) {
+					return nil
+				}
+				return err
+			},
+		}
+		if i < len(acts) { // each comes first once, and then all together
+			if err := acts[i](); err != nil {
+				t.Error(err)
+			}
+			if i == 0 {
+				k.fulfil(made.OrderID, order.Delivered)
+			}
+		}
+		start := make(chan struct{})
+		var all sync.WaitGroup
+		for _, act := range acts {
+			all.Go(func() {
+				<-start
+				if err := act(); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		close(start)
+		all.Wait()
+		k.block()
+		k.token = k.login(name)
+		if k.record(made.OrderID).State == order.Paid {
+			k.fulfil(made.OrderID, order.Delivered)
+		}
+		status := k.status(made.OrderID).Status
+		if status == statusStarted {
+			t.Errorf("the order is still %s", status)
+		}
+		k.ended(made.OrderID) // exactly one event is told
+		k.see(made.OrderID, fmt.Sprintf("%s%dc", tx, i), "199.5", usdc, order.RankConfirmed)
+		k.clock.move(2 * time.Hour)
+		k.block()
+		if _, err := k.engine.Cancel(context.Background(), o.ID, order.ByOperator, "operator", ""); !fault.Is(err, fault.CodeOrderStateConflict) {
+			t.Errorf("an order that has ended is cancelled: %v", err)
+		}
+		k.token = k.login(name)
+		if now := k.status(made.OrderID).Status; now != status {
+			t.Errorf("%s became %s", status, now)
+		}
+		k.ended(made.OrderID)
+		statuses[status]++
+	}
+	if len(statuses) != 3 {
+		t.Errorf("not every end was come to: %v", statuses)
+	}
 }
 
 // Every state of the machine has a status, only the four that are documented, and one that has ended stays what it is.
