@@ -79,7 +79,8 @@ const (
 	paidAtDocumented = "documented"
 )
 
-func (s BaanxSection) baanx(dir string, networks []Network, guard webhook.Guard) (b Baanx, err error) {
+// baanx checks the section against the networks and gateways that cfg has already.
+func (s BaanxSection) baanx(dir string, cfg Config) (b Baanx, err error) {
 	switch s.PaidAt {
 	case paidAtISO:
 	case paidAtDocumented:
@@ -95,7 +96,7 @@ func (s BaanxSection) baanx(dir string, networks []Network, guard webhook.Guard)
 			return b, wrong(toml.Key{"baanx", "products", mode}, "want live or sandbox")
 		}
 		for _, code := range slices.Sorted(maps.Keys(s.Products[mode])) {
-			p, err := s.Products[mode][code].product(dir, engine.Mode(mode), code, networks, guard)
+			p, err := s.Products[mode][code].product(dir, engine.Mode(mode), code, cfg)
 			if err != nil {
 				return b, err
 			}
@@ -124,7 +125,7 @@ func (s IssuerSection) issuer() (Issuer, error) {
 }
 
 // product checks what can be without the database; the rest is checked when it is put into the catalogue.
-func (s ProductSection) product(dir string, m engine.Mode, code string, networks []Network, guard webhook.Guard) (p Product, err error) {
+func (s ProductSection) product(dir string, m engine.Mode, code string, cfg Config) (p Product, err error) {
 	key := func(name string) toml.Key { return toml.Key{"baanx", "products", string(m), code, name} }
 	currency, err := money.Fiat(s.Currency)
 	if err != nil {
@@ -134,12 +135,19 @@ func (s ProductSection) product(dir string, m engine.Mode, code string, networks
 	if err != nil || price.Sign() <= 0 {
 		return p, wrong(key("price"), "want a decimal above zero with at most %d decimals", currency.Scale())
 	}
-	at := slices.IndexFunc(networks, func(n Network) bool { return n.ID == s.Network && n.Mode == m })
+	networks := gatewayNetworks(cfg) // what is paid through a gateway alone
+	for _, n := range cfg.Networks {
+		networks = append(networks, n.Network)
+	}
+	at := slices.IndexFunc(networks, func(n engine.Network) bool { return n.ID == s.Network && n.Mode == m })
 	if at < 0 {
 		return p, wrong(key("network"), "there is no %s network %q", m, s.Network)
 	}
 	if _, err := networks[at].Asset(s.Token); err != nil {
 		return p, wrong(key("token"), "the network has no token %q", s.Token)
+	}
+	if s.Gateway != "" && !slices.ContainsFunc(everyGateway(cfg), func(g Gateway) bool { return g.ID == s.Gateway && g.Mode == m }) {
+		return p, wrong(key("gateway"), "there is no %s gateway %q", m, s.Gateway)
 	}
 	if s.Region != "" && s.Region != "us" {
 		return p, wrong(key("region"), `want "us", or nothing for every region`)
@@ -157,7 +165,7 @@ func (s ProductSection) product(dir string, m engine.Mode, code string, networks
 		p.Scope.Merchant = firstMerchant
 	}
 	if s.Fulfilment == string(engine.FulfilByWebhook) {
-		if _, err := guard.CheckURL(s.URL); err != nil {
+		if _, err := cfg.Guard.CheckURL(s.URL); err != nil {
 			return p, wrong(key("url"), "%v", err)
 		}
 		secret, err := secretOf(dir, s.Secret, s.SecretFile, key("secret"), key("secret_file"))

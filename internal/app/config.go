@@ -507,7 +507,7 @@ func (f File) config(dir string, logTo io.Writer) (cfg Config, err error) {
 	if cfg.Gateways, err = gatewayList(f.Gateways, cfg.Networks, cfg.Banks, cfg.Guard); err != nil {
 		return cfg, err
 	}
-	if cfg.Baanx, err = f.Baanx.baanx(dir, cfg.Networks, cfg.Guard); err != nil {
+	if cfg.Baanx, err = f.Baanx.baanx(dir, cfg); err != nil {
 		return cfg, err
 	}
 	cfg.Pools, err = poolList(f.Pools)

@@ -66,7 +66,7 @@ func RotateMaster(ctx context.Context, config string, env func(string) string, l
 			}
 			plain, err := r.Both.Open(sealed, productContext(p.Scope, p.Code))
 			if err != nil {
-				return "", err
+				return "", fmt.Errorf("the secret of product %s of merchant %s (%s) cannot be opened: %w", p.Code, p.Scope.Merchant, p.Scope.Mode, err)
 			}
 			return r.Both.Seal(plain, productContext(p.Scope, p.Code))
 		})
