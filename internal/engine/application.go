@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"till/internal/fault"
 )
@@ -17,11 +18,13 @@ const kindApplication DocumentKind = "application"
 // Application is what is known of a merchant's client application beside its key, whose text is the client id: how a
 // browser is sent back to it. A key without one names an application that no browser is sent back to.
 type Application struct {
-	Key          string   // the id of its key
-	Scope        Scope    `json:"-"`
-	Name         string   // as users see it
-	RedirectURIs []string // one of them, word for word, is where a browser is sent
-	Secret       string   `json:",omitempty"` // its hash; empty: the application can keep none
+	Key          string    // the id of its key
+	Scope        Scope     `json:"-"`
+	Name         string    // as users see it
+	RedirectURIs []string  // one of them, word for word, is where a browser is sent
+	Secret       string    `json:",omitempty"` // its hash; empty: the application can keep none
+	Active       bool      `json:"-"`          // its key was not revoked
+	ExpiresAt    time.Time `json:"-"`          // of its key; zero: never
 }
 
 const (
@@ -121,7 +124,7 @@ func (e *Engine) Application(ctx context.Context, key string) (a *Application, e
 				return err
 			}
 		}
-		a.Scope = k.Scope
+		a.Scope, a.Active, a.ExpiresAt = k.Scope, k.Active, k.ExpiresAt
 		return nil
 	})
 	return a, err

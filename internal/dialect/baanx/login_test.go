@@ -14,6 +14,7 @@ import (
 
 	"till/internal/engine"
 	"till/internal/fault"
+	"till/internal/secrets"
 )
 
 func (k *kit) loginAs(email, pass, more string) reply {
@@ -432,6 +433,39 @@ func TestConsentPage(t *testing.T) {
 	k.clock.move(sessionLife)
 	if got := k.do(request{method: "GET", path: path}); got.status != 410 {
 		t.Errorf("%d", got.status)
+	}
+}
+
+// Nobody is asked for his password, or sent anywhere, for an application that was revoked meanwhile or that gave the
+// address up.
+func TestConsentForWhoIsGone(t *testing.T) {
+	for what, change := range map[string]func(k *kit) error{
+		"a revoked application": func(k *kit) error {
+			return k.engine.SaveKey(context.Background(), engine.Key{ID: "key_" + shopClient, Name: "Shop", Hash: secrets.Hash(shopClient), Scope: scope})
+		},
+		"a redirect that was given up": func(k *kit) error {
+			_, err := k.engine.SaveApplication(context.Background(), engine.Application{Key: "key_" + shopClient, Name: "The Shop", RedirectURIs: []string{back + "/new"}})
+			return err
+		},
+	} {
+		k := newKit(t)
+		begun := parse[initiatedBody](k, k.do(request{method: "GET", path: begin(initiatePath)}))
+		k.must(change(k))
+		k.clock.move(time.Second) // keys are remembered for a moment
+		path := strings.TrimPrefix(begun.URL, "https://pay.example.com/baanx")
+		if got := k.do(request{method: "GET", path: path}); got.status != http.StatusGone {
+			t.Errorf("%s: the page is shown: %d", what, got.status)
+		}
+		for _, said := range []string{"allow", "deny"} {
+			form := url.Values{"token": {begun.Token}, "answer": {said}, "email": {"ana@example.com"}, "password": {password}}
+			got := k.do(request{method: "POST", path: consentPath, body: form.Encode(), header: http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}})
+			if got.status != http.StatusGone || strings.Contains(got.body, "shop.example") {
+				t.Errorf("%s: %s: %d", what, said, got.status)
+			}
+		}
+		if got := k.post("/v1/auth/oauth/authorize", `{"token":"`+begun.Token+`"}`); got.status == 200 {
+			t.Errorf("%s: a code is given: %s", what, got.body)
+		}
 	}
 }
 

@@ -169,6 +169,13 @@ func (d *Dialect) authorize(r *http.Request, c caller) (answer, error) {
 	if !d.unseal(carriesAsking, text, &a) || a.Client != c.client.KeyID || a.Region != c.region {
 		return answer{}, invalidRequest("The session is unknown or over")
 	}
+	app, err := d.engine.Application(r.Context(), a.Client)
+	if err != nil {
+		return answer{}, err
+	}
+	if !slices.Contains(app.RedirectURIs, a.Redirect) { // it was when this began
+		return answer{}, invalidRequest("The redirect_uri is not registered")
+	}
 	code, to, err := d.grant(r.Context(), c, a, c.user.ID)
 	if err != nil {
 		return answer{}, err

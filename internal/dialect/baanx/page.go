@@ -4,6 +4,7 @@ import (
 	"embed"
 	"html/template"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -67,6 +68,9 @@ func (d *Dialect) session(r *http.Request, token string) (a asking, c caller, v 
 	}
 	if err != nil {
 		return a, c, v, false, err
+	}
+	if !app.Active || !app.ExpiresAt.IsZero() && !d.Now().Before(app.ExpiresAt) || !slices.Contains(app.RedirectURIs, a.Redirect) {
+		return a, c, v, false, nil
 	}
 	c.client.KeyID, c.scope, c.region = app.Key, app.Scope, a.Region
 	c.from.Address, c.from.Agent = addressOf(r), r.UserAgent()
