@@ -441,6 +441,9 @@ func TestInternalErrorIsNotTold(t *testing.T) {
 	var log strings.Builder
 	h := burningHandler(&log)
 	for _, op := range operations {
+		if op.path == "/screening" { // it asks lists in memory and no store
+			continue
+		}
 		log.Reset()
 		w := call(h, op.method, op.path, tokenAll, op.body)
 		wantProblem(t, w, http.StatusInternalServerError, codeInternal, "")

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/ethereum/go-ethereum"
 	"github.com/ethereum/go-ethereum/common"
@@ -89,7 +90,23 @@ func (p *payer) transfer(contract, to string, units *big.Int) (*types.Transactio
 	if err != nil {
 		return nil, err
 	}
-	return tx, p.node.SendTransaction(context.Background(), tx)
+	if err := p.node.SendTransaction(context.Background(), tx); err != nil {
+		return tx, err
+	}
+	return tx, p.offered(tx.Nonce())
+}
+
+// offered waits until the node would put the transaction with a nonce into its next block: it takes one in before it has
+// looked at it, and a block that is asked for meanwhile is without it.
+func (p *payer) offered(nonce uint64) error {
+	for range 2000 {
+		next, err := p.node.PendingNonceAt(context.Background(), p.address())
+		if err != nil || next > nonce {
+			return err
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	return fmt.Errorf("the node does not offer the transaction %d", nonce)
 }
 
 // pay sends a decimal amount of a currency to an address.
@@ -111,6 +128,9 @@ func (p *payer) ether(t *testing.T, to string, wei *big.Int) {
 	if err == nil {
 		err = p.node.SendTransaction(context.Background(), tx)
 	}
+	if err == nil {
+		err = p.offered(tx.Nonce())
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,6 +148,11 @@ func (p *payer) sendAgain(t *testing.T) {
 	}
 	for _, tx := range p.sent[mined:] {
 		if err := p.node.SendTransaction(bounded(t), tx); err != nil && !hasIt(err) {
+			t.Fatal(err)
+		}
+	}
+	if n := uint64(len(p.sent)); n > mined {
+		if err := p.offered(n - 1); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -299,7 +299,7 @@ func (s *Server) info(keys Keys, tools, database string) Info {
 	}
 	i.Baanx = Baanx{
 		BaseURL: base + "/baanx", ClientID: keys.BaanxClient, Email: baanxEmail, Password: keys.BaanxPassword, ProductIDs: baanxProducts,
-		RedirectURI: baanxRedirect, GatewayURL: base + "/gateway/daimo/" + app.SandboxGateway,
+		RedirectURI: tools + "/sink/hook/back", GatewayURL: base + "/gateway/daimo/" + app.SandboxGateway,
 	}
 	for code, t := range s.chain.Tokens() {
 		i.Chain.Tokens[code] = Token{Address: t.Address.Hex(), Decimals: t.Decimals}

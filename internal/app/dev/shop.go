@@ -19,7 +19,6 @@ const (
 	keyDevBaanx   = "key_dev_baanx"
 	baanxEmail    = "ana@example.com"
 	baanxEndpoint = "bx_dev"
-	baanxRedirect = "http://127.0.0.1/back"
 )
 
 var baanxProducts = []string{"PREMIUM_SUBSCRIPTION", "METAL_CARD"}
@@ -44,7 +43,7 @@ func (s *Server) products(keys Keys, tools string) (list []app.Product) {
 // shop makes the application and its user, once, and logs the user in.
 func (s *Server) shop(ctx context.Context, keys Keys) error {
 	operator := client.New(s.Info.Operator.URL, s.Info.Operator.Token, http.DefaultClient)
-	if _, err := operator.SaveApplication(ctx, keyDevBaanx, client.NewApplication{Name: "Dev shop", RedirectURIs: []string{baanxRedirect}}); err != nil {
+	if _, err := operator.SaveApplication(ctx, keyDevBaanx, client.NewApplication{Name: "Dev shop", RedirectURIs: []string{s.Info.Baanx.RedirectURI}}); err != nil {
 		return err
 	}
 	_, err := operator.ImportUsers(ctx, client.UserImport{Merchant: merchant, Mode: string(engine.Sandbox), Dialect: baanx.Name, Users: []client.NewUser{

@@ -70,7 +70,8 @@ const (
 // exact are those that stand there, in either case, in groups or cut by the ends of lines, alone or stuck to other words.
 // near are references of our own form that one repair makes of what stands there: RF left out, or RF and the check digits;
 // two neighbours transposed; one character wrong; letters of the ones that we never use, for the digits they look like.
-// near is empty where a reference of our own form stands there exactly. Nothing may be booked by near alone.
+// Where a reference of our own form stands there exactly, near has only what two transposed neighbours make of it: one in
+// 150 slips of a letter and a digit has the right check digits. Nothing may be booked by near alone.
 //
 // The work is bounded: 4,096 characters are looked at, and at most 48 repairs returned.
 func ReferencesIn(text string) (exact, near []string) {
@@ -92,7 +93,13 @@ func ReferencesIn(text string) (exact, near []string) {
 		}
 	}
 	if own {
-		return exact, nil
+		for _, s := range exact {
+			if isOwn(s) && len(near) < maxNear {
+				near = append(near, transposed(s)...)
+			}
+		}
+		near = slices.DeleteFunc(near, func(s string) bool { return slices.Contains(exact, s) })
+		return exact, near[:min(len(near), maxNear)]
 	}
 	repairs := 0
 	for i := range w.text {
@@ -136,12 +143,8 @@ func repaired(s string) []string {
 		}
 	}
 	try(b)
+	list = append(list, transposed(s)...)
 	b = []byte(s)
-	for i := range len(b) - 1 {
-		b[i], b[i+1] = b[i+1], b[i]
-		try(b)
-		b[i], b[i+1] = b[i+1], b[i]
-	}
 	wrong, at := 0, 0
 	for i := range b {
 		if !fitsAt(i, b[i]) {
@@ -162,6 +165,19 @@ func repaired(s string) []string {
 			}
 		}
 		b[i] = was
+	}
+	return list
+}
+
+// transposed are the valid references of our own form that two neighbours of s make when they change places.
+func transposed(s string) (list []string) {
+	b := []byte(s)
+	for i := range len(b) - 1 {
+		b[i], b[i+1] = b[i+1], b[i]
+		if r := string(b); r != s && isOwn(r) && validReference(r) {
+			list = add(list, r)
+		}
+		b[i], b[i+1] = b[i+1], b[i]
 	}
 	return list
 }

@@ -233,3 +233,14 @@ func TestReferencesOfABookingAreBounded(t *testing.T) {
 		t.Errorf("of 100 slips it names %d, and %d near ones", len(b.References), len(b.Near))
 	}
 }
+
+// Two transposed neighbours whose check digits are right all the same, as a letter and a digit may be, name nobody's
+// reference; the one that was meant is near.
+func TestTransposedNeighboursWithRightCheckDigits(t *testing.T) {
+	for meant, told := range map[string]string{"RF391A5LCXJS42KB1P": "RF391A5LCXJS42K1BP", "RF28221BGT6281MTWS": "RF2822B1GT6281MTWS"} {
+		exact, near := ReferencesIn("Invoice 12 " + told)
+		if !slices.Equal(exact, []string{told}) || !slices.Contains(near, meant) {
+			t.Errorf("%s: exact %v, near %v", told, exact, near)
+		}
+	}
+}
