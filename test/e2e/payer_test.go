@@ -97,11 +97,12 @@ func (p *payer) transfer(contract, to string, units *big.Int) (*types.Transactio
 }
 
 // offered waits until the node would put the transaction with a nonce into its next block: it takes one in before it has
-// looked at it, and a block that is asked for meanwhile is without it.
+// looked at it, and a block that is asked for meanwhile is without it. Where one before it is missing, as a reorganisation
+// may have dropped it, there is nothing to wait for.
 func (p *payer) offered(nonce uint64) error {
 	for range 2000 {
 		next, err := p.node.PendingNonceAt(context.Background(), p.address())
-		if err != nil || next > nonce {
+		if err != nil || next != nonce {
 			return err
 		}
 		time.Sleep(5 * time.Millisecond)
@@ -151,8 +152,8 @@ func (p *payer) sendAgain(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if n := uint64(len(p.sent)); n > mined {
-		if err := p.offered(n - 1); err != nil {
+	for nonce := mined; nonce < uint64(len(p.sent)); nonce++ {
+		if err := p.offered(nonce); err != nil {
 			t.Fatal(err)
 		}
 	}
