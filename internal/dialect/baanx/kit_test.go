@@ -32,6 +32,7 @@ type kit struct {
 	engine  *engine.Engine
 	dialect *Dialect
 	handler http.Handler
+	assets  http.Handler // of its pages
 	clock   *clock
 	sent    map[string]string // codes, by the user's id
 	head    uint64
@@ -104,7 +105,7 @@ func newKit(t *testing.T) *kit {
 		PublicURL: "https://pay.example.com/baanx", Now: k.clock.now, Random: &counter{}, Log: log,
 	})
 	k.must(err)
-	k.handler = k.dialect.Handler()
+	k.handler, k.assets = k.dialect.Handler(), pages.Assets()
 	for _, m := range []engine.Mode{engine.Sandbox, engine.Live} {
 		var list []engine.Imported
 		for i := range 8 {
