@@ -56,6 +56,12 @@ func (j *journal) told() int {
 	return len(j.messages)
 }
 
+func (j *journal) looked() int {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.looks
+}
+
 func (j *journal) happens(dialect, kind string, endpoints ...engine.Endpoint) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -193,13 +199,13 @@ func TestLoop(t *testing.T) {
 		synctest.Wait()
 
 		// Commits that leave nothing to tell ring too: they share looks as those do that leave something.
-		looks := j.looks
+		looks := j.looked()
 		for range 100 {
 			tell.bell.Ring()
 			synctest.Wait()
 			time.Sleep(tellGather / 10)
 		}
-		if n := j.looks - looks; n < 9 || n > 12 {
+		if n := j.looked() - looks; n < 9 || n > 12 {
 			t.Errorf("%d looks at nothing while %d were gathered", n, 100)
 		}
 		time.Sleep(tellGather)
