@@ -119,7 +119,7 @@ func TestGoldenWebhooks(t *testing.T) {
 	for i, play := range []func(id string){
 		func(id string) { g.pay(id, "199.5", usdc); g.fulfil(id, order.Delivered) },
 		func(id string) { g.see(id, tx[:65]+"0", "1", usdc, order.RankConfirmed) },
-		func(string) { g.clock.move(2 * time.Hour); g.block() },
+		func(string) { g.clock.Move(2 * time.Hour); g.block() },
 	} {
 		g.user(string(rune('x'+i)), func(*engine.User) {})
 		g.token = g.login(string(rune('x' + i)))

@@ -2,19 +2,17 @@ package baanx
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/binary"
 	"encoding/json"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"till/internal/auth"
+	"till/internal/dialect/dialecttest"
 	"till/internal/engine"
 	"till/internal/money"
 	"till/internal/order"
@@ -33,7 +31,7 @@ type kit struct {
 	dialect *Dialect
 	handler http.Handler
 	assets  http.Handler // of its pages
-	clock   *clock
+	clock   *dialecttest.Clock
 	sent    map[string]string // codes, by the user's id
 	head    uint64
 	token   string // of ana's login
@@ -68,9 +66,9 @@ var (
 
 func newKit(t *testing.T) *kit {
 	t.Helper()
-	k := &kit{T: t, clock: &clock{at: started}, sent: map[string]string{}, head: 1000}
+	k := &kit{T: t, clock: dialecttest.NewClock(started), sent: map[string]string{}, head: 1000}
 	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelError + 4}))
-	opened, err := store.OpenSQLite(context.Background(), filepath.Join(t.TempDir(), "till.db"), store.Options{Now: k.clock.now, Random: &counter{}, Log: log})
+	opened, err := store.OpenSQLite(context.Background(), filepath.Join(t.TempDir(), "till.db"), store.Options{Now: k.clock.Now, Random: new(dialecttest.Counter), Log: log})
 	k.must(err)
 	t.Cleanup(func() { k.must(opened.Close()) })
 	k.store = opened
@@ -96,13 +94,13 @@ func newKit(t *testing.T) *kit {
 		_, err := k.engine.SaveApplication(context.Background(), app)
 		k.must(err)
 	}
-	grants := auth.NewGrants(auth.PeopleConfig{Store: opened, Now: k.clock.now, Random: &counter{n: 1 << 32}, Cost: auth.Cost{Memory: 8, Passes: 1, Threads: 1}})
+	grants := auth.NewGrants(auth.PeopleConfig{Store: opened, Now: k.clock.Now, Random: dialecttest.NewCounter(1 << 32), Cost: auth.Cost{Memory: 8, Passes: 1, Threads: 1}})
 	pages, err := page.New(page.Config{Log: log})
 	k.must(err)
 	k.dialect, err = New(Config{
-		Engine: k.engine, Auth: auth.New(keyring{opened}, k.clock.now), Grants: grants, SignKeys: [][]byte{[]byte("a key of thirty-two bytes: 123456")}, Kit: pages,
+		Engine: k.engine, Auth: auth.New(keyring{opened}, k.clock.Now), Grants: grants, SignKeys: [][]byte{[]byte("a key of thirty-two bytes: 123456")}, Kit: pages,
 		SendCode:  func(_ context.Context, u *engine.User, code string) error { k.sent[u.ID] = code; return nil },
-		PublicURL: "https://pay.example.com/baanx", Now: k.clock.now, Random: &counter{}, Log: log,
+		PublicURL: "https://pay.example.com/baanx", Now: k.clock.Now, Random: new(dialecttest.Counter), Log: log,
 	})
 	k.must(err)
 	k.handler, k.assets = k.dialect.Handler(), pages.Assets()
@@ -273,9 +271,9 @@ func (k *kit) block(seen ...rail.Observation) {
 	k.Helper()
 	k.head++
 	k.must(k.engine.Observe(context.Background(), sepolia, engine.Report{
-		Progress: engine.Progress{Rail: sepolia.Rail, Fence: 1, Cursor: rail.Cursor{Horizon: k.clock.now(), Head: k.head}}, Seen: seen,
+		Progress: engine.Progress{Rail: sepolia.Rail, Fence: 1, Cursor: rail.Cursor{Horizon: k.clock.Now(), Head: k.head}}, Seen: seen,
 	}))
-	_, err := k.engine.Tick(context.Background(), engine.Sandbox, sepolia.Rail, k.clock.now())
+	_, err := k.engine.Tick(context.Background(), engine.Sandbox, sepolia.Rail, k.clock.Now())
 	k.must(err)
 }
 
@@ -293,7 +291,7 @@ func (k *kit) see(id, external, amount string, asset money.Asset, rank order.Ran
 	k.must(err)
 	o := k.record(id)
 	k.block(rail.Observation{
-		External: external, Instrument: o.Instrument.Value, Rank: rank, Amount: units, Value: k.clock.now(),
+		External: external, Instrument: o.Instrument.Value, Rank: rank, Amount: units, Value: k.clock.Now(),
 		Evidence: order.Evidence{Tx: external, Block: k.head + 1, BlockHash: "0x1", From: "0x52908400098527886E0F7030069857D2E4169EE7", To: o.Instrument.Value},
 	})
 }
@@ -308,41 +306,6 @@ func (k *kit) fulfil(id string, kind order.ChangeKind) {
 	if kind != order.Sent {
 		k.must(k.engine.Transferred(context.Background(), o.ID, job.ID, kind, ""))
 	}
-}
-
-// clock stands still until it is moved.
-type clock struct {
-	mu sync.Mutex
-	at time.Time
-}
-
-func (c *clock) now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.at
-}
-
-func (c *clock) move(by time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.at = c.at.Add(by)
-}
-
-// counter is bytes that look random and are the same in every run.
-type counter struct {
-	mu sync.Mutex
-	n  uint64
-}
-
-func (c *counter) Read(p []byte) (int, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for done := 0; done < len(p); {
-		c.n++
-		sum := sha256.Sum256(binary.BigEndian.AppendUint64(nil, c.n))
-		done += copy(p[done:], sum[:])
-	}
-	return len(p), nil
 }
 
 // keyring is the keys on record, as auth sees them.

@@ -33,11 +33,11 @@ func TestLogin(t *testing.T) { // case 42
 	if got.UserID != "user-ana" || got.IsOtpRequired || got.VerificationState != "VERIFIED" || *got.PhoneNumber != "+445****225" || !strings.HasPrefix(got.AccessToken, "INT_") || !k.opens(got.AccessToken) {
 		t.Errorf("%+v", got)
 	}
-	k.clock.move(accessLife - time.Second)
+	k.clock.Move(accessLife - time.Second)
 	if !k.opens(got.AccessToken) {
 		t.Error("a token ends before its time")
 	}
-	k.clock.move(2 * time.Second)
+	k.clock.Move(2 * time.Second)
 	if k.opens(got.AccessToken) {
 		t.Error("a token does not end")
 	}
@@ -65,7 +65,7 @@ func TestLoginIsSlowed(t *testing.T) {
 	if got.header.Get("Retry-After") == "" {
 		t.Error("nobody says how long")
 	}
-	k.clock.move(time.Minute)
+	k.clock.Move(time.Minute)
 	if got := k.loginAs("bob@example.com", password, ""); got.status != 200 {
 		t.Errorf("%d %s", got.status, got.body)
 	}
@@ -123,7 +123,7 @@ func TestLiveOTP(t *testing.T) {
 	}
 	k.refused("the same again", login(`,"otpCode":"`+code+`"`), 401, "")
 	send()
-	k.clock.move(codeLife)
+	k.clock.Move(codeLife)
 	k.refused("too late", login(`,"otpCode":"`+k.sent["user-bob"]+`"`), 401, "")
 	k.dialect.SendCode = nil
 	k.refused("nobody sends", k.do(request{method: "POST", path: "/v1/auth/login/otp", client: liveClient, body: `{"userId":"user-bob"}`}), 503, "")
@@ -254,10 +254,10 @@ func TestOAuthRefusals(t *testing.T) {
 		k.refused(what, k.change(k.code(begin(initiatePath)), more...), 400, "")
 	}
 	code := k.code(begin(initiatePath))
-	k.clock.move(grantLife + time.Second)
+	k.clock.Move(grantLife + time.Second)
 	k.refused("too late", k.change(code), 400, "over")
 	begun := parse[initiatedBody](k, k.do(request{method: "GET", path: begin(initiatePath)}))
-	k.clock.move(sessionLife)
+	k.clock.Move(sessionLife)
 	k.refused("a session that is over", k.post("/v1/auth/oauth/authorize", `{"token":"`+begun.Token+`"}`), 400, "over")
 	k.refused("another application's session", k.do(request{method: "POST", path: "/v1/auth/oauth/authorize", client: otherClient, token: k.login("ana"), body: `{"token":"` + begun.Token + `"}`}), 401, "")
 }
@@ -430,7 +430,7 @@ func TestConsentPage(t *testing.T) {
 	if cross.status != 403 {
 		t.Errorf("another site's form: %d", cross.status)
 	}
-	k.clock.move(sessionLife)
+	k.clock.Move(sessionLife)
 	if got := k.do(request{method: "GET", path: path}); got.status != 410 {
 		t.Errorf("%d", got.status)
 	}
@@ -451,7 +451,7 @@ func TestConsentForWhoIsGone(t *testing.T) {
 		k := newKit(t)
 		begun := parse[initiatedBody](k, k.do(request{method: "GET", path: begin(initiatePath)}))
 		k.must(change(k))
-		k.clock.move(time.Second) // keys are remembered for a moment
+		k.clock.Move(time.Second) // keys are remembered for a moment
 		path := strings.TrimPrefix(begun.URL, "https://pay.example.com/baanx")
 		if got := k.do(request{method: "GET", path: path}); got.status != http.StatusGone {
 			t.Errorf("%s: the page is shown: %d", what, got.status)

@@ -137,7 +137,7 @@ func TestIdempotencyKey(t *testing.T) { // case 35, case 38
 		t.Errorf("%d %s, want %s", again.status, again.body, first.body)
 	}
 	k.refused("another body", with(strings.Replace(ask, "PREMIUM_SUBSCRIPTION", "METAL_CARD", 1), "a"), 422, "idempotency")
-	k.clock.move(time.Hour + time.Minute)
+	k.clock.Move(time.Hour + time.Minute)
 	k.block()
 	if again := with(ask, "a"); again.body != first.body { // the first answer, also when the order is over
 		t.Errorf("%s, want %s", again.body, first.body)
@@ -156,7 +156,7 @@ func TestIdempotencyKeyAfterItsDay(t *testing.T) { // case 37
 	}
 	first := parse[createdBody](k, with())
 	k.pay(first.OrderID, "199.5", usdc)
-	k.clock.move(25 * time.Hour)
+	k.clock.Move(25 * time.Hour)
 	k.block()
 	k.token = k.login("ana")
 	k.refused("after its day", with(), 403, "Forbidden")
@@ -368,11 +368,11 @@ func TestRegion(t *testing.T) {
 func TestExpiry(t *testing.T) {
 	k := newKit(t)
 	made := k.order()
-	k.clock.move(59 * time.Minute)
+	k.clock.Move(59 * time.Minute)
 	k.block()
 	k.token = k.login("ana")
 	k.stands(made.OrderID, statusStarted, "")
-	k.clock.move(2 * time.Minute)
+	k.clock.Move(2 * time.Minute)
 	k.block()
 	k.stands(made.OrderID, statusExpired, "")
 	k.pay(made.OrderID, "199.5", usdc)
@@ -387,7 +387,7 @@ func TestSeenMoneyIsWaitedFor(t *testing.T) {
 	k := newKit(t)
 	made := k.order()
 	k.see(made.OrderID, tx, "199.5", usdc, order.RankSeen)
-	k.clock.move(61 * time.Minute)
+	k.clock.Move(61 * time.Minute)
 	k.block()
 	k.stands(made.OrderID, statusStarted, "")
 	o := k.record(made.OrderID)
@@ -423,7 +423,7 @@ func TestFulfilmentDoesNotExpire(t *testing.T) {
 	made := k.order()
 	k.pay(made.OrderID, "199.5", usdc)
 	k.fulfil(made.OrderID, order.Sent)
-	k.clock.move(30 * 24 * time.Hour)
+	k.clock.Move(30 * 24 * time.Hour)
 	k.block()
 	k.token = k.login("ana")
 	k.stands(made.OrderID, statusStarted, "")
@@ -487,12 +487,12 @@ func TestEndsOnce(t *testing.T) { // case 39
 		k.token = k.login(name)
 		made := k.order()
 		o := k.record(made.OrderID)
-		in := k.clock.now()
-		k.clock.move(time.Hour + time.Second)
+		in := k.clock.Now()
+		k.clock.Move(time.Hour + time.Second)
 		k.head++
 		report := func(seen ...rail.Observation) error {
 			return k.engine.Observe(context.Background(), sepolia, engine.Report{
-				Progress: engine.Progress{Rail: sepolia.Rail, Fence: 1, Cursor: rail.Cursor{Horizon: k.clock.now(), Head: k.head}}, Seen: seen,
+				Progress: engine.Progress{Rail: sepolia.Rail, Fence: 1, Cursor: rail.Cursor{Horizon: k.clock.Now(), Head: k.head}}, Seen: seen,
 			})
 		}
 		payment := func(external string) rail.Observation {
@@ -506,7 +506,7 @@ func TestEndsOnce(t *testing.T) { // case 39
 				if err := report(); err != nil {
 					return err
 				}
-				_, err := k.engine.Tick(context.Background(), engine.Sandbox, sepolia.Rail, k.clock.now())
+				_, err := k.engine.Tick(context.Background(), engine.Sandbox, sepolia.Rail, k.clock.Now())
 				return err
 			},
 			func() error {
@@ -548,7 +548,7 @@ func TestEndsOnce(t *testing.T) { // case 39
 		}
 		k.ended(made.OrderID) // exactly one event is told
 		k.see(made.OrderID, fmt.Sprintf("%s%dc", tx, i), "199.5", usdc, order.RankConfirmed)
-		k.clock.move(2 * time.Hour)
+		k.clock.Move(2 * time.Hour)
 		k.block()
 		if _, err := k.engine.Cancel(context.Background(), o.ID, order.ByOperator, "operator", ""); !fault.Is(err, fault.CodeOrderStateConflict) {
 			t.Errorf("an order that has ended is cancelled: %v", err)

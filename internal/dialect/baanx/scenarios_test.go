@@ -43,7 +43,7 @@ type player struct {
 }
 
 func openPlayer(h *dialecttest.House) dialecttest.Client {
-	k := &kit{T: h.T, engine: h.Engine, clock: &clock{at: h.Now()}, sent: map[string]string{}}
+	k := &kit{T: h.T, engine: h.Engine, clock: dialecttest.NewClock(h.Now()), sent: map[string]string{}}
 	opened, err := store.OpenSQLite(h.Context(), h.TempDir()+"/people.db", store.Options{Now: h.Now, Log: h.Log})
 	k.must(err)
 	h.Cleanup(func() { k.must(opened.Close()) })
@@ -53,8 +53,8 @@ func openPlayer(h *dialecttest.House) dialecttest.Client {
 	k.must(err)
 	k.dialect, err = New(Config{
 		Engine: h.Engine, Auth: auth.New(oneKey{auth.Key{ID: key.ID, Hash: key.Hash, Merchant: h.Scope.Merchant, Mode: string(h.Scope.Mode), Dialect: Name, Active: true}}, h.Now),
-		Grants:   auth.NewGrants(auth.PeopleConfig{Store: opened, Now: h.Now, Random: &counter{}, Cost: auth.Cost{Memory: 8, Passes: 1, Threads: 1}}),
-		SignKeys: [][]byte{[]byte("a key of thirty-two bytes: 123456")}, Kit: pages, Now: h.Now, Random: &counter{}, Log: h.Log,
+		Grants:   auth.NewGrants(auth.PeopleConfig{Store: opened, Now: h.Now, Random: new(dialecttest.Counter), Cost: auth.Cost{Memory: 8, Passes: 1, Threads: 1}}),
+		SignKeys: [][]byte{[]byte("a key of thirty-two bytes: 123456")}, Kit: pages, Now: h.Now, Random: new(dialecttest.Counter), Log: h.Log,
 	})
 	k.must(err)
 	k.handler = k.dialect.Handler()

@@ -76,11 +76,11 @@ func TestBearerTokenIsRequired(t *testing.T) {
 			t.Errorf("%s: %v", name, got.header)
 		}
 	}
-	k.clock.move(time.Hour - time.Second)
+	k.clock.Move(time.Hour - time.Second)
 	if got := k.bearer(token, m("/probe")); got.status != 200 {
 		t.Errorf("a second before its end: %d %s", got.status, got.body)
 	}
-	k.clock.move(time.Second)
+	k.clock.Move(time.Second)
 	k.refused("after an hour", k.bearer(token, m("/probe")), 401, "TOKEN_EXPIRED", "")
 }
 
@@ -92,7 +92,7 @@ func TestRevokedKeyTakesItsTokens(t *testing.T) {
 	if _, err := k.engine.RevokeKey(context.Background(), "key_api_shop", func(engine.Key) bool { return true }); err != nil {
 		t.Fatal(err)
 	}
-	k.clock.move(time.Second)
+	k.clock.Move(time.Second)
 	k.refused("a revoked key's token", k.bearer(token, m("/probe")), 401, "UNAUTHORIZED", "")
 }
 
@@ -112,7 +112,7 @@ func TestGuessesAreSlowed(t *testing.T) {
 	k.refused("the right one while he is slowed", k.signIn("api_shop", "b2"), 429, "RATE_LIMIT_EXCEEDED", "")
 	k.made = map[string]string{}
 	k.token(shopKey) // fails the test where it is refused
-	k.clock.move(time.Minute)
+	k.clock.Move(time.Minute)
 	if got := k.signIn("api_shop", "b2"); got.status != 200 {
 		t.Errorf("a minute later: %d %s", got.status, got.body)
 	}

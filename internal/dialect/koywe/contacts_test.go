@@ -20,7 +20,7 @@ func TestGoldenContacts(t *testing.T) {
 		return parse[contactBody](g.kit, got).ID
 	}
 	id := ask("create a contact", "POST", "/contacts", anaContact)
-	g.clock.move(time.Minute)
+	g.clock.Move(time.Minute)
 	ask("create one the older way", "POST", "/contacts", `{"fullName":"Comercial Sol SpA","email":"sol@example.com","countrySymbol":"CL","businessType":"COMPANY","taxIdType":"RUT","taxIdNumber":"76.192.083-9"}`)
 	ask("create one with little", "POST", "/contacts", `{"firstName":"X","countrySymbol":"us"}`)
 	ask("no name", "POST", "/contacts", `{"countrySymbol":"CO"}`)

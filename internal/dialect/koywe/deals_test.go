@@ -21,7 +21,7 @@ func (k *kit) rampQuote(more ...string) string {
 // payDeals does what the worker does for open deals.
 func (k *kit) payDeals() {
 	k.Helper()
-	open, _, err := k.engine.OpenDeals(k.Context(), engine.Sandbox, k.clock.now(), engine.Due{}, 10)
+	open, _, err := k.engine.OpenDeals(k.Context(), engine.Sandbox, k.clock.Now(), engine.Due{}, 10)
 	k.must(err)
 	for _, due := range open {
 		_, err := k.engine.PayDeal(k.Context(), due.ID)
@@ -42,7 +42,7 @@ func TestDealInParts(t *testing.T) {
 	}
 	k.refused("again", k.post(shopKey, m("/deals"), request), 409, "QUOTE_USED", "quoteId")
 	k.refused("by an order", k.post(shopKey, m("/orders"), k.good(onRamp, "originCurrencySymbol", "", "destinationCurrencySymbol", "", "amountIn", "", "quoteId", quotedText(id))), 409, "QUOTE_USED", "quoteId")
-	k.clock.move(time.Hour)
+	k.clock.Move(time.Hour)
 	k.fund("shop", "1000", "MXN")
 	k.payDeals()
 	d = parse[dealBody](k, k.get(shopKey, m("/deals/"+d.ID)))
@@ -77,7 +77,7 @@ func TestDealThatEnds(t *testing.T) {
 	if d.Status != statusPending || len(d.Orders) != 0 {
 		t.Fatalf("%+v", d)
 	}
-	k.clock.move(24*time.Hour + time.Second)
+	k.clock.Move(24*time.Hour + time.Second)
 	k.fund("shop", "1000", "MXN")
 	k.payDeals()
 	if d = parse[dealBody](k, k.get(shopKey, m("/deals/"+d.ID))); d.Status != statusExpired || k.balance("shop", "MXN") != "1000.00" {

@@ -37,7 +37,7 @@ func TestGoldenVirtualAccounts(t *testing.T) {
 func (k *kit) income(id, to string, amount money.Amount, rank order.Rank) {
 	k.Helper()
 	k.told(pretend(), 0, rail.Observation{
-		External: id, Instrument: to, Rank: rank, Amount: amount, Value: k.clock.now(), Evidence: order.Evidence{Tx: id, From: "123", To: to, Name: "Comercial Sol"},
+		External: id, Instrument: to, Rank: rank, Amount: amount, Value: k.clock.Now(), Evidence: order.Evidence{Tx: id, From: "123", To: to, Name: "Comercial Sol"},
 	})
 }
 
@@ -64,8 +64,8 @@ func TestIncomeCreditsTheBalance(t *testing.T) {
 	if b := read("/accounts/balances?currency=COP"); b.Balance != "0.00" || *b.PendingBalance != "1500.50" || *b.ReservedBalance != "0.00" {
 		t.Errorf("seen: %+v", b)
 	}
-	before := k.clock.now()
-	k.clock.move(time.Hour)
+	before := k.clock.Now()
+	k.clock.Move(time.Hour)
 	k.income("p1", to, money.FromInt(cop, 150050), order.RankConfirmed)
 	k.income("p2", to, money.FromInt(cop, 49950), order.RankConfirmed)
 	if b := read("/bank-accounts/balances?currency=cop"); b.Balance != "2000.00" || b.AvailableBalance != "2000.00" || *b.PendingBalance != "0.00" {

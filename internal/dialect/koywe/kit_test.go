@@ -2,20 +2,17 @@ package koywe
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/binary"
 	"encoding/json"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"till/internal/auth"
+	"till/internal/dialect/dialecttest"
 	"till/internal/engine"
 	"till/internal/money"
 	"till/internal/rail"
@@ -34,7 +31,7 @@ type kit struct {
 	tokens  *auth.Tokens
 	store   *store.Store
 	handler http.Handler
-	clock   *clock
+	clock   *dialecttest.Clock
 	made    map[string]string // tokens by key
 	madeAt  time.Time
 }
@@ -77,15 +74,15 @@ func pretend() engine.Network {
 
 func newKit(t *testing.T) *kit {
 	t.Helper()
-	k := &kit{T: t, clock: &clock{at: started}, made: map[string]string{}}
+	k := &kit{T: t, clock: dialecttest.NewClock(started), made: map[string]string{}}
 	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
-	opened, err := store.OpenSQLite(context.Background(), filepath.Join(t.TempDir(), "till.db"), store.Options{Now: k.clock.now, Random: &counter{}, Log: log})
+	opened, err := store.OpenSQLite(context.Background(), filepath.Join(t.TempDir(), "till.db"), store.Options{Now: k.clock.Now, Random: new(dialecttest.Counter), Log: log})
 	k.must(err)
 	t.Cleanup(func() { k.must(opened.Close()) })
 	k.store = opened
-	k.engine = engine.New(opened, []engine.Network{pretend(), sepolia, amoy}, nil).WithRandom(&counter{}).WithMethods(testMethods())
+	k.engine = engine.New(opened, []engine.Network{pretend(), sepolia, amoy}, nil).WithRandom(new(dialecttest.Counter)).WithMethods(testMethods())
 	terms := engine.DefaultExchange()
-	terms.Now = k.clock.now
+	terms.Now = k.clock.Now
 	k.engine, err = k.engine.WithExchange(terms)
 	k.must(err)
 	k.engine.SetPayees(payees{})
@@ -95,7 +92,7 @@ func newKit(t *testing.T) *kit {
 	k.addKeys()
 	keys := keyring{opened}
 	k.tokens = auth.NewTokens(auth.TokensConfig{
-		Auth: auth.New(keys, k.clock.now), Keys: keys, Store: opened, Sign: [][]byte{[]byte("a key of thirty-two bytes: 123456")}, API: Name, Now: k.clock.now,
+		Auth: auth.New(keys, k.clock.Now), Keys: keys, Store: opened, Sign: [][]byte{[]byte("a key of thirty-two bytes: 123456")}, API: Name, Now: k.clock.Now,
 	})
 	k.dialect = New(k.config(log))
 	k.handler = k.dialect.Handler()
@@ -107,7 +104,7 @@ func newKit(t *testing.T) *kit {
 
 func (k *kit) config(log *slog.Logger) Config {
 	return Config{
-		Engine: k.engine, Tokens: k.tokens, PublicURL: "https://pay.example.com/koywe", Now: k.clock.now, Random: &counter{}, Log: log,
+		Engine: k.engine, Tokens: k.tokens, PublicURL: "https://pay.example.com/koywe", Now: k.clock.Now, Random: new(dialecttest.Counter), Log: log,
 		CheckURL: func(url string) error { _, err := webhook.Guard{}.CheckURL(url); return err },
 		Seal: func(endpointID string, secret webhook.Secret) (string, error) {
 			return "sealed " + endpointID + " " + secrets.Hash(secret.Reveal()), nil
@@ -150,7 +147,7 @@ func (k *kit) must(err error) {
 func (k *kit) told(n engine.Network, head uint64, seen ...rail.Observation) {
 	k.Helper()
 	k.must(k.engine.Observe(context.Background(), n, engine.Report{
-		Progress: engine.Progress{Rail: n.Rail, Cursor: rail.Cursor{Horizon: k.clock.now(), Head: head}, Fence: 1},
+		Progress: engine.Progress{Rail: n.Rail, Cursor: rail.Cursor{Horizon: k.clock.Now(), Head: head}, Fence: 1},
 		Seen:     seen,
 	}))
 }
@@ -176,7 +173,7 @@ func o(path string) string { return "/api/v1/organizations/acme" + path }
 // token signs in, once for each key and moment.
 func (k *kit) token(pair string) string {
 	k.Helper()
-	if now := k.clock.now(); !now.Equal(k.madeAt) {
+	if now := k.clock.Now(); !now.Equal(k.madeAt) {
 		clear(k.made)
 		k.madeAt = now
 	}
@@ -240,43 +237,6 @@ func (k *kit) refused(what string, got reply, status int, code, field string) er
 	}
 	return body
 }
-
-// clock stands still until it is moved.
-type clock struct {
-	mu sync.Mutex
-	at time.Time
-}
-
-func (c *clock) now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.at
-}
-
-func (c *clock) move(by time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.at = c.at.Add(by)
-}
-
-// counter is bytes that look random and are the same in every run.
-type counter struct {
-	mu sync.Mutex
-	n  uint64
-}
-
-func (c *counter) Read(p []byte) (int, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for done := 0; done < len(p); {
-		c.n++
-		sum := sha256.Sum256(binary.BigEndian.AppendUint64(nil, c.n))
-		done += copy(p[done:], sum[:])
-	}
-	return len(p), nil
-}
-
-var _ io.Reader = (*counter)(nil)
 
 // keyring is the keys on record, as auth sees them.
 type keyring struct{ store *store.Store }

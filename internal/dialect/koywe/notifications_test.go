@@ -27,12 +27,12 @@ func (k *kit) directed(public, contact string) {
 		},
 	})
 	k.must(err)
-	list, err := k.engine.DueNotifications(ctx, engine.InApp, k.clock.now(), engine.Due{}, 10)
+	list, err := k.engine.DueNotifications(ctx, engine.InApp, k.clock.Now(), engine.Due{}, 10)
 	k.must(err)
 	for _, n := range list {
 		n, _, err := k.engine.ClaimNotification(ctx, n)
 		k.must(err)
-		n.State, n.DoneAt, n.Title, n.Text, n.Link = engine.NotificationSent, k.clock.now(), "shop le pide un pago", "shop le pide que pague 10,50 COP.", "https://pay.example.com/koywe/pay/order/"+public
+		n.State, n.DoneAt, n.Title, n.Text, n.Link = engine.NotificationSent, k.clock.Now(), "shop le pide un pago", "shop le pide que pague 10,50 COP.", "https://pay.example.com/koywe/pay/order/"+public
 		k.must(k.engine.Notified(ctx, []engine.Notification{n}))
 	}
 }
@@ -49,16 +49,16 @@ func TestGoldenNotifications(t *testing.T) {
 	another := "/contacts/" + parse[contactBody](g.kit, other).ID
 	ask("a contact who was told nothing", "GET", contact+"/notifications")
 	g.directed("ord_one", contact[len("/contacts/"):])
-	g.clock.move(time.Minute)
+	g.clock.Move(time.Minute)
 	g.directed("ord_two", contact[len("/contacts/"):])
 	list := parse[notificationList](g.kit, ask("the newest first", "GET", contact+"/notifications"))
 	ask("the second page", "GET", contact+"/notifications?pageSize=1&pageNumber=2")
 	ask("a page that is too large", "GET", contact+"/notifications?pageSize=101")
 	ask("nobody's", "GET", "/contacts/con_none/notifications")
-	g.clock.move(time.Minute)
+	g.clock.Move(time.Minute)
 	first := contact + "/notifications/" + list.Notifications[1].ID
 	ask("it was read", "POST", first+"/read")
-	g.clock.move(time.Minute)
+	g.clock.Move(time.Minute)
 	ask("it was read again", "POST", first+"/read")
 	ask("one that is none", "POST", contact+"/notifications/ntf_none/read")
 	ask("one of another contact", "POST", another+"/notifications/"+list.Notifications[1].ID+"/read")

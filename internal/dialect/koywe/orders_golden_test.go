@@ -41,7 +41,7 @@ func TestGoldenOrders(t *testing.T) {
 		t.Helper()
 		g.ask(title, request{method: "GET", path: m(path), key: shopKey})
 	}
-	g.clock.move(time.Minute)
+	g.clock.Move(time.Minute)
 	g.pay(in.ID, "p1", order.RankConfirmed, amount("1000", "MXN"))
 	get("GET an order: completed", "/orders/"+in.ID)
 	get("GET an order: none", "/orders/ord_none")

@@ -49,7 +49,7 @@ func testMethods() []engine.Method {
 func (k *kit) rates() {
 	k.Helper()
 	rate := func(base, other, value string) quote.Rate {
-		return quote.Rate{Base: base, Quote: other, Value: quote.MustDecimal(value), At: k.clock.now(), Source: "fixed", MaxAge: quote.Forever}
+		return quote.Rate{Base: base, Quote: other, Value: quote.MustDecimal(value), At: k.clock.Now(), Source: "fixed", MaxAge: quote.Forever}
 	}
 	doubted, err := k.engine.TellRates(context.Background(), []string{"fixed"}, []engine.RatesTold{{Source: "fixed", All: true, Rates: []quote.Rate{
 		rate("USD", "MXN", "20"), rate("USDC", "USD", "1"), rate("USDC", "MXN", "20"), rate("USD", "CLP", "950"),
@@ -215,7 +215,7 @@ func (k *kit) pay(id, external string, rank order.Rank, much money.Amount) {
 	n, err := k.engine.Network(found.Network, engine.Sandbox)
 	k.must(err)
 	k.told(n, 1234100, rail.Observation{
-		External: external, Instrument: found.Instrument.Value, Epoch: 1, Rank: rank, Amount: much, Value: k.clock.now(),
+		External: external, Instrument: found.Instrument.Value, Epoch: 1, Rank: rank, Amount: much, Value: k.clock.Now(),
 		Evidence: order.Evidence{Tx: external, Block: 1234050, From: "payer", To: found.Instrument.Value},
 	})
 }
@@ -238,9 +238,9 @@ func (k *kit) outcome(found *engine.Order, transfer string, kind order.ChangeKin
 // expire lets time pass on a network.
 func (k *kit) expire(n engine.Network, by time.Duration) {
 	k.Helper()
-	k.clock.move(by)
+	k.clock.Move(by)
 	k.told(n, 1234200)
-	_, err := k.engine.Tick(context.Background(), n.Mode, n.Rail, k.clock.now())
+	_, err := k.engine.Tick(context.Background(), n.Mode, n.Rail, k.clock.Now())
 	k.must(err)
 }
 
@@ -249,7 +249,7 @@ func (k *kit) payAs(id, external, document string) {
 	k.Helper()
 	found := k.record(id)
 	k.told(pretend(), 0, rail.Observation{
-		External: external, Instrument: found.Instrument.Value, Epoch: 1, Rank: order.RankConfirmed, Amount: found.Terms.Due, Value: k.clock.now(),
+		External: external, Instrument: found.Instrument.Value, Epoch: 1, Rank: order.RankConfirmed, Amount: found.Terms.Due, Value: k.clock.Now(),
 		Evidence: order.Evidence{Tx: external, From: "payer", To: found.Instrument.Value, Document: document},
 	})
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"till/internal/dialect/dialecttest"
 	"till/internal/engine"
 	"till/internal/fault"
 	"till/internal/money"
@@ -140,7 +141,7 @@ func TestQuotes(t *testing.T) {
 	k.create(balanceTransfer, bare(id)...)
 	try("used", balanceTransfer, id, "QUOTE_USED")
 	late := k.quote(balanceTransfer, ask)
-	k.clock.move(16 * time.Second)
+	k.clock.Move(16 * time.Second)
 	try("expired", balanceTransfer, late, "QUOTE_EXPIRED")
 	crossed := k.quote(payOut, quote.Ask{From: usd, To: mxn, AmountOut: amount("100", "MXN")})
 	k.fund("shop", "10", "USD")
@@ -363,7 +364,7 @@ func TestRemindersWhilePending(t *testing.T) {
 	if got := k.post(shopKey, m("/orders/"+cancelled.ID+"/cancel"), ""); got.status != 200 {
 		t.Fatalf("%d %s", got.status, got.body)
 	}
-	k.clock.move(29 * 24 * time.Hour)
+	k.clock.Move(29 * 24 * time.Hour)
 	due, err := k.engine.DueReminders(context.Background(), engine.Sandbox, 10)
 	k.must(err)
 	if len(due) != 1 || due[0].ID != k.record(waiting.ID).ID {
@@ -503,7 +504,7 @@ func TestLives(t *testing.T) {
 		lost := k.create(payIn, "destinationAccountId", quoted(k.bank()))
 		k.pay(lost.ID, "p2", order.RankConfirmed, amount("1000", "MXN"))
 		for range bankSends {
-			k.clock.move(time.Hour)
+			k.clock.Move(time.Hour)
 			k.deliver(lost.ID, order.Undelivered)
 		}
 		// Collected and not deliverable: the money is in the balance, and the merchant is told why.
@@ -719,7 +720,7 @@ func TestListOrders(t *testing.T) {
 	var ids []string
 	for i, kind := range []string{payIn, payOut, onRamp, balanceTransfer, paymentLink, interMerchant, paymentLink, payOut} {
 		ids = append(ids, k.create(kind, "amountIn", fmt.Sprint(1000+i)).ID)
-		k.clock.move(time.Minute)
+		k.clock.Move(time.Minute)
 	}
 	pick := func(numbers ...int) (list []string) {
 		for _, n := range numbers {
@@ -843,9 +844,9 @@ func TestTokenWithSmallLetters(t *testing.T) {
 	staked := money.MustAsset("stUSD", "polygon-amoy", 6)
 	net := amoy
 	net.Tokens = append(net.Tokens, engine.Token{Asset: staked, Contract: "0x0000000000000000000000000000000000000001"})
-	k.engine = engine.New(k.store, []engine.Network{pretend(), sepolia, net}, nil).WithRandom(&counter{}).WithMethods(testMethods())
+	k.engine = engine.New(k.store, []engine.Network{pretend(), sepolia, net}, nil).WithRandom(new(dialecttest.Counter)).WithMethods(testMethods())
 	terms := engine.DefaultExchange()
-	terms.Now = k.clock.now
+	terms.Now = k.clock.Now
 	var err error
 	k.engine, err = k.engine.WithExchange(terms)
 	k.must(err)
@@ -853,7 +854,7 @@ func TestTokenWithSmallLetters(t *testing.T) {
 	k.dialect = New(k.config(k.dialect.log))
 	k.handler = k.dialect.Handler()
 	k.housePool(3)
-	one := quote.Rate{Base: "stUSD", Quote: "MXN", Value: quote.MustDecimal("20"), At: k.clock.now(), Source: "fixed", MaxAge: quote.Forever}
+	one := quote.Rate{Base: "stUSD", Quote: "MXN", Value: quote.MustDecimal("20"), At: k.clock.Now(), Source: "fixed", MaxAge: quote.Forever}
 	doubted, err := k.engine.TellRates(context.Background(), []string{"fixed"}, []engine.RatesTold{{Source: "fixed", All: true, Rates: []quote.Rate{one}}})
 	k.must(doubted)
 	k.must(err)

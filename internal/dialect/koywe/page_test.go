@@ -25,7 +25,7 @@ func (k *kit) asked(more ...string) (id string, got reply) {
 
 func (k *kit) onRecord(id string) *engine.Order {
 	k.Helper()
-	o, _, err := k.engine.ForPayer(context.Background(), id, k.clock.now())
+	o, _, err := k.engine.ForPayer(context.Background(), id, k.clock.Now())
 	k.must(err)
 	return o
 }
@@ -129,7 +129,7 @@ func TestEnforcedDocumentIsNeeded(t *testing.T) {
 		t.Helper()
 		o := k.onRecord(id)
 		k.must(k.engine.Observe(context.Background(), pretend(), engine.Report{Progress: engine.Progress{Rail: pretend().Rail, Fence: 1}, Seen: []rail.Observation{{
-			External: payment, Instrument: o.Instrument.Value, Rank: order.RankConfirmed, Amount: o.Terms.Due, Value: k.clock.now(),
+			External: payment, Instrument: o.Instrument.Value, Rank: order.RankConfirmed, Amount: o.Terms.Due, Value: k.clock.Now(),
 			Evidence: order.Evidence{Document: document},
 		}}}))
 	}

@@ -34,7 +34,7 @@ func (k *kit) arrive(s engine.Scope, kind string, a money.Amount) *engine.Order 
 		},
 	})
 	k.must(err)
-	k.told(pretend(), 1234001, rail.Observation{External: "paid " + made.Order.PublicID, Instrument: made.Order.Instrument.Value, Rank: order.RankConfirmed, Amount: a, Value: k.clock.now()})
+	k.told(pretend(), 1234001, rail.Observation{External: "paid " + made.Order.PublicID, Instrument: made.Order.Instrument.Value, Rank: order.RankConfirmed, Amount: a, Value: k.clock.Now()})
 	return made.Order
 }
 
@@ -59,7 +59,7 @@ func TestGoldenPolicy(t *testing.T) {
 	g := &golden{kit: newKit(t), file: "policy.golden"}
 	ask := func(title, method, path, body string) reply {
 		t.Helper()
-		g.clock.move(time.Second)
+		g.clock.Move(time.Second)
 		return g.ask(title, request{method: method, path: o(path), key: acmeKey, body: body})
 	}
 	ask("no policy yet", "GET", "/policy", "")
@@ -75,7 +75,7 @@ func TestGoldenPolicy(t *testing.T) {
 	g.arrive(shopHere, "PAYIN", money.FromInt(pesos, 1_000_000))
 	var made []*engine.Order
 	for _, units := range []int64{200_000, 300_000, 150_000} {
-		g.clock.move(time.Second)
+		g.clock.Move(time.Second)
 		one, err := g.transfer(shopHere, branchIs, money.FromInt(pesos, units), "key_api_shop")
 		g.must(err)
 		made = append(made, one)

@@ -25,7 +25,7 @@ func quotedText(s string) string { return `"` + s + `"` }
 func priced(t *testing.T) *kit {
 	k := newKit(t)
 	terms := engine.DefaultExchange()
-	terms.Now = k.clock.now
+	terms.Now = k.clock.Now
 	terms.Pricing = []engine.Pricing{{Kind: balanceTransfer, From: "MXN", Percent: 100, Fixed: "5", Tax: 1600}}
 	var err error
 	k.engine, err = k.engine.WithExchange(terms)
@@ -62,7 +62,7 @@ func TestQuote(t *testing.T) {
 		t.Errorf("%+v", used)
 	}
 	late := parse[quoteBody](k, k.askQuote())
-	k.clock.move(15*time.Second + time.Millisecond)
+	k.clock.Move(15*time.Second + time.Millisecond)
 	k.refused("late", k.post(shopKey, m("/orders"), k.good(balanceTransfer, append(use, "quoteId", quotedText(*late.ID))...)), 400, "QUOTE_EXPIRED", "quoteId")
 }
 
@@ -125,18 +125,18 @@ func TestNoQuoteWithoutARate(t *testing.T) {
 	tell := func(value string) {
 		t.Helper()
 		_, err := k.engine.TellRates(t.Context(), []string{"fixed"}, []engine.RatesTold{{Source: "fixed", Rates: []quote.Rate{
-			{Base: "USD", Quote: "MXN", Value: quote.MustDecimal(value), At: k.clock.now(), Source: "fixed", MaxAge: time.Minute},
+			{Base: "USD", Quote: "MXN", Value: quote.MustDecimal(value), At: k.clock.Now(), Source: "fixed", MaxAge: time.Minute},
 		}}})
 		k.must(err)
 	}
-	k.clock.move(time.Second)
+	k.clock.Move(time.Second)
 	tell("200") // ten times as much
 	for range 2 {
 		got := k.askQuote()
 		if got.status != 503 || got.header.Get("Retry-After") == "" {
 			t.Errorf("%d %v %s", got.status, got.header, got.body)
 		}
-		k.clock.move(time.Hour) // and in an hour it is too old as well
+		k.clock.Move(time.Hour) // and in an hour it is too old as well
 	}
 }
 
@@ -144,7 +144,7 @@ func TestNoQuoteWithoutARate(t *testing.T) {
 func TestQuotesReproduceThemselvesOnTheWire(t *testing.T) {
 	k := priced(t)
 	terms := engine.DefaultExchange()
-	terms.Now = k.clock.now
+	terms.Now = k.clock.Now
 	terms.Pricing = []engine.Pricing{{}}
 	last := 0
 	rapid.Check(t, func(rt *rapid.T) {

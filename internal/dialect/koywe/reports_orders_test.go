@@ -15,7 +15,7 @@ func TestGoldenOrdersReport(t *testing.T) {
 	g.arrive(shopHere, "PAYIN", money.FromInt(pesos, 10_000_000))
 	account := m("/accounts/" + virtualAccountID(shopHere, pesos))
 	for i := range 5 {
-		g.clock.move(time.Hour)
+		g.clock.Move(time.Hour)
 		got := g.post(acmeKey, m("/orders"), fmt.Sprintf(`{"type":"INTER_MERCHANT_TRANSFER","originCurrencySymbol":"COP","destinationCurrencySymbol":"COP","amountIn":%d,"destinationMerchantId":"branch"}`, 100+i))
 		if got.status != 201 {
 			t.Fatal(got.body)

@@ -79,7 +79,7 @@ func (s seller) Place(reference, amount string) string {
 
 // open is a client of the API over the house.
 func open(h *dialecttest.House) player {
-	k := &kit{T: h.T, engine: h.Engine, clock: &clock{at: h.Now()}, made: map[string]string{}}
+	k := &kit{T: h.T, engine: h.Engine, clock: dialecttest.NewClock(h.Now()), made: map[string]string{}}
 	key := engine.Key{ID: "key_1", Hash: secrets.Hash(shopKey), Scope: h.Scope, Active: true}
 	k.must(h.Engine.SaveMerchant(h.Context(), engine.Merchant{ID: h.Scope.Merchant, Organisation: "acme", Name: "Shop"}))
 	k.must(h.Engine.SaveKey(h.Context(), key))
@@ -88,7 +88,7 @@ func open(h *dialecttest.House) player {
 	k.must(err)
 	h.Cleanup(func() { k.must(opened.Close()) })
 	k.tokens = auth.NewTokens(auth.TokensConfig{Auth: auth.New(keys, h.Now), Keys: keys, Store: opened, Sign: [][]byte{[]byte("a key of thirty-two bytes: 123456")}, API: Name, Now: h.Now})
-	k.dialect = New(Config{Engine: h.Engine, Tokens: k.tokens, Now: h.Now, Random: &counter{}, Log: h.Log})
+	k.dialect = New(Config{Engine: h.Engine, Tokens: k.tokens, Now: h.Now, Random: new(dialecttest.Counter), Log: h.Log})
 	k.handler = k.dialect.Handler()
 	return player{Dialect: k.dialect, kit: k}
 }

@@ -47,7 +47,7 @@ func TestGoldenWebhooks(t *testing.T) {
 	g := &golden{kit: newKit(t), file: "webhooks.golden"}
 	ask := func(title, method, path, body string) reply {
 		t.Helper()
-		g.clock.move(time.Second)
+		g.clock.Move(time.Second)
 		return g.ask(title, request{method: method, path: o(path), key: acmeKey, body: body})
 	}
 	first := parse[webhookBody](g.kit, ask("add a webhook", "POST", "/webhooks", hook))

@@ -287,7 +287,7 @@ func TestArchivedAddressesAreNotGiven(t *testing.T) {
 	if c := k.available(shopKey); c.Archived != 1 || c.Bound != 1 {
 		t.Errorf("after its order: %+v", c)
 	}
-	k.clock.move(24 * time.Hour)
+	k.clock.Move(24 * time.Hour)
 	k.refused("only archived ones are left", k.post(shopKey, "/api/v1/orders", newOrder("R-2")), 503, "NO_AVAILABLE_ADDRESSES", "")
 	for range 2 {
 		if got := k.patch(shopKey, poolPath+"addresses/"+held.Address+"/unarchive"); got.status != 200 {
@@ -321,7 +321,7 @@ func TestAddressesOfOthersAreNotThere(t *testing.T) {
 func TestQuarantinedAddressesAreCounted(t *testing.T) {
 	k := newKit(t)
 	k.pool(shopKey, 1, 2)
-	k.clock.move(time.Minute)
+	k.clock.Move(time.Minute)
 	k.told(sepolia, 1001, k.payment(addressNumber(1), "0xd1", 1000, order.RankConfirmed, sepoliaUSDT100))
 	if c := k.available(shopKey); c.Quarantined != 1 || c.Available != 1 || c.Total != 2 {
 		t.Errorf("%+v", c)

@@ -241,7 +241,7 @@ func TestCooldownIsConfigured(t *testing.T) {
 	k.expire(sepolia, 46*time.Minute) // past the window, the grace period and the wait for confirmations
 	rows, err := k.engine.Instruments(context.Background(), engine.Pool{Merchant: "shop", Mode: engine.Sandbox, Family: engine.EVM}, "", 3)
 	k.must(err)
-	ended := k.clock.now() // the last moment at which money could have been meant for them was before
+	ended := k.clock.Now() // the last moment at which money could have been meant for them was before
 	for i, want := range []time.Duration{30 * time.Minute, 5 * time.Minute, 0} {
 		if got := rows[i].RestUntil.Sub(ended); got != want {
 			t.Errorf("order %d: its address rests %v, want %v", i+1, got, want)

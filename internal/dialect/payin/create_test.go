@@ -449,12 +449,12 @@ func TestIdempotencyKey(t *testing.T) {
 	first := parse[orderBody](k, replies[0])
 
 	// The answer is the first one, whatever has become of the order.
-	k.clock.move(time.Second)
+	k.clock.Move(time.Second)
 	k.told(sepolia, 1234567, k.payment(first.Address, "0xabc123", 1234565, order.RankConfirmed, sepoliaUSDT100))
 	if now := parse[orderBody](k, k.get(shopKey, "/api/v1/orders/"+first.OrderID)); now.Status != completed {
 		t.Fatalf("%+v", now)
 	}
-	k.clock.move(24*time.Hour - time.Second - time.Microsecond)
+	k.clock.Move(24*time.Hour - time.Second - time.Microsecond)
 	if got := post(shopKey, "once", newOrder("R-1", "metadata", `{"b":"<&>","a":1.0}`)); got.status != 201 || got.body != replies[0].body {
 		t.Errorf("%d %s", got.status, got.body)
 	}
@@ -478,7 +478,7 @@ func TestIdempotencyKey(t *testing.T) {
 	}
 
 	// After a day the key is forgotten; the reference is not.
-	k.clock.move(time.Microsecond)
+	k.clock.Move(time.Microsecond)
 	k.refused("a day later", post(shopKey, "once", newOrder("R-1", "metadata", `{"b":"<&>","a":1.0}`)), 409, "DUPLICATE_ORDER_REFERENCE", "")
 	if got := post(shopKey, "once", newOrder("R-4")); got.status != 201 {
 		t.Errorf("a day later: %d %s", got.status, got.body)

@@ -80,7 +80,7 @@ func TestGoldenDeposits(t *testing.T) {
 	ask("no address is left", "POST", "/bind", `{"depositReference":"user_4","protocol":"evm"}`)
 	ask("another protocol", "POST", "/bind", `{"depositReference":"user_4","protocol":"solana"}`)
 
-	g.clock.move(time.Minute)
+	g.clock.Move(time.Minute)
 	g.told(sepolia, 1001, g.payment(first.Address, "0xd1", 1000, order.RankConfirmed, sepoliaUSDT100), g.payment(first.Address, "0xd2", 1001, order.RankSeen, sepoliaUSDT100))
 	g.told(amoy, 51, g.payment(first.Address, "0xd3", 50, order.RankConfirmed, money5))
 	ask("all deposits", "GET", "", "")

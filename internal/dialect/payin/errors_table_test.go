@@ -91,7 +91,7 @@ func TestEveryDocumentedError(t *testing.T) {
 	if again.status != 201 {
 		t.Errorf("a replay: %d %s", again.status, again.body)
 	}
-	k.clock.move(24 * time.Hour)
+	k.clock.Move(24 * time.Hour)
 	k.refused("the same a day later", k.do(once(newOrder("R-1"))), 409, "DUPLICATE_ORDER_REFERENCE", "")
 }
 
@@ -108,7 +108,7 @@ func TestListedErrorsThatNobodyRaises(t *testing.T) {
 // The 500 of PayIn's list: what goes wrong on our side tells nothing.
 func TestInternalErrorOverHTTP(t *testing.T) {
 	k := newKit(t)
-	k.dialect.auth = auth.New(brokenKeys{}, k.clock.now)
+	k.dialect.auth = auth.New(brokenKeys{}, k.clock.Now)
 	k.dialect.log = slog.New(slog.DiscardHandler)
 	k.handler = k.dialect.Handler()
 	got := k.get(shopKey, "/api/v1/orders")

@@ -95,10 +95,10 @@ func TestGoldenGetOrder(t *testing.T) {
 		g.ask("GET /api/v1/orders/:orderId: "+title, request{method: "GET", path: "/api/v1/orders/" + id, key: shopKey})
 	}
 	get("nothing seen yet", paid.OrderID)
-	g.clock.move(5 * time.Minute)
+	g.clock.Move(5 * time.Minute)
 	g.told(sepolia, 1234567, g.payment(paid.Address, txHash, 1234567, order.RankSeen, sepoliaUSDT100))
 	get("seen, not confirmed", paid.OrderID)
-	g.clock.move(22 * time.Second)
+	g.clock.Move(22 * time.Second)
 	g.told(sepolia, 1234578, g.payment(paid.Address, txHash, 1234567, order.RankConfirmed, sepoliaUSDT100))
 	get("completed, as in the seed", paid.OrderID)
 	g.expire(sepolia, 10*time.Minute)
@@ -133,9 +133,9 @@ func TestGoldenListOrders(t *testing.T) {
 	g := &golden{kit: newKit(t), file: "list_orders.golden"}
 	g.pool(shopKey, 1, 4)
 	paid := g.create("ORDER-2025-001")
-	g.clock.move(time.Minute)
+	g.clock.Move(time.Minute)
 	g.create("ORDER-2025-002", "amount", `"250"`, "currency", `"DAI"`)
-	g.clock.move(time.Minute)
+	g.clock.Move(time.Minute)
 	g.create("ORDER-2025-003", "amount", `"9.5"`, "currency", `"USDC"`, "chainId", `"polygon-amoy"`)
 	g.told(sepolia, 1234578, g.payment(paid.Address, txHash, 1234567, order.RankConfirmed, sepoliaUSDT100))
 	list := func(title, query string) {
@@ -273,7 +273,7 @@ func TestGoldenWebhooks(t *testing.T) {
 	g.must(g.engine.SaveEndpoint(context.Background(), engine.Endpoint{ID: "ep_1", Scope: scope, URL: "https://yoursite.com/webhooks/payin", Enabled: true}))
 	paid := parse[orderBody](g.kit, g.post(shopKey, "/api/v1/orders", seedRequest))
 	g.create("ORDER-2025-002", "metadata", `{"userId":"user_123"}`)
-	g.clock.move(5*time.Minute + 22*time.Second)
+	g.clock.Move(5*time.Minute + 22*time.Second)
 	g.told(sepolia, 1234568, g.payment(paid.Address, txHash, 1234567, order.RankSeen, sepoliaUSDT100))
 	g.told(sepolia, 1234578, g.payment(paid.Address, txHash, 1234567, order.RankConfirmed, sepoliaUSDT100))
 	g.expire(sepolia, 10*time.Minute)
@@ -297,7 +297,7 @@ func TestGoldenWebhooks(t *testing.T) {
 		if !ok {
 			continue
 		}
-		header := g.dialect.Sign(engine.Message{WireID: id, Type: kind, Body: body}, []webhook.Secret{"whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="}, g.clock.now())
+		header := g.dialect.Sign(engine.Message{WireID: id, Type: kind, Body: body}, []webhook.Secret{"whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="}, g.clock.Now())
 		g.WriteWebhook(kind, header, string(body))
 	}
 	if n := g.Count("# order."); n != 4 {

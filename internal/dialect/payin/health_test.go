@@ -21,7 +21,7 @@ func TestHealth(t *testing.T) {
 			t.Errorf("%s: %d %s", path, got.status, got.body) // arbitrum-sepolia was never heard of
 		}
 	}
-	k.must(k.engine.Observe(context.Background(), unwatched, engine.Report{Progress: engine.Progress{Rail: unwatched.Rail, Cursor: rail.Cursor{Horizon: k.clock.now(), Head: 1}, Fence: 1}}))
+	k.must(k.engine.Observe(context.Background(), unwatched, engine.Report{Progress: engine.Progress{Rail: unwatched.Rail, Cursor: rail.Cursor{Horizon: k.clock.Now(), Head: 1}, Fence: 1}}))
 	if got := parse[healthBody](k, k.get("", "/health")); !got.Manager.Initialized {
 		t.Errorf("%+v", got)
 	}

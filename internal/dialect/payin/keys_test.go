@@ -48,7 +48,7 @@ func TestKeyIsMadeAndWorks(t *testing.T) {
 		return parse[oneKeyBody](k, got).Data
 	}
 	works := func() bool {
-		k.clock.move(time.Second)
+		k.clock.Move(time.Second)
 		return k.get(made.APIKey, "/api/v1/orders").status == 200
 	}
 	if got := change("PATCH", `{"isActive":false}`); got.IsActive || got.Name != "ERP" || works() {
@@ -60,8 +60,8 @@ func TestKeyIsMadeAndWorks(t *testing.T) {
 	if got := change("PATCH", `{"expiresAt":null}`); got.ExpiresAt != nil || got.UpdatedAt == got.CreatedAt {
 		t.Errorf("for ever: %+v", got)
 	}
-	k.must(k.engine.KeysUsed(t.Context(), map[string]time.Time{made.Metadata.ID: k.clock.now()}))
-	if got := parse[oneKeyBody](k, k.get(shopKey, path)).Data; got.LastUsedAt == nil || *got.LastUsedAt != wireTime(k.clock.now()) {
+	k.must(k.engine.KeysUsed(t.Context(), map[string]time.Time{made.Metadata.ID: k.clock.Now()}))
+	if got := parse[oneKeyBody](k, k.get(shopKey, path)).Data; got.LastUsedAt == nil || *got.LastUsedAt != wireTime(k.clock.Now()) {
 		t.Errorf("used: %+v", got)
 	}
 
@@ -166,7 +166,7 @@ func TestGoldenKeys(t *testing.T) {
 	}
 	made := parse[createdKeyBody](g.kit, ask("that may do everything", "POST", keysPath, `{"name":"Backend"}`)).Data.Metadata.ID
 	path := keysPath + "/" + made
-	g.clock.move(time.Second)
+	g.clock.Move(time.Second)
 	ask("that may read orders for a month", "POST", keysPath, `{"name":"Reports","scopes":["orders:read","transfers:read"],"expiresAt":"2025-02-20T00:00:00Z"}`, "Idempotency-Key", "5a1c")
 	ask("the same again", "POST", keysPath, `{"name":"Reports","scopes":["orders:read","transfers:read"],"expiresAt":"2025-02-20T00:00:00Z"}`, "Idempotency-Key", "5a1c")
 	ask("without a name", "POST", keysPath, `{}`)

@@ -2,8 +2,6 @@ package payin
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -13,11 +11,11 @@ import (
 	"net/http/httptest"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"till/internal/auth"
+	"till/internal/dialect/dialecttest"
 	"till/internal/engine"
 	"till/internal/money"
 	"till/internal/order"
@@ -36,7 +34,7 @@ type kit struct {
 	people  *auth.People
 	store   *store.Store
 	handler http.Handler
-	clock   *clock
+	clock   *dialecttest.Clock
 }
 
 const (
@@ -73,9 +71,9 @@ var (
 
 func newKit(t *testing.T) *kit {
 	t.Helper()
-	k := &kit{T: t, clock: &clock{at: started}}
+	k := &kit{T: t, clock: dialecttest.NewClock(started)}
 	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
-	opened, err := store.OpenSQLite(context.Background(), filepath.Join(t.TempDir(), "till.db"), store.Options{Now: k.clock.now, Random: &counter{}, Log: log})
+	opened, err := store.OpenSQLite(context.Background(), filepath.Join(t.TempDir(), "till.db"), store.Options{Now: k.clock.Now, Random: new(dialecttest.Counter), Log: log})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,7 +83,7 @@ func newKit(t *testing.T) *kit {
 		}
 	})
 	k.store = opened
-	k.engine = engine.New(opened, []engine.Network{sepolia, amoy, mainnet, unwatched}, nil).WithRandom(&counter{})
+	k.engine = engine.New(opened, []engine.Network{sepolia, amoy, mainnet, unwatched}, nil).WithRandom(new(dialecttest.Counter))
 	for _, merchant := range []string{"shop", "other"} {
 		k.must(k.engine.SaveMerchant(context.Background(), engine.Merchant{ID: merchant, Name: merchant}))
 	}
@@ -100,15 +98,15 @@ func newKit(t *testing.T) *kit {
 	keys.add(expiredKey, all, func(k *auth.Key) { k.ExpiresAt = started.Add(-time.Second) })
 	keys.add(inactiveKey, all, func(k *auth.Key) { k.Active = false })
 	keys.add(foreignKey, all, func(k *auth.Key) { k.Dialect = "other" })
-	random := &counter{}
-	k.people = auth.NewPeople(auth.PeopleConfig{Store: opened, Now: k.clock.now, Random: random, Cost: auth.Cost{Memory: 8, Passes: 1, Threads: 1}})
+	random := new(dialecttest.Counter)
+	k.people = auth.NewPeople(auth.PeopleConfig{Store: opened, Now: k.clock.Now, Random: random, Cost: auth.Cost{Memory: 8, Passes: 1, Threads: 1}})
 	k.dialect = New(Config{
-		Engine: k.engine, Auth: auth.New(keys, k.clock.now), People: k.people, NewKey: newTestKey(random), ParseAddress: evm.ParseAddress, Now: k.clock.now, Version: "1.2.3", PublicURL: "https://pay.example.com/payin",
+		Engine: k.engine, Auth: auth.New(keys, k.clock.Now), People: k.people, NewKey: newTestKey(random), ParseAddress: evm.ParseAddress, Now: k.clock.Now, Version: "1.2.3", PublicURL: "https://pay.example.com/payin",
 		CheckURL: func(url string) error { _, err := webhook.Guard{}.CheckURL(url); return err },
 		Seal: func(endpointID string, secret webhook.Secret) (string, error) {
 			return "sealed " + endpointID + " " + secrets.Hash(secret.Reveal()), nil
 		},
-		Sending: func(endpointIDs []string) (now, most int) { return len(endpointIDs), 256 }, Random: &counter{}, Log: log,
+		Sending: func(endpointIDs []string) (now, most int) { return len(endpointIDs), 256 }, Random: new(dialecttest.Counter), Log: log,
 	})
 	k.handler = k.dialect.Handler()
 	for _, n := range []engine.Network{sepolia, amoy, mainnet} {
@@ -128,7 +126,7 @@ func (k *kit) must(err error) {
 func (k *kit) told(n engine.Network, head uint64, seen ...rail.Observation) {
 	k.Helper()
 	k.must(k.engine.Observe(context.Background(), n, engine.Report{
-		Progress: engine.Progress{Rail: n.Rail, Cursor: rail.Cursor{Horizon: k.clock.now(), Head: head}, Fence: 1},
+		Progress: engine.Progress{Rail: n.Rail, Cursor: rail.Cursor{Horizon: k.clock.Now(), Head: head}, Fence: 1},
 		Seen:     seen,
 	}))
 }
@@ -136,7 +134,7 @@ func (k *kit) told(n engine.Network, head uint64, seen ...rail.Observation) {
 // payment is a transfer of a token to an address, mined now in a block.
 func (k *kit) payment(to, tx string, block uint64, rank order.Rank, amount money.Amount) rail.Observation {
 	return rail.Observation{
-		External: tx + ":0", Instrument: to, Epoch: 1, Rank: rank, Amount: amount, Value: k.clock.now(),
+		External: tx + ":0", Instrument: to, Epoch: 1, Rank: rank, Amount: amount, Value: k.clock.Now(),
 		Evidence: order.Evidence{Tx: tx, Block: block, BlockHash: "0xb10c", From: "0x00000000000000000000000000000000000000aa", To: to},
 	}
 }
@@ -144,11 +142,11 @@ func (k *kit) payment(to, tx string, block uint64, rank order.Rank, amount money
 // expire lets the time of a network's orders pass.
 func (k *kit) expire(n engine.Network, by time.Duration) {
 	k.Helper()
-	k.clock.move(by)
+	k.clock.Move(by)
 	progress, err := k.engine.Progress(context.Background(), n.Rail)
 	k.must(err)
 	k.told(n, progress.Cursor.Head+1)
-	_, err = k.engine.Tick(context.Background(), n.Mode, n.Rail, k.clock.now())
+	_, err = k.engine.Tick(context.Background(), n.Mode, n.Rail, k.clock.Now())
 	k.must(err)
 }
 
@@ -253,43 +251,6 @@ func (k *kit) refused(what string, got reply, status int, code, field string) er
 	}
 	return body
 }
-
-// clock stands still until it is moved.
-type clock struct {
-	mu sync.Mutex
-	at time.Time
-}
-
-func (c *clock) now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.at
-}
-
-func (c *clock) move(by time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.at = c.at.Add(by)
-}
-
-// counter is bytes that look random and are the same in every run.
-type counter struct {
-	mu sync.Mutex
-	n  uint64
-}
-
-func (c *counter) Read(p []byte) (int, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for done := 0; done < len(p); {
-		c.n++
-		sum := sha256.Sum256(binary.BigEndian.AppendUint64(nil, c.n))
-		done += copy(p[done:], sum[:])
-	}
-	return len(p), nil
-}
-
-var _ io.Reader = (*counter)(nil)
 
 // keyring is the keys on record, by hash: those of the kit, and those that were made through the API.
 type keyring struct {

@@ -24,7 +24,7 @@ func TestRateLimits(t *testing.T) {
 			t.Errorf("%s: %d %v, want %d: %d of %d until %v", what, got.status, h, status, left, limit, reset)
 		}
 	}
-	k.clock.move(45 * time.Second) // 10:30:45
+	k.clock.Move(45 * time.Second) // 10:30:45
 	minute, hour, day := started.Add(time.Minute), started.Add(30*time.Minute), started.Truncate(24*time.Hour).Add(24*time.Hour)
 	shows("first", call(shopKey), 200, 3, 2, minute)
 	shows("second", call(shopKey), 200, 3, 1, minute)
@@ -37,18 +37,18 @@ func TestRateLimits(t *testing.T) {
 	shows("another key", call(otherKey), 200, 3, 2, minute)
 	shows("a person", call(token), 200, 3, 2, minute)
 
-	k.clock.move(15 * time.Second)
+	k.clock.Move(15 * time.Second)
 	shows("the next minute", call(shopKey), 200, 5, 1, hour)
 	shows("the last of the hour", call(shopKey), 200, 5, 0, hour)
 	shows("the hour is full", call(shopKey), 429, 5, 0, hour)
-	k.clock.move(29 * time.Minute)
+	k.clock.Move(29 * time.Minute)
 	for left := 2; left >= 0; left-- {
 		if got := call(shopKey); got.status != 200 || left == 0 && got.header.Get("X-RateLimit-Remaining") != "0" {
 			t.Errorf("%d %v", got.status, got.header)
 		}
 	}
 	shows("the day is full", call(shopKey), 429, 8, 0, day)
-	k.clock.move(day.Sub(k.clock.now()))
+	k.clock.Move(day.Sub(k.clock.Now()))
 	shows("the next day", call(shopKey), 200, 3, 2, day.Add(time.Minute))
 
 	// Strangers take no room, and keys that are not used any more are forgotten.
@@ -58,7 +58,7 @@ func TestRateLimits(t *testing.T) {
 	if n := len(k.dialect.limiter.counts); n != 4 && n != 1 {
 		t.Errorf("%d counters", n)
 	}
-	k.clock.move(49 * time.Hour)
+	k.clock.Move(49 * time.Hour)
 	call(shopKey)
 	if n := len(k.dialect.limiter.counts); n != 1 {
 		t.Errorf("%d counters after two days", n)

@@ -201,7 +201,7 @@ func TestTakingIsRefused(t *testing.T) {
 	k.refused("a draft has no slug", k.take("null", takeUSDT), 404, "RESOURCE_NOT_FOUND", "")
 
 	ended := *k.published("expiresAt", `"2025-01-20T10:31:00Z"`).Slug
-	k.clock.move(time.Minute)
+	k.clock.Move(time.Minute)
 	k.refused("expired", k.get("", "/api/payment-links/"+ended), 410, "PAYMENT_LINK_EXPIRED", "")
 }
 

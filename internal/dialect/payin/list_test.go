@@ -34,7 +34,7 @@ func TestListPages(t *testing.T) {
 	k.pool(shopKey, 1, 45)
 	for i := range 45 {
 		k.create(fmt.Sprintf("R-%02d", i))
-		k.clock.move(time.Second)
+		k.clock.Move(time.Second)
 	}
 	tests := []struct {
 		query, first, last string
@@ -76,13 +76,13 @@ func TestListFilters(t *testing.T) {
 	k := newKit(t)
 	k.pool(shopKey, 1, 10)
 	paid := k.create("paid_1")
-	k.clock.move(time.Second)
+	k.clock.Move(time.Second)
 	k.told(sepolia, 1234100, k.payment(paid.Address, "0xaaa", 1234090, order.RankConfirmed, sepoliaUSDT100))
 	k.create("Expired%1", "currency", `"DAI"`)
 	k.expire(sepolia, 20*time.Minute-time.Second)
-	k.clock.move(500 * time.Microsecond)
+	k.clock.Move(500 * time.Microsecond)
 	open := k.create("open-1", "currency", `"USDC"`)
-	k.clock.move(time.Minute)
+	k.clock.Move(time.Minute)
 	k.create("open-2", "currency", `"USDC"`, "chainId", `"polygon-amoy"`)
 	for query, want := range map[string]string{
 		"":                                         "open-2 open-1 Expired%1 paid_1",

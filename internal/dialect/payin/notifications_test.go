@@ -37,7 +37,7 @@ func (k *kit) deliver(rc *receiver) []string {
 	k.Helper()
 	rc.received, rc.bodies = nil, nil
 	w := worker.New(worker.Config{
-		Engine: k.engine, Tellers: map[string]worker.Teller{Name: k.dialect}, Client: rc, Events: worker.NewBell(), Now: k.clock.now,
+		Engine: k.engine, Tellers: map[string]worker.Teller{Name: k.dialect}, Client: rc, Events: worker.NewBell(), Now: k.clock.Now,
 		Open: func(ep engine.Endpoint) ([]webhook.Secret, error) {
 			return []webhook.Secret{webhook.Secret(ep.Secret)}, nil
 		},
@@ -123,7 +123,7 @@ func TestGoldenNotifications(t *testing.T) {
 	g.create("ORDER-2025-001")
 	rc := &receiver{status: 503, body: "<b>down</b>"}
 	g.deliver(rc)
-	g.clock.move(2 * time.Second)
+	g.clock.Move(2 * time.Second)
 	g.deliver(rc)
 	logs := "/api/v1/notifications/logs"
 	list := parse[logList](g.kit, ask("GET", logs, "all", ""))
@@ -357,7 +357,7 @@ func TestEndpointChanges(t *testing.T) {
 	k := newKit(t)
 	ep := k.addEndpoint(shopKey, "shop", "subscribed_events", `["order.*"]`, "max_retries", `"2"`, "timeout_ms", `1000`, "description", `"d"`, "metadata", `{"a":1.10}`)
 	path := "/api/v1/notifications/endpoints/" + ep.ID
-	k.clock.move(time.Minute)
+	k.clock.Move(time.Minute)
 	change := func(body string) string {
 		t.Helper()
 		got := k.put(shopKey, path, body)
@@ -401,7 +401,7 @@ func TestRetryingNotifications(t *testing.T) {
 	if failed.Total != 2 || *failed.Logs[0].ErrorMessage != "The endpoint answered 404" || *failed.Logs[0].ResponseBody != "no" || failed.Logs[0].RetryCount != 0 {
 		t.Fatalf("%+v", failed)
 	}
-	k.clock.move(time.Hour)
+	k.clock.Move(time.Hour)
 	rc.status = 200
 	for body, n := range map[string]int{
 		`{"endpoint_id":"ep_unknown"}`: 0, `{"event_type":"order.expired"}`: 0, `{"failed_after":"2025-01-20T10:30:01Z"}`: 0,
@@ -464,7 +464,7 @@ func TestNotificationStatistics(t *testing.T) {
 		k.create(fmt.Sprint("R-", i))
 		k.deliver(rc)
 		if i == 1 {
-			k.clock.move(24 * time.Hour)
+			k.clock.Move(24 * time.Hour)
 		}
 	}
 	stats := func(query string) string {

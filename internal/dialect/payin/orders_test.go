@@ -34,7 +34,7 @@ func TestOrderIsPaid(t *testing.T) {
 
 	// A part is seen, then confirmed; another part is seen; both are needed.
 	part := money.FromInt(sepoliaUSDT, 40_000_000)
-	k.clock.move(time.Minute)
+	k.clock.Move(time.Minute)
 	k.told(sepolia, 1234100, k.payment(o.Address, "0xaaa", 1234100, order.RankSeen, part))
 	if got, want := show(get()), "pending 0xaaa 1234100 1 0.000000 "; got != want {
 		t.Errorf("%q, want %q", got, want)
@@ -46,12 +46,12 @@ func TestOrderIsPaid(t *testing.T) {
 	if got, want := show(get()), "pending 0xaaa 1234100 3 40.000000 "; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
-	k.clock.move(time.Minute)
+	k.clock.Move(time.Minute)
 	k.told(sepolia, 1234110, k.payment(o.Address, "0xbbb", 1234109, order.RankSeen, sepoliaUSDT100))
 	if got, want := show(get()), "pending 0xbbb 1234109 2 40.000000 "; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
-	k.clock.move(time.Minute)
+	k.clock.Move(time.Minute)
 	k.told(sepolia, 1234120, k.payment(o.Address, "0xbbb", 1234109, order.RankConfirmed, sepoliaUSDT100))
 	if got, want := show(get()), "completed 0xbbb 1234109 12 140.000000 2025-01-20T10:33:00.000Z"; got != want {
 		t.Errorf("%q, want %q", got, want)
@@ -105,7 +105,7 @@ func TestSentInTimeConfirmedLate(t *testing.T) {
 	k := newKit(t)
 	k.pool(shopKey, 1, 3)
 	o := k.create("R-1")
-	k.clock.move(14*time.Minute + 59*time.Second)
+	k.clock.Move(14*time.Minute + 59*time.Second)
 	paid := k.payment(o.Address, "0xaaa", 1234190, order.RankSeen, sepoliaUSDT100)
 	k.told(sepolia, 1234190, paid)
 	k.expire(sepolia, 10*time.Minute)
@@ -126,7 +126,7 @@ func TestStrictExpiry(t *testing.T) {
 	before := k.create("R-1")
 	k.must(putOK(k, shopKey, "wait_for_seen", `"false"`))
 	strict := k.create("R-2") // the setting holds for orders made from then on
-	k.clock.move(14 * time.Minute)
+	k.clock.Move(14 * time.Minute)
 	k.told(sepolia, 1234190,
 		k.payment(before.Address, "0xaaa", 1234190, order.RankSeen, sepoliaUSDT100),
 		k.payment(strict.Address, "0xbbb", 1234190, order.RankSeen, sepoliaUSDT100))

@@ -30,12 +30,12 @@ func TestGoldenOrderStatus(t *testing.T) {
 		}
 	}
 	ask("nothing seen yet", paid.OrderID)
-	g.clock.move(5 * time.Minute)
+	g.clock.Move(5 * time.Minute)
 	g.told(sepolia, 1234567, g.payment(paid.Address, txHash, 1234567, order.RankSeen, sepoliaUSDT100),
 		g.payment(late.Address, "0xbbb", 1234567, order.RankConfirmed, money.FromInt(sepoliaUSDT, 11_099_999)))
 	ask("seen, not confirmed", paid.OrderID)
 	ask("paid in part", late.OrderID)
-	g.clock.move(22 * time.Second)
+	g.clock.Move(22 * time.Second)
 	g.told(sepolia, 1234578, g.payment(paid.Address, txHash, 1234567, order.RankConfirmed, sepoliaUSDT100))
 	ask("completed", paid.OrderID)
 	g.expire(sepolia, 10*time.Minute)
@@ -59,7 +59,7 @@ func TestOrderStatusIsBounded(t *testing.T) {
 		if i < 60 || body.RetryAfter < 1 || got.header.Get("Retry-After") == "" {
 			t.Errorf("after %d: %+v %v", i, body, got.header)
 		}
-		k.clock.move(time.Second)
+		k.clock.Move(time.Second)
 		if got := k.get("", path); got.status != http.StatusOK {
 			t.Errorf("a second later: %d", got.status)
 		}
@@ -190,7 +190,7 @@ func TestPaymentURL(t *testing.T) {
 
 func (k *kit) orderOf(id string) *engine.Order {
 	k.Helper()
-	o, _, err := k.engine.ForPayer(context.Background(), id, k.clock.now())
+	o, _, err := k.engine.ForPayer(context.Background(), id, k.clock.Now())
 	k.must(err)
 	return o
 }

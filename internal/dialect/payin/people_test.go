@@ -31,11 +31,11 @@ func TestLogin(t *testing.T) {
 	}
 
 	// For a day, and until logout.
-	k.clock.move(24*time.Hour - time.Second)
+	k.clock.Move(24*time.Hour - time.Second)
 	if got := k.as(token, "", "GET", "/api/v1/auth/me", ""); got.status != 200 {
 		t.Errorf("%d %s", got.status, got.body)
 	}
-	k.clock.move(time.Second)
+	k.clock.Move(time.Second)
 	k.refused("a day later", k.as(token, "", "GET", "/api/v1/auth/me", ""), 401, "INVALID_API_KEY", "")
 	token = k.login("ann@example.com", "sandbox")
 	if got := k.as(token, "", "POST", "/api/v1/auth/logout", ""); got.status != 200 || parse[doneBody](k, got) != (doneBody{true, "Logged out successfully"}) {
@@ -149,7 +149,7 @@ func TestOrganizations(t *testing.T) {
 	k.must(err)
 	_, err = k.people.SetRoles(t.Context(), "op_1", two1.ID, map[string]auth.Role{})
 	k.must(err)
-	k.clock.move(time.Second)
+	k.clock.Move(time.Second)
 	k.refused("no role", k.as(two, "shop", "GET", path, ""), 403, "INSUFFICIENT_PERMISSIONS", "")
 	if me := parse[meBody](k, k.as(two, "", "GET", "/api/v1/auth/me", "")); me.Data.CurrentOrganization != nil || len(me.Data.Organizations) != 0 {
 		t.Errorf("%+v", me)

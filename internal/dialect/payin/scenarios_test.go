@@ -23,7 +23,7 @@ func TestScenarios(t *testing.T) {
 			keys := keyring{kept: map[string]auth.Key{}}
 			keys.add(shopKey, auth.Key{Merchant: h.Scope.Merchant, Mode: string(h.Scope.Mode), Dialect: Name, Active: true}, func(*auth.Key) {})
 			d := New(Config{
-				Engine: h.Engine, Auth: auth.New(keys, h.Now), ParseAddress: evm.ParseAddress, Now: h.Now, Random: &counter{}, Log: h.Log,
+				Engine: h.Engine, Auth: auth.New(keys, h.Now), ParseAddress: evm.ParseAddress, Now: h.Now, Random: new(dialecttest.Counter), Log: h.Log,
 			})
 			return player{Dialect: d, kit: &kit{T: h.T, engine: h.Engine, dialect: d, handler: d.Handler()}}
 		},

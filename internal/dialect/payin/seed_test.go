@@ -71,7 +71,7 @@ func TestExamplesOfTheSeed(t *testing.T) {
 	compare("amount", seedAmount, k.post(shopKey, "/api/v1/orders", newOrder("ORDER-2025-002", "amount", `"-1"`)), nil, "details")
 	compare("chain", seedChain, k.post(shopKey, "/api/v1/orders", newOrder("ORDER-2025-002", "chainId", `"invalid-chain"`)), nil, "details")
 
-	k.clock.move(5*time.Minute + 22*time.Second)
+	k.clock.Move(5*time.Minute + 22*time.Second)
 	k.told(sepolia, 1234578, k.payment(o.Address, txHash, 1234567, order.RankConfirmed, sepoliaUSDT100))
 	done := map[string]any{"orderId": o.OrderID, "address": address, "txHash": txHash, "metadata": map[string]any{"customerName": "John Doe", "customerEmail": "john@example.com", "productSku": "PROD-123"}}
 	extra := []string{"gracePeriodEndsAt", "paymentUrl", "confirmedReceived", "requiredConfirmations", "cancelUrl"} // the example was made without a cancelUrl
@@ -105,7 +105,7 @@ func TestListDefaults(t *testing.T) {
 		if i == 1 {
 			first = o
 		}
-		k.clock.move(time.Second)
+		k.clock.Move(time.Second)
 	}
 	k.told(sepolia, 1234100, k.payment(first.Address, txHash, 1234100, order.RankSeen, sepoliaUSDT100))
 	if found, _ := k.references("?sortBy=updatedAt&limit=1"); found != first.OrderReference {

@@ -41,7 +41,7 @@ func paidShop(t *testing.T) (k *kit, orders map[string]orderBody) {
 	amount := func(units int64) money.Amount { return money.FromInt(sepoliaUSDT, units) }
 	block := uint64(1234000)
 	tell := func(n uint64, seen rail.Observation) {
-		k.clock.move(time.Minute)
+		k.clock.Move(time.Minute)
 		block += n
 		k.told(sepolia, block, seen)
 	}
@@ -154,7 +154,7 @@ func TestTransfersOfDeposits(t *testing.T) {
 	theirs := bind(engine.Scope{Merchant: "other", Mode: engine.Sandbox, Dialect: Name}, "anna")
 	o := k.create("order")
 	for i, to := range []string{anna, theirs, o.Address, bob, anna} {
-		k.clock.move(time.Minute)
+		k.clock.Move(time.Minute)
 		k.told(sepolia, uint64(1234001+i), k.payment(to, fmt.Sprint("0x0", i), uint64(1234001+i), order.RankConfirmed, sepoliaUSDT100))
 	}
 	for query, want := range map[string]string{

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"till/internal/dialect/dialecttest"
 	"till/internal/engine"
 	"till/internal/money"
 	"till/internal/order"
@@ -127,7 +128,7 @@ func TestSignWhileRotating(t *testing.T) {
 }
 
 func TestDeliveryIDsDiffer(t *testing.T) {
-	random := &counter{}
+	random := new(dialecttest.Counter)
 	d := New(Config{Random: random})
 	seen := map[string]bool{}
 	for range 100 {
