@@ -187,7 +187,7 @@ func DefaultReminding() Reminding {
 
 // SettingKeys are the settings that CheckSetting knows.
 func SettingKeys() []string {
-	return []string{CustomerRequired, LateRateSetting, NotifyURLs, ReminderTimes}
+	return []string{CheckoutOrigins, CustomFields, CustomerRequired, LateRateSetting, NotifyURLs, ReminderTimes}
 }
 
 // CheckSetting checks a merchant's setting that the engine reads itself; known is false for any other key.
@@ -197,6 +197,10 @@ func CheckSetting(key string, value json.RawMessage) (known bool, err error) {
 	switch key {
 	case LateRateSetting:
 		_, err = ParseLateRate(value)
+	case CustomFields:
+		_, err = ParseFieldRules(value)
+	case CheckoutOrigins:
+		_, err = ParseOrigins(value)
 	case NotifyURLs, CustomerRequired:
 		var on bool
 		if json.Unmarshal(value, &on) != nil {
