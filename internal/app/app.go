@@ -8,6 +8,7 @@ package app
 import (
 	"context"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -70,6 +71,8 @@ type Config struct {
 	Deliver        Deliver // how the simulated gateway moves tokens; nil: it says that it did
 	Heads          string  // the folder that heads of the sealed ledger are exported to; empty: they are not
 
+	NewSigningKey func() (*rsa.PrivateKey, error) // nil: one of 3072 bits
+
 	Now    func() time.Time // nil: the system's clock
 	Random io.Reader        // nil: the system's
 	Log    *slog.Logger
@@ -88,6 +91,7 @@ type App struct {
 	people    *auth.People
 	grants    *auth.Grants
 	shop      *baanx.Dialect // for what is asked of merchants beside webhooks
+	signing   *signing       // of the API whose keys are signed
 	uses      *keyUses
 	pages     *page.Kit
 	dashboard *dashboard.Dashboard

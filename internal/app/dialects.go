@@ -4,6 +4,7 @@ import (
 	"till/internal/auth"
 	"till/internal/dialect"
 	"till/internal/dialect/baanx"
+	"till/internal/dialect/glomo"
 	"till/internal/dialect/koywe"
 	"till/internal/dialect/payin"
 	"till/internal/engine"
@@ -36,6 +37,8 @@ func dialects(a *App, keyring *auth.Auth, cfg Config) ([]dialect.Dialect, error)
 		return nil, err
 	}
 	a.shop = shop
+	a.signing = newSigning(a.Engine, cfg.Box, glomo.Name, cfg.NewSigningKey)
+	signed := auth.NewSignedKeys(auth.SignedKeysConfig{Auth: keyring, Signing: a.signing, API: glomo.Name, Now: cfg.Now, Random: cfg.Random})
 	return []dialect.Dialect{
 		payin.New(payin.Config{
 			Engine: a.Engine, Auth: keyring, People: a.people, Limits: cfg.PayIn, NewKey: a.newKeyOf(payin.Name), ParseAddress: evm.ParseAddress,
@@ -45,6 +48,9 @@ func dialects(a *App, keyring *auth.Auth, cfg Config) ([]dialect.Dialect, error)
 		koywe.New(koywe.Config{
 			Engine: a.Engine, Tokens: tokens, CheckURL: checkURL, Seal: a.Seal,
 			PublicURL: below(public, koywe.Name), Now: cfg.Now, Random: cfg.Random, Log: cfg.Log,
+		}),
+		glomo.New(glomo.Config{
+			Engine: a.Engine, Keys: signed, Auth: keyring, PublicURL: below(public, glomo.Name), Now: cfg.Now, Random: cfg.Random, Log: cfg.Log,
 		}),
 		shop,
 	}, nil

@@ -77,7 +77,11 @@ func (a *Auth) Check(ctx context.Context, key, api string) (Principal, error) {
 	if key == "" || len(key) > maxKey {
 		return Principal{}, refused()
 	}
-	hash := secrets.Hash(key)
+	return a.byHash(ctx, secrets.Hash(key), api)
+}
+
+// byHash finds the principal of the key with a hash.
+func (a *Auth) byHash(ctx context.Context, hash, api string) (Principal, error) {
 	k, err := a.find(ctx, hash)
 	if err != nil {
 		return Principal{}, err
@@ -91,6 +95,9 @@ func (a *Auth) Check(ctx context.Context, key, api string) (Principal, error) {
 	a.use(k.ID)
 	return Principal{KeyID: k.ID, Merchant: k.Merchant, Mode: k.Mode, Scopes: k.Scopes, ExpiresAt: k.ExpiresAt}, nil
 }
+
+// Forget makes the next check of a key look it up: it was changed or revoked by this process.
+func (a *Auth) Forget(hash string) { a.known.drop(hash) }
 
 func (a *Auth) use(id string) {
 	at, found := a.used.Load(id)

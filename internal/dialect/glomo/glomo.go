@@ -1,0 +1,59 @@
+// Package glomo is the Glomo API: a business creates a customer and an order of a fixed amount, sends the customer to a
+// hosted checkout, and is paid by card, bank transfer or the customer's own bank; an order that screening stops asks
+// for documents and goes on when somebody has looked at them.
+//
+// The contract is the published page of creating an order ("the seed" in DIVERGENCES.md, which lists every place where
+// this API differs from it or had to choose). The package decides what a request means and how an answer looks, and
+// nothing about money: that is the engine's.
+//
+// Next to read: routes.go for what there is, auth.go for who may call, orders_decode.go for what an order may say,
+// errors.go for every refusal. Each noun has its handlers and routes in a file of its name.
+package glomo
+
+import (
+	"io"
+	"log/slog"
+	"time"
+
+	"till/internal/auth"
+	"till/internal/dialect"
+	"till/internal/engine"
+)
+
+// Config is what the API works with. All fields but PublicURL are required.
+type Config struct {
+	Engine *engine.Engine
+	Keys   *auth.SignedKeys // the merchants' secret keys
+	Auth   *auth.Auth       // checks publishable keys
+
+	// PublicURL is where browsers reach this API, its mount included, without a slash at the end; empty: nobody said.
+	PublicURL string
+
+	Now    func() time.Time // true time
+	Random io.Reader        // for ids; crypto/rand's in production; safe for concurrent use
+	Log    *slog.Logger
+}
+
+// Dialect is the API.
+type Dialect struct {
+	engine    *engine.Engine
+	keys      *auth.SignedKeys
+	auth      *auth.Auth
+	publicURL string
+	now       func() time.Time
+	random    io.Reader
+	log       *slog.Logger
+}
+
+// New makes the API.
+func New(c Config) *Dialect {
+	return &Dialect{engine: c.Engine, keys: c.Keys, auth: c.Auth, publicURL: c.PublicURL, now: c.Now, random: c.Random, log: c.Log}
+}
+
+var _ dialect.Dialect = (*Dialect)(nil)
+
+// Name is the path the API is mounted under and the word in an order's scope.
+const Name = "glomo"
+
+// Name is the constant of that name.
+func (d *Dialect) Name() string { return Name }
