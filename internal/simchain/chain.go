@@ -396,6 +396,19 @@ func (c *Chain) setHead(block *types.Block) error {
 		return fmt.Errorf("set head to block %d: %w", block.NumberU64(), err)
 	}
 	c.setFinal()
+	return c.indexed()
+}
+
+// indexed waits until the node answers questions for transactions that it does not know. Before its index has seen the first
+// block it refuses them, as a node does that is starting.
+func (c *Chain) indexed() error {
+	deadline := time.Now().Add(10 * time.Second)
+	for !c.eth.BlockChain().TxIndexDone() {
+		if time.Now().After(deadline) {
+			return errors.New("the node does not index its transactions")
+		}
+		time.Sleep(time.Millisecond)
+	}
 	return nil
 }
 

@@ -214,6 +214,21 @@ func TestGenesis(t *testing.T) {
 	}
 }
 
+// A node whose index has not seen its first block refuses to say that it does not know a transaction. A chain's blocks are
+// there when they can be asked about.
+func TestFirstBlockCanBeAskedAbout(t *testing.T) {
+	for range 5 {
+		c, client := start(t, Config{})
+		c.Mine(1)
+		if !c.eth.BlockChain().TxIndexDone() {
+			t.Error("the node still indexes")
+		}
+		if _, err := client.TransactionReceipt(t.Context(), common.Hash{1}); !errors.Is(err, ethereum.NotFound) {
+			t.Error(err)
+		}
+	}
+}
+
 func TestTransferIsSeenOverJSONRPC(t *testing.T) {
 	c, client := start(t, Config{})
 	usdt := c.Tokens()["USDT"]
