@@ -236,6 +236,9 @@ type Reader interface {
 	Reviewed(m Mode, after string, limit int) ([]Order, error) // orders about which a person must decide something, by id
 	Strays(after order.PaymentKey, limit int) ([]Stray, error) // money of no order, of every mode, by rail and external id
 
+	// StraysOf is the money of no order that hit an instrument of the merchant, the newest first.
+	StraysOf(merchant string, m Mode, limit int) ([]Stray, error)
+
 	// For watchers.
 	KnownInstruments(f Family, values []string) (map[string]bool, error)
 	FewInstruments(f Family, max int) ([]string, error)               // all values when at most max, else nil

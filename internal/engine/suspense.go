@@ -97,6 +97,16 @@ func (e *Engine) Strays(ctx context.Context, after order.PaymentKey, limit int) 
 	return list, err
 }
 
+// StraysOf returns payments that hit an instrument of the merchant in the mode and that no order owns, the newest first.
+func (e *Engine) StraysOf(ctx context.Context, merchant string, m Mode, limit int) ([]Stray, error) {
+	var list []Stray
+	err := e.store.View(ctx, func(rd Reader) (err error) {
+		list, err = rd.StraysOf(merchant, m, limit)
+		return err
+	})
+	return list, err
+}
+
 // Reviewed says whether a person must decide something about the order.
 func (o *Order) Reviewed() bool {
 	if o.State.Terminal() && o.State != order.Completed {

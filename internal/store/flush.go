@@ -196,7 +196,7 @@ func (g *group) flushPayments() error {
 			return err
 		}
 		counts[paymentCountKey{scope, now.Rank, micros(now.Told) / toldHour}]++
-		columns := append([]any{now.orderID, now.position, int64(now.Epoch), int64(now.Rank), int64(now.Evidence.Block), body, scope}, paymentColumns(now.Payment)...)
+		columns := append([]any{now.orderID, now.position, int64(now.Epoch), int64(now.Rank), int64(now.Evidence.Block), body, scope, strayOf(now)}, paymentColumns(now.Payment)...)
 		what := "payment " + k.External
 		if !was.exists() {
 			return g.write(what, insertPayment, append(columns, k.Rail, k.External)...)

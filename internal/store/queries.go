@@ -73,11 +73,11 @@ const (
 	selectPayments        = `SELECT order_id, position, body FROM payments WHERE {any}`
 	selectPaymentsOfOrder = `SELECT order_id, position, body FROM payments WHERE order_id <> '' AND {any} ORDER BY order_id, position`
 	selectPaymentsSince   = `SELECT order_id, position, body FROM payments WHERE rail = $1 AND block >= $2 AND rank IN (1, 3) ORDER BY block, external`
-	insertPayment         = `INSERT INTO payments (order_id, position, epoch, rank, block, body, scope_id, told_at, settled_at, network, asset_code, amount_key, tx, rail, external)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) ON CONFLICT DO NOTHING`
-	updatePayment = `UPDATE payments SET order_id = $1, position = $2, epoch = $3, rank = $4, block = $5, body = $6, scope_id = $7, told_at = $8,
-		settled_at = $9, network = $10, asset_code = $11, amount_key = $12, tx = $13
-		WHERE rail = $14 AND external = $15 AND order_id = $16 AND epoch = $17 AND rank = $18`
+	insertPayment         = `INSERT INTO payments (order_id, position, epoch, rank, block, body, scope_id, stray_of, told_at, settled_at, network, asset_code, amount_key, tx, rail, external)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) ON CONFLICT DO NOTHING`
+	updatePayment = `UPDATE payments SET order_id = $1, position = $2, epoch = $3, rank = $4, block = $5, body = $6, scope_id = $7, stray_of = $8, told_at = $9,
+		settled_at = $10, network = $11, asset_code = $12, amount_key = $13, tx = $14
+		WHERE rail = $15 AND external = $16 AND order_id = $17 AND epoch = $18 AND rank = $19`
 )
 
 // events

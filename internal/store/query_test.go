@@ -95,6 +95,7 @@ func indexedQueries(match func(query string, columns ...string) string) (list []
 		{selectLastLine, "lines_at"},
 		{auditLines, "PRIMARY KEY"},
 		{selectStrays, "payments_stray"},
+		{selectStraysOf, "payments_stray_of"},
 		{match(selectRailState, "rail", "name"), "PRIMARY KEY"},
 		{selectRailStates, "PRIMARY KEY"},
 		{updateRailState, "PRIMARY KEY"},

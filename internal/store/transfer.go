@@ -29,6 +29,7 @@ const (
 	selectReviewed    = `SELECT id FROM orders WHERE mode = $1 AND reviewing = 1 AND id > $2 ORDER BY id LIMIT $3`
 	selectStrays      = `SELECT order_id, position, body FROM payments WHERE order_id = '' AND (rail, external) > ($1, $2)
 		ORDER BY rail, external LIMIT $3`
+	selectStraysOf = `SELECT order_id, position, body FROM payments WHERE stray_of <> '' AND stray_of = $1 ORDER BY told_at DESC, rail DESC, external DESC LIMIT $2`
 )
 
 // rails
@@ -196,6 +197,24 @@ func (r *reader) Strays(after order.PaymentKey, limit int) ([]engine.Stray, erro
 		return err
 	})
 	return found, err
+}
+
+func (r *reader) StraysOf(merchant string, m engine.Mode, limit int) ([]engine.Stray, error) {
+	var found []engine.Stray
+	err := scan(r, selectStraysOf, []any{merchant + "/" + string(m), limit}, func(rows record) error {
+		row, err := scanPayment(rows)
+		found = append(found, row.Stray)
+		return err
+	})
+	return found, err
+}
+
+// strayOf is the column by which the payments are found that hit a merchant's instruments and that no order owns.
+func strayOf(row paymentRow) string {
+	if row.orderID != "" || row.Merchant == "" {
+		return ""
+	}
+	return row.Merchant + "/" + string(row.Mode)
 }
 
 // The memory of rails.

@@ -258,6 +258,19 @@ func strayList(s *suite) {
 		got, after = append(got, page[0].External), page[0].PaymentKey
 	}
 	want(s, "strays", fmt.Sprint(got), "[a c]")
+	of := func(merchant string, m engine.Mode, limit int) (got []string) {
+		s.view(func(rd engine.Reader) error {
+			list, err := rd.StraysOf(merchant, m, limit)
+			for _, one := range list {
+				got = append(got, one.External)
+			}
+			return err
+		})
+		return got
+	}
+	want(s, "strays of the merchant", fmt.Sprint(of("m1", engine.Sandbox, 10)), "[c a]")
+	want(s, "the newest", fmt.Sprint(of("m1", engine.Sandbox, 1)), "[c]")
+	want(s, "strays of another", fmt.Sprint(of("m2", engine.Sandbox, 10), of("m1", engine.Live, 10), of("", engine.Sandbox, 10)), "[] [] []")
 }
 
 func railMemory(s *suite) {
