@@ -79,7 +79,7 @@ func (e *Engine) Untold(ctx context.Context, dialects []string, limit int) ([]Un
 	var list []Untold
 	words := slices.Clone(dialects)
 	for _, d := range dialects {
-		words = append(words, Scope{Dialect: d}.Arrivals().Dialect)
+		words = append(words, Scope{Dialect: d}.Arrivals().Dialect, Scope{Dialect: d}.Spending().Dialect)
 	}
 	err := e.store.View(ctx, func(rd Reader) error {
 		events, err := rd.UntoldEvents(words, limit)

@@ -33,13 +33,18 @@ type Notify struct {
 	SuccessURL string `json:",omitempty"`
 	FailedURL  string `json:",omitempty"`
 
-	Times []time.Time `json:",omitempty"` // when it is reminded, on the mode's clock: fixed by Create
+	// Every is how often it is reminded, while it waits for its payer, in place of what the merchant's setting says; 0: as
+	// that says. Told is when it was last.
+	Every time.Duration `json:",omitempty"`
+	Told  time.Time     `json:",omitzero"`
+
+	Times []time.Time `json:",omitempty"` // when it is reminded, on the mode's clock: fixed by Create, and anew by Reschedule
 	Paid  bool        `json:",omitempty"` // it has told that it is paid: after a reorganisation it may be paid again
 }
 
 // IsZero says that nobody is told.
 func (n Notify) IsZero() bool {
-	return n.Customer == "" && !n.Email && !n.InApp && !n.WhatsApp && !n.Reminders && n.SuccessURL == "" && n.FailedURL == "" && len(n.Times) == 0 && !n.Paid
+	return n.Customer == "" && !n.Email && !n.InApp && !n.WhatsApp && !n.Reminders && n.SuccessURL == "" && n.FailedURL == "" && len(n.Times) == 0 && !n.Paid && n.Every == 0 && n.Told.IsZero()
 }
 
 // Channel is a way to tell somebody something.
@@ -219,7 +224,7 @@ func CheckSetting(key string, value json.RawMessage) (known bool, err error) {
 
 // again is whom an order tells that the engine makes after one with this.
 func (n Notify) again() Notify {
-	n.Times, n.Paid = nil, false
+	n.Times, n.Paid, n.Told = nil, false, time.Time{}
 	return n
 }
 
@@ -237,6 +242,10 @@ func (n Notify) settle(settings map[string]json.RawMessage, t order.Terms, now t
 	}
 	n.Times = nil
 	if !n.Reminders || n.Customer == "" || t.FromBalance {
+		return n, nil
+	}
+	if n.Every > 0 {
+		n.Times = every(n.Every, now, t.Deadline)
 		return n, nil
 	}
 	r := DefaultReminding()
@@ -267,6 +276,17 @@ func (r Reminding) times(created, deadline time.Time) (list []time.Time) {
 		last = at
 		return false
 	})
+}
+
+// maxEvery is how many reminders come one after another: of a year, each day.
+const maxEvery = 366
+
+// every is a moment each so often, from a time to a deadline.
+func every(step time.Duration, from, deadline time.Time) (list []time.Time) {
+	for at := from.Add(step); len(list) < maxEvery && (deadline.IsZero() || deadline.Sub(at) >= reminderGap); at = at.Add(step) {
+		list = append(list, at)
+	}
+	return list
 }
 
 // channels are those a customer is told by.
@@ -424,6 +444,12 @@ func (e *Engine) Remind(ctx context.Context, due Due) (told bool, err error) {
 			told = true
 			if err := o.tell(tx, Reminded, "", money.Amount{}); err != nil {
 				return err
+			}
+			if o.Notify.Every > 0 { // who asked for it so sees when it was
+				o.Notify.Told = now
+				if err := tx.SaveOrder(o); err != nil {
+					return err
+				}
 			}
 		}
 		return tx.SaveReminder(o.ID, o.Scope.Mode, next)

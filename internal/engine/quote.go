@@ -53,10 +53,11 @@ type NewQuote struct {
 	Scope     Scope
 	Ask       quote.Ask
 	OrderKind string
+	Life      time.Duration // how long it is promised; 0: as long as the config says
 	Doc       json.RawMessage
 }
 
-// MakeQuote promises an exchange for as long as the config says.
+// MakeQuote promises an exchange for as long as it is asked for, or as the config says.
 //
 // Errors: those of quote.New, on amountIn and amountOut: among them not_configured where there is no rate or price,
 // and overloaded, with an advice to wait, while the rate is out of date or in doubt.
@@ -66,6 +67,9 @@ func (e *Engine) MakeQuote(ctx context.Context, n NewQuote) (*Quote, error) {
 		priced, err := e.price(tx, n.Ask, n.OrderKind, tx.Now())
 		if err != nil {
 			return err
+		}
+		if n.Life > 0 {
+			priced.Ends = priced.Made.Add(n.Life)
 		}
 		made = &Quote{ID: n.ID, Scope: n.Scope, OrderKind: n.OrderKind, Quote: priced, Doc: n.Doc}
 		return tx.InsertQuote(made)

@@ -21,6 +21,8 @@ type NewRefund struct {
 	Actor   order.Actor
 	Who     string
 	Why     string // in the words of who asks; may be empty
+
+	Record RefundRecord // what an API remembers of it, by which it finds it again; zero: nothing
 }
 
 // Refund sets money of an ended order aside to go back; a worker sends it, above a limit once a second person has
@@ -31,7 +33,8 @@ type NewRefund struct {
 // order has not ended, its share of the account is less, or the money lies in the merchant's own wallet;
 // insufficient_balance when the merchant has spent it; idempotency_conflict when the id is that of another
 // transfer; missing_field (destination) when nobody knows where the payment came from, or when it came from several
-// payers, between whom the engine does not choose; not_configured when the destination's rail does not serve the mode.
+// payers, between whom the engine does not choose; not_configured when the destination's rail does not serve the mode;
+// duplicate_reference when another refund has the record's key.
 func (e *Engine) Refund(ctx context.Context, r NewRefund) (*Order, error) {
 	if r.Actor == order.ByMerchant && r.From != ledger.Merchant {
 		return nil, fault.New(fault.CodeForbidden, "only an operator refunds what is in suspense")
@@ -80,6 +83,9 @@ func (e *Engine) refund(tx Tx, o *Order, r NewRefund) error {
 		ID: r.ID, Amount: r.Amount, Source: o.Terms.Book.Account(r.From), To: payer(o.Terms.Book, to.Rail), Rail: string(to.Rail),
 	}}, false)
 	if err != nil {
+		return err
+	}
+	if err := recordRefund(tx, o, r); err != nil {
 		return err
 	}
 	return e.mayRefund(tx, o, r.ID, r.Amount)

@@ -71,10 +71,22 @@ func (s Scope) Arrivals() Scope {
 	return s
 }
 
-// API is the word of the API alone, also of a scope of arrivals.
-func (s Scope) API() string { return strings.TrimSuffix(s.Dialect, arrivals) }
+// spending ends the word of an API whose orders out of the balance are kept apart.
+const spending = "/spending"
 
-// Owner is the scope that has the endpoints and messages, also those that tell of arrivals.
+// Spending is the scope of a scope's orders that are paid out of the merchant's balance, for APIs that list and count them
+// apart from those that somebody pays. Endpoints, keys and settings are those of the scope itself.
+func (s Scope) Spending() Scope {
+	s.Dialect = s.API() + spending
+	return s
+}
+
+// API is the word of the API alone, also of a scope of arrivals or spending.
+func (s Scope) API() string {
+	return strings.TrimSuffix(strings.TrimSuffix(s.Dialect, arrivals), spending)
+}
+
+// Owner is the scope that has the endpoints and messages, also those that tell of arrivals and spending.
 func (s Scope) Owner() Scope {
 	s.Dialect = s.API()
 	return s

@@ -72,7 +72,7 @@ func (c *condition) is(column, value string) {
 // ofAPI adds that a scope is an API's, that of its arrivals too.
 func (c *condition) ofAPI(column, dialect string) {
 	if dialect != "" {
-		c.in(column, []any{dialect, engine.Scope{Dialect: dialect}.Arrivals().Dialect})
+		c.in(column, []any{dialect, engine.Scope{Dialect: dialect}.Arrivals().Dialect, engine.Scope{Dialect: dialect}.Spending().Dialect})
 	}
 }
 
