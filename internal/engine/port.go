@@ -190,6 +190,8 @@ type Reader interface {
 	OrderByPublic(scope Scope, publicID string) (*Order, error) // not_found, also for another scope's; the zero scope means any: for operators
 	OrderByUnique(k UniqueKey) (*Order, error)                  // not_found
 	Orders(f Filter) (Page, error)
+	OrderNumbers(s Scope, from, to time.Time) (first, last int64, err error) // of the orders made between, both included; zero: no end
+	OrdersNumbered(s Scope, first, last int64) ([]Order, error)              // by number, both included; all of them must be there
 	Tally(f Filter) ([]Tally, error) // by state and asset
 	Payments(f PaymentFilter) (PaymentPage, error)
 	StandingByReference(s Scope, reference string) (*Standing, error) // nil when there is none

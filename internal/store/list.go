@@ -52,6 +52,31 @@ func (r *reader) Orders(f engine.Filter) (engine.Page, error) {
 	return l.bySearch(plain && looks == lookPlain)
 }
 
+// OrderNumbers implements engine.Reader.
+func (r *reader) OrderNumbers(s engine.Scope, from, to time.Time) (first, last int64, err error) {
+	scope, err := queryScope(r.store, r, s)
+	if err != nil || scope == 0 {
+		return 1, 0, err
+	}
+	l := listing{reader: r, filter: engine.Filter{CreatedAfter: from, CreatedBefore: to}, scope: scope}
+	err = l.bound()
+	return l.low, l.high, err
+}
+
+// OrdersNumbered implements engine.Reader.
+func (r *reader) OrdersNumbered(s engine.Scope, first, last int64) ([]engine.Order, error) {
+	scope, err := queryScope(r.store, r, s)
+	if err != nil || scope == 0 {
+		return nil, err
+	}
+	var numbers []int64
+	for n := first; n <= last; n++ {
+		numbers = append(numbers, n)
+	}
+	l := listing{reader: r, scope: scope}
+	return l.load(numbers)
+}
+
 // listing is one list being made: the scope's orders numbered low to high, as creation time grows with the
 // number.
 type listing struct {

@@ -120,6 +120,52 @@ func pages(s *suite) {
 	})
 }
 
+// numbered: a period's orders, by their numbers.
+func numbered(s *suite) {
+	all := s.fill(20)
+	of := func(scope engine.Scope, from, to time.Time) (references []string) {
+		s.view(func(rd engine.Reader) error {
+			first, last, err := rd.OrderNumbers(scope, from, to)
+			if err != nil || first > last {
+				return err
+			}
+			list, err := rd.OrdersNumbered(scope, first, last)
+			for _, o := range list {
+				references = append(references, o.Reference)
+			}
+			return err
+		})
+		return references
+	}
+	s.reopen()
+	for _, tt := range []struct {
+		name     string
+		scope    engine.Scope
+		from, to time.Time
+		low, end int
+	}{
+		{"all", scopeA, time.Time{}, time.Time{}, 0, 20},
+		{"both ends included", scopeA, all[3].CreatedAt, all[7].CreatedAt, 3, 8},
+		{"just inside", scopeA, all[3].CreatedAt.Add(time.Microsecond), all[7].CreatedAt.Add(-time.Microsecond), 4, 7},
+		{"before all", scopeA, time.Time{}, all[0].CreatedAt.Add(-time.Hour), 0, 0},
+		{"behind all", scopeA, all[19].CreatedAt.Add(time.Hour), time.Time{}, 0, 0},
+		{"the wrong way round", scopeA, all[7].CreatedAt, all[3].CreatedAt, 0, 0},
+		{"nobody's", scopeD, time.Time{}, time.Time{}, 0, 0},
+	} {
+		if got := of(tt.scope, tt.from, tt.to); !slices.Equal(got, which(all[tt.low:tt.end], everything, byNumber, false)) {
+			s.Errorf("%s: %v", tt.name, got)
+		}
+	}
+	want(s, "orders of another scope", len(of(scopeB, time.Time{}, time.Time{})), 1)
+	err := s.store.View(s.Context(), func(rd engine.Reader) error {
+		_, err := rd.OrdersNumbered(scopeA, 20, 21)
+		return err
+	})
+	if err == nil {
+		s.Error("an order that is not there was passed over")
+	}
+}
+
 func totalsUnderWriters(s *suite) {
 	var stop atomic.Bool
 	done := make(chan error, 1)

@@ -56,6 +56,7 @@ func Run(t *testing.T, open Opener) {
 		{"copies of what surrounds a transfer", sendingCopies},
 		{"orders with money aside", ordersAside},
 		{"lists by how orders look", looks},
+		{"orders by their numbers", numbered},
 		{"orders about which somebody must decide", reviewedOrders},
 		{"payments without an owner are listed", strayList},
 		{"the memory of rails", railMemory},
