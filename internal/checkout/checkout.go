@@ -143,7 +143,7 @@ func (c *Checkout) look(ctx context.Context, id, face string, l page.Lang) (view
 	v := newView(o, n, f, at)
 	v.Lang = l
 	c.addMethods(&v, o, n)
-	return v, nil
+	return v, c.addAround(ctx, &v, f)
 }
 
 func (c *Checkout) show(w http.ResponseWriter, r *http.Request, face string) {
@@ -155,7 +155,7 @@ func (c *Checkout) show(w http.ResponseWriter, r *http.Request, face string) {
 	if len(v.order.Methods) > 0 { // it may have a form
 		w.Header().Set("Referrer-Policy", "same-origin")
 	}
-	c.pages.Write(w, r, http.StatusOK, "order", v)
+	c.write(w, r, http.StatusOK, "order", v, v)
 }
 
 func (c *Checkout) tell(w http.ResponseWriter, r *http.Request, face string) {

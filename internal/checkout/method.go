@@ -121,7 +121,7 @@ func (c *Checkout) showMethods(w http.ResponseWriter, r *http.Request, face stri
 	case len(v.Methods) == 0:
 		toOrder(w, r)
 	default:
-		c.pages.Write(w, r, http.StatusOK, "methods", v)
+		c.write(w, r, http.StatusOK, "methods", v, v)
 	}
 }
 
@@ -157,7 +157,7 @@ func (c *Checkout) showGiven(w http.ResponseWriter, r *http.Request, face string
 	case len(v.Ask) == 0:
 		toOrder(w, r)
 	default:
-		c.pages.Write(w, r, http.StatusOK, "given", v)
+		c.write(w, r, http.StatusOK, "given", v, v)
 	}
 }
 
@@ -186,7 +186,7 @@ func (c *Checkout) give(w http.ResponseWriter, r *http.Request, face string) {
 		c.refuseLink(w, r, "", err)
 		return
 	}
-	c.pages.Write(w, r, http.StatusUnprocessableEntity, "given", v)
+	c.write(w, r, http.StatusUnprocessableEntity, "given", v, v)
 }
 
 func (c *Checkout) given(ctx context.Context, v view) error {

@@ -66,7 +66,7 @@ func (c *Checkout) showSandbox(w http.ResponseWriter, r *http.Request, face stri
 		toOrder(w, r)
 		return
 	}
-	c.pages.Write(w, r, http.StatusOK, "sandbox", s)
+	c.write(w, r, http.StatusOK, "sandbox", v, s)
 }
 
 // played ends the attempt as it was said. A form of an earlier attempt does nothing.
@@ -91,7 +91,7 @@ func (c *Checkout) played(w http.ResponseWriter, r *http.Request, face string) {
 			pays = false
 		default:
 			s.Problem = "card"
-			c.pages.Write(w, r, http.StatusUnprocessableEntity, "sandbox", s)
+			c.write(w, r, http.StatusUnprocessableEntity, "sandbox", v, s)
 			return
 		}
 	}

@@ -57,6 +57,7 @@ type view struct {
 
 	Unfit, Stranger money.Amount
 	methods
+	around
 
 	Back     string // where to go from here; "" for nowhere
 	BackHost string

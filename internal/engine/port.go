@@ -192,7 +192,7 @@ type Reader interface {
 	Orders(f Filter) (Page, error)
 	OrderNumbers(s Scope, from, to time.Time) (first, last int64, err error) // of the orders made between, both included; zero: no end
 	OrdersNumbered(s Scope, first, last int64) ([]Order, error)              // by number, both included; all of them must be there
-	Tally(f Filter) ([]Tally, error) // by state and asset
+	Tally(f Filter) ([]Tally, error)                                         // by state and asset
 	Payments(f PaymentFilter) (PaymentPage, error)
 	StandingByReference(s Scope, reference string) (*Standing, error) // nil when there is none
 	Standings(f StandingFilter) (StandingPage, error)

@@ -11,8 +11,23 @@ import (
 // it, no form to another site.
 var policy = strings.Join([]string{
 	"default-src 'none'", "style-src 'self'", "script-src 'self'", "img-src 'self'", "connect-src 'self'",
-	"form-action 'self'", "base-uri 'none'", "frame-ancestors 'none'",
+	"form-action 'self'", "base-uri 'none'", unframed,
 }, "; ")
+
+// unframed is what the policy says of frames.
+const unframed = "frame-ancestors 'none'"
+
+// Frame lets pages of these origins, and no others, show the answer in a frame of theirs; none: nobody. An origin is one that
+// the caller has checked: a scheme, a host and maybe a port.
+func (k *Kit) Frame(w http.ResponseWriter, origins []string) {
+	if len(origins) == 0 {
+		return
+	}
+	h := w.Header()
+	h.Set("Content-Security-Policy", strings.Replace(policy, unframed, "frame-ancestors "+strings.Join(origins, " "), 1))
+	h.Del("X-Frame-Options")                              // it can name no origin; browsers that know the policy leave it aside
+	h.Set("Cross-Origin-Resource-Policy", "cross-origin") // else a page that asks for isolation could not show it
+}
 
 // silenced is what no page may ask the browser for.
 var silenced = strings.Join([]string{

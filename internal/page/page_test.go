@@ -311,6 +311,24 @@ func TestHeaders(t *testing.T) {
 	}
 }
 
+func TestFrame(t *testing.T) {
+	k := newKit(t, "")
+	serve := func(origins ...string) http.Header {
+		w := httptest.NewRecorder()
+		k.Guard(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { k.Frame(w, origins) })).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
+		return w.Result().Header
+	}
+	nobody := serve()
+	if !strings.HasSuffix(nobody.Get("Content-Security-Policy"), "; frame-ancestors 'none'") || nobody.Get("X-Frame-Options") != "DENY" {
+		t.Errorf("nobody: %v", nobody)
+	}
+	shops := serve("https://shop.example", "https://www.shop.example:8443")
+	if !strings.HasSuffix(shops.Get("Content-Security-Policy"), "; base-uri 'none'; frame-ancestors https://shop.example https://www.shop.example:8443") ||
+		strings.Count(shops.Get("Content-Security-Policy"), ";") != strings.Count(policy, ";") || shops.Get("X-Frame-Options") != "" {
+		t.Errorf("two shops: %v", shops)
+	}
+}
+
 func TestAssets(t *testing.T) {
 	_, url := serve(t, fast)
 	_, body := get(t, url+"/sample")

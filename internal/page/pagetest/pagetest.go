@@ -26,6 +26,8 @@ import (
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/network"
+	cdppage "github.com/chromedp/cdproto/page"
+	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp" // MIT
 )
 
@@ -391,6 +393,45 @@ var axe = sync.OnceValues(func() (string, error) {
 func Eval[T any](tab *Tab, script string) T {
 	tab.Helper()
 	return run(tab, script, chromedp.Evaluate[T](script))
+}
+
+// InFrame evaluates JavaScript in the document that the page's only frame shows, of whatever origin. It sees the document
+// and nothing of the frame's own scripts. ready is false while there is no frame, or its document is being replaced.
+func InFrame[T any](tab *Tab, script string) (got T, ready bool) {
+	tab.Helper()
+	ctx, cancel := context.WithTimeout(tab.ctx, patience)
+	defer cancel()
+	tree, err := chromedp.Call(ctx, cdppage.GetFrameTree, cdp.Empty{})
+	if err != nil {
+		tab.Fatalf("the frames: %v", err)
+	}
+	if len(tree.FrameTree.ChildFrames) == 0 {
+		return got, false
+	}
+	world, err := chromedp.Call(ctx, cdppage.CreateIsolatedWorld, cdppage.CreateIsolatedWorldParams{FrameID: tree.FrameTree.ChildFrames[0].Frame.ID})
+	if err != nil {
+		return got, false
+	}
+	got, err = chromedp.Run(ctx, chromedp.Evaluate[T](script, func(p *runtime.EvaluateParams) { p.ContextID = world.ExecutionContextID }))
+	if err != nil && ctx.Err() == nil && !replaced(err) {
+		return got, false // the element is not there yet
+	}
+	return got, err == nil
+}
+
+// UntilFrame waits until a script in the frame's document says true.
+func (tab *Tab) UntilFrame(what, script string) {
+	tab.Helper()
+	tab.Until(what, func() bool {
+		holds, ready := InFrame[bool](tab, script)
+		return ready && holds
+	})
+}
+
+// ClickInFrame presses the first element of the frame's document that fits, as soon as it is there.
+func (tab *Tab) ClickInFrame(selector string) {
+	tab.Helper()
+	tab.UntilFrame("press "+selector, fmt.Sprintf(`(() => { const e = document.querySelector(%q); if (!e || document.readyState === "loading") return false; e.click(); return true; })()`, selector))
 }
 
 func call[P, R any](tab *Tab, command cdp.Command[P, R], params P) {

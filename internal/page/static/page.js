@@ -7,6 +7,9 @@
 //   data-until="ms"              shows how long it is until then; data-over is what it says afterwards
 //   data-live, data-events       URLs that give the element's parts anew, once or as a stream of events;
 //                                [data-part] in it are replaced where they changed; [data-done]: no more to come
+//   [data-origins]               the pages that may have this one in a frame, and are told what it says with
+//   [data-tell="json"]           as soon as it is there, once; on a button, when it is pressed
+//   a[data-far]                  leads to a page that refuses frames: in one, it opens beside
 //   a[data-leave="seconds"]      is followed by itself; [data-leave-in] shows when, [data-stay] stops it
 "use strict";
 (() => {
@@ -71,12 +74,38 @@
   };
   setInterval(count, 250);
 
+  // In a frame: telling the page around this one. It hears only what is sent to an origin that may frame us.
+  const framed = window.parent !== window;
+  if (framed) root.classList.add("framed");
+  const origins = (document.querySelector("[data-origins]")?.dataset.origins || "").split(" ").filter(Boolean);
+  const around = window.location.ancestorOrigins?.[0]; // not every browser says it
+  const told = new Set();
+  const send = (json) => {
+    for (const origin of origins) if (!around || around === origin) window.parent.postMessage(JSON.parse(json), origin);
+  };
+  const tell = (within) => {
+    if (!framed) return;
+    for (const said of within.querySelectorAll("[data-tell]:not(button)")) {
+      if (told.has(said.dataset.tell)) continue;
+      told.add(said.dataset.tell);
+      send(said.dataset.tell);
+    }
+    for (const link of within.querySelectorAll("a[data-far]")) link.target = "_blank";
+  };
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("button[data-tell]");
+    if (!button || !framed) return;
+    send(button.dataset.tell);
+    button.disabled = true;
+    if (button.dataset.told) button.textContent = button.dataset.told;
+  });
+
   // Leaving by itself.
   let leaving = 0; // when, on this clock
   let stays = false;
   const leave = () => {
     const link = document.querySelector("a[data-leave]");
-    if (!link || stays) return;
+    if (!link || stays || framed) return;
     if (!leaving) leaving = Date.now() + 1000 * Number(link.dataset.leave);
     const seconds = Math.max(0, Math.ceil((leaving - Date.now()) / 1000));
     for (const shown of document.querySelectorAll("[data-leave-in]")) shown.textContent = String(seconds);
@@ -93,7 +122,7 @@
     for (const gone of document.querySelectorAll("[data-leaving]")) gone.hidden = true;
   });
 
-  const wire = (within) => { localise(within); count(); leave(); };
+  const wire = (within) => { localise(within); count(); leave(); tell(within); };
 
   // Parts that stay up to date.
   const live = document.querySelector("[data-live]");
