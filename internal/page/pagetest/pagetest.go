@@ -469,5 +469,6 @@ func run[T any](tab *Tab, what string, a chromedp.Action[T]) T {
 // replaced says that the element, or the whole page, was replaced between finding and reading it.
 func replaced(err error) bool {
 	text := err.Error()
-	return strings.Contains(text, "No node with given id") || strings.Contains(text, "Cannot find context with specified id")
+	return strings.Contains(text, "No node with given id") || strings.Contains(text, "Cannot find context with specified id") ||
+		strings.Contains(text, "Inspected target navigated")
 }
