@@ -64,6 +64,8 @@ type NewOrder struct {
 	// called in the transaction and holds for this order alone.
 	Rest func(settings map[string]json.RawMessage) time.Duration
 
+	Screen *Screening // who it is for is looked up on lists before it is made; nil: nobody is
+
 	Notify Notify // whom the order tells, and how; the caller has checked that the customer is the scope's
 
 	Offer    OfferTaken // what it is made of; zero: the merchant asked for it
@@ -74,7 +76,8 @@ type NewOrder struct {
 	Once   *Once
 	Answer func(o *Order) (status int, body []byte)
 
-	made made // by the engine itself, of what was asked for before
+	made    made     // by the engine itself, of what was asked for before
+	verdict *verdict // of Screen; nil: it was not asked for yet
 }
 
 // made is an order that follows another one, or is a part of a deal. Its exchange is settled already.
@@ -122,6 +125,10 @@ type Created struct {
 // version_conflict (it has changed since its price was found), of a quote not_found, quote_used and quote_expired, of a
 // price those of Price, policy_denied (Details "rule": which one, where there is one), and what Terms returns.
 func (e *Engine) Create(ctx context.Context, n NewOrder) (Created, error) {
+	if n.Screen != nil {
+		v := e.judge(*n.Screen, n.Scope.Mode)
+		n.verdict = &v
+	}
 	rails := []RailName{n.Network.Rail}
 	if n.Method != nil {
 		rails[0] = e.networks[n.Method.Network].Rail
@@ -203,6 +210,14 @@ func (e *Engine) create(tx Tx, n NewOrder) (*Order, error) {
 	if o.Notify, err = n.Notify.settle(settings, terms, now); err != nil {
 		return nil, err
 	}
+	held := len(reviews) > 0
+	if n.verdict != nil {
+		opened, err := o.screenedAtCreation(*n.verdict, *n.Screen, now, e.random)
+		if err != nil {
+			return nil, err
+		}
+		reviews = append(reviews, opened...)
+	}
 	asked := order.Change{Kind: order.Create, Actor: order.ByMerchant, Who: n.Maker, Reviews: reviews}
 	if err := o.exchanges(n, plan, &asked); err != nil {
 		return nil, err
@@ -220,7 +235,7 @@ func (e *Engine) create(tx Tx, n NewOrder) (*Order, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(reviews) > 0 {
+	if held {
 		if err := o.hold(tx, n, rule); err != nil {
 			return nil, err
 		}

@@ -14,6 +14,7 @@ import (
 
 	"till/internal/fault"
 	"till/internal/ledger"
+	"till/internal/money"
 	"till/internal/order"
 	"till/internal/rail"
 )
@@ -29,12 +30,15 @@ type Engine struct {
 	modes    map[Mode][]Network // the same, by id
 	methods  []Method           // by country and code
 	gateways map[string]Gateway
-	random   io.Reader // for public ids of arrivals
-	wake     func()    // called after each commit of a use case; must not block
-	limits   Limits    // of what leaves without a second person's word
-	who      string    // the operator this engine is for; empty: the program itself
-	payees   Payees    // nil: no account can be paid to
-	screener Screener  // nil: there is nobody on any list
+	random   io.Reader               // for public ids of arrivals
+	wake     func()                  // called after each commit of a use case; must not block
+	limits   Limits                  // of what leaves without a second person's word
+	who      string                  // the operator this engine is for; empty: the program itself
+	payees   Payees                  // nil: no account can be paid to
+	screener Screener                // nil: there is nobody on any list
+	blobs    Blobs                   // the bytes of files
+	maxFile  int64                   // how many one may have
+	second   map[string]money.Amount // above which two persons approve a review, by the code of what is due
 	batches  map[rail.Name]rail.Batcher
 	exchange *exchange // on what terms the house exchanges
 	looks    *looks    // shared by all engines over the store
@@ -48,6 +52,7 @@ func New(store Store, networks []Network, wake func()) *Engine {
 		e.networks[n.ID] = n
 	}
 	e.modes = byMode(e.networks)
+	e.SetBlobs(nil, 0)
 	if e.wake == nil {
 		e.wake = func() {}
 	}

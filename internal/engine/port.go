@@ -121,6 +121,7 @@ type Tx interface {
 	notifyTx   // notify.go
 	quoteTx    // quote.go
 	bookingTx  // booking.go
+	blobTx     // file.go: the bytes of files
 
 	Standing(id string) (*Standing, error)                            // not_found
 	StandingByReference(s Scope, reference string) (*Standing, error) // nil when there is none
@@ -214,6 +215,7 @@ type Reader interface {
 	lineReader                                                 // line.go: statements
 	quoteReader                                                // quote.go
 	bookingReader                                              // booking.go
+	blobParts                                                  // file.go: the bytes of files
 	Balances(merchant string, m Mode) ([]order.Balance, error) // of every account of the merchant's books
 	Endpoints(s Scope) ([]Endpoint, error)
 	Endpoint(id string) (*Endpoint, error) // nil when there is none
@@ -349,4 +351,15 @@ type Filter struct {
 type Page struct {
 	Orders []Order
 	Total  int64
+}
+
+// blobTx is how a transaction keeps the bytes of files.
+type blobTx interface {
+	AddBlob(name string, part int, content []byte) error // an error where the part exists
+	DropBlob(name string) error                          // all its parts, of which none was added in this transaction
+}
+
+// blobParts is how the bytes of files are read.
+type blobParts interface {
+	BlobPart(name string, part int) ([]byte, error) // nil when there is none
 }

@@ -42,6 +42,13 @@ type Order struct {
 	Purchase       Purchase `json:",omitzero"`  // what it sells to whom; zero: no product
 	PolicyApproval string   `json:",omitempty"` // the approval it waits for or waited for; empty: none
 
+	// Who it is for and who paid it was looked up on lists.
+	Asks      []string                    `json:",omitempty"` // the names of the documents to ask for on a hit
+	Findings  []Finding                   `json:",omitempty"` // the hits, for the person who decides
+	Requested []Requested                 `json:",omitempty"` // documents asked for, and given
+	Inquiry   string                      `json:",omitempty"` // what the merchant is asked under about withheld money; empty: he was not asked
+	Firsts    map[order.ReviewKind]string `json:",omitempty"` // who approved first where two must, of reviews that wait for the second
+
 	Quote    *Frozen  `json:",omitempty"` // what it exchanges; nil: nothing
 	Deal     string   `json:",omitempty"` // the public id of the deal it is a part of; empty: none
 	Follows  string   `json:",omitempty"` // the public id of the order whose late money it exchanges; empty: none

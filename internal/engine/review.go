@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"time"
 
 	"till/internal/fault"
@@ -49,23 +50,43 @@ var approvalStates = []PolicyApprovalState{PolicyPending, PolicyApproved, Policy
 
 const kindApproval DocumentKind = "approval"
 
-// Approve says yes to a review of an order. Nobody approves what he made.
+// SetTwoPersons says above which amount of what is due two persons must approve a screening or a compliance review, by the
+// asset's code; of an asset that is not there one person is enough. It is called before the engine is used.
+func (e *Engine) SetTwoPersons(above map[string]money.Amount) { e.second = above }
+
+// Approve says yes to a review of an order. Nobody approves what he made. Where two persons must approve
+// (SetTwoPersons), the first one's word is kept, the order waits on, and Order.Firsts says so.
 //
-// Errors: not_found; forbidden when who made it is who approves it; order_state_conflict when the order has no such open
-// review, or has ended; quote_expired for an exchange out of the balance whose rate holds no more.
+// Errors: not_found; forbidden when who made it is who approves it, or who approved first approves again;
+// order_state_conflict when the order has no such open review, or has ended; quote_expired for an exchange out of the
+// balance whose rate holds no more.
 func (e *Engine) Approve(ctx context.Context, orderID string, kind order.ReviewKind, actor order.Actor, who string) (*Order, error) {
 	return e.review(ctx, orderID, order.Change{Kind: order.Approve, Review: kind, Actor: actor, Who: who})
 }
 
 // Refuse says no to a review of an order: before the payment the order fails, and what was taken from a balance for it is
-// back there. The reason is kept with the review.
+// back there. Money that was withheld, or that had come already, goes back to who sent it where its rail can send it there
+// (refuse.go). The reason is kept with the review.
 //
-// Errors: those of Approve; missing_field without a reason.
+// Errors: not_found; forbidden when who made it refuses it; order_state_conflict as for Approve; missing_field without a
+// reason.
 func (e *Engine) Refuse(ctx context.Context, orderID string, kind order.ReviewKind, actor order.Actor, who string, reason order.Reason) (*Order, error) {
 	if reason == "" {
 		return nil, fault.New(fault.CodeMissingField, "why it is refused is missing").On("reason")
 	}
 	return e.review(ctx, orderID, order.Change{Kind: order.Refuse, Review: kind, Actor: actor, Who: who, Reason: reason})
+}
+
+// Ask asks the merchant for documents before a review goes on: each name opens a slot of Order.Requested. A file that was
+// given under such a name before is rejected by it. For operators.
+//
+// Errors: not_found; forbidden as for Approve; order_state_conflict when the order has no such open review, or has ended;
+// missing_field and invalid_value (documents).
+func (e *Engine) Ask(ctx context.Context, orderID string, kind order.ReviewKind, who string, documents []string) (*Order, error) {
+	if err := checkAsked(documents); err != nil {
+		return nil, err
+	}
+	return e.review(ctx, orderID, order.Change{Kind: order.Ask, Review: kind, Actor: order.ByOperator, Who: who, Missing: documents})
 }
 
 func (e *Engine) review(ctx context.Context, orderID string, c order.Change) (*Order, error) {
@@ -75,25 +96,92 @@ func (e *Engine) review(ctx context.Context, orderID string, c order.Change) (*O
 		if err != nil {
 			return err
 		}
-		if r := o.reviewOf(c.Review); o.Reviewed() && r != nil && r.State == order.ReviewOpen {
-			same, err := isHand(tx, c.Who, r.Maker)
-			if err != nil {
-				return err
-			}
-			if same {
-				return fault.New(fault.CodeForbidden, "somebody else must decide: this was made by who asks")
-			}
-		}
-		if c.Kind == order.Approve && c.Review == order.Approval {
-			if err := e.rateHolds(tx, o); err != nil {
-				return err
-			}
-		}
-		_, err = e.apply(tx, o, c, false)
 		got = o
-		return err
+		return e.decideReview(tx, o, c)
 	})
 	return got, err
+}
+
+func (e *Engine) decideReview(tx Tx, o *Order, c order.Change) error {
+	open := false
+	if r := o.reviewOf(c.Review); o.Reviewed() && r != nil && r.State == order.ReviewOpen {
+		open = true
+		same, err := isHand(tx, c.Who, r.Maker)
+		if err != nil {
+			return err
+		}
+		if same {
+			return fault.New(fault.CodeForbidden, "somebody else must decide: this was made by who asks")
+		}
+	}
+	if c.Kind == order.Approve && c.Review == order.Approval {
+		if err := e.rateHolds(tx, o); err != nil {
+			return err
+		}
+	}
+	if c.Kind == order.Approve && open {
+		if first, err := e.isFirst(tx, o, c); err != nil || first {
+			return err
+		}
+	}
+	now, err := modeTime(tx, o.Scope.Mode)
+	if err != nil {
+		return err
+	}
+	o.Firsts = maps.Clone(o.Firsts)
+	delete(o.Firsts, c.Review)
+	to, again := FileApproved, []string(nil)
+	switch c.Kind {
+	case order.Refuse:
+		to = FileRejected
+	case order.Ask:
+		to, again = FileRejected, c.Missing
+	}
+	given := o.givenFor(c.Review)
+	if c.Kind == order.Ask {
+		if err := o.request(c.Review, c.Missing, now, e.random); err != nil {
+			return err
+		}
+		if c.Review == order.Compliance {
+			if err := o.inquire(tx, now, e); err != nil {
+				return err
+			}
+		}
+	}
+	if _, err := e.apply(tx, o, c, false); err != nil {
+		return err
+	}
+	return decideFiles(tx, given, to, again, now)
+}
+
+// isFirst keeps the word of the first of two persons who approve, and says that the second is still waited for.
+func (e *Engine) isFirst(tx Tx, o *Order, c order.Change) (bool, error) {
+	above, limited := e.second[o.Terms.Due.Asset().Code()]
+	if !limited || c.Review == order.Approval || o.Terms.Due.SortKey() <= above.SortKey() {
+		return false, nil
+	}
+	first := o.Firsts[c.Review]
+	if first == "" {
+		o.Firsts = maps.Clone(o.Firsts)
+		if o.Firsts == nil {
+			o.Firsts = map[order.ReviewKind]string{}
+		}
+		o.Firsts[c.Review] = c.Who
+		if err := tx.SaveOrder(o); err != nil {
+			return true, err
+		}
+		return true, addAction(tx, o.Scope.Mode, c.Who, "approve.first", o.ID, detail(c))
+	}
+	for _, pair := range [2][2]string{{c.Who, first}, {first, c.Who}} { // whoever made the other's key
+		same, err := isHand(tx, pair[0], pair[1])
+		if err != nil {
+			return false, err
+		}
+		if same {
+			return false, fault.New(fault.CodeForbidden, "somebody else must decide: this was approved by who asks")
+		}
+	}
+	return false, nil
 }
 
 // rateHolds refuses to go on with an exchange out of the balance, which has no deadline of its own, when its rate holds

@@ -170,6 +170,8 @@ type Payment struct {
 	Attempt  string         `json:"attempt,omitempty"` // the attempt it belongs to, where there are attempts
 	// Stranger says that somebody else sent it than who must pay the order: it does not count.
 	Stranger bool `json:"stranger,omitempty"`
+	// Listed says that its sender is on a list and the merchant wants no such money: it does not count.
+	Listed bool `json:"listed,omitempty"`
 	// Final says that a reversed payment cannot come again (card, bank, gateway; never a chain).
 	Final bool `json:"final,omitempty"`
 }

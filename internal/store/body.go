@@ -55,6 +55,11 @@ func orderBody(o *engine.Order) (string, error) {
 		w.other(o.Purchase)
 	}
 	w.word("PolicyApproval", o.PolicyApproval)
+	w.rare("Asks", o.Asks, len(o.Asks))
+	w.rare("Findings", o.Findings, len(o.Findings))
+	w.rare("Requested", o.Requested, len(o.Requested))
+	w.word("Inquiry", o.Inquiry)
+	w.rare("Firsts", o.Firsts, len(o.Firsts))
 	if o.Quote != nil {
 		w.name("Quote")
 		w.frozen(o.Quote)
@@ -224,6 +229,7 @@ func paymentBody(p *engine.Stray) (string, error) {
 	w.evidence(p.Evidence)
 	w.word("attempt", p.Attempt)
 	w.yes("stranger", p.Stranger)
+	w.yes("listed", p.Listed)
 	w.yes("final", p.Final)
 	w.string("Mode", string(p.Mode))
 	w.string("Merchant", p.Merchant)

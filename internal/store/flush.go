@@ -19,7 +19,7 @@ import (
 // the group saw it is a conflict.
 func (g *group) flush() error {
 	steps := []func() error{
-		g.flushOrders, g.flushStandings, g.flushTransfers, g.flushPayments, g.flushInstruments, g.flushHolds, g.flushLedger, g.flushAdministration, g.flushPeople, g.flushOffers, g.flushDocuments, g.flushNotifications, g.flushQuotes, g.flushBookings,
+		g.flushOrders, g.flushStandings, g.flushTransfers, g.flushPayments, g.flushInstruments, g.flushHolds, g.flushLedger, g.flushAdministration, g.flushPeople, g.flushOffers, g.flushDocuments, g.flushNotifications, g.flushQuotes, g.flushBookings, g.flushBlobs,
 		g.flushEvents, g.flushAnswers, g.flushSettings, g.flushProgress, g.flushMemory, g.flushMessages, g.flushSeals, g.flushMarks,
 	}
 	for _, step := range steps {

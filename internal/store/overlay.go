@@ -131,6 +131,7 @@ type overlay struct {
 	seals     list[engine.Seal]
 	used      list[keyUse]
 	forgotten list[string] // notifications
+	blobs     list[blobChange]
 
 	balances  map[balanceKey]balanceRow        // as the database has them
 	held      map[engine.Instrument][]holdRow  // every hold, as the database has them, of instruments that were wanted
@@ -203,7 +204,7 @@ func (o *overlay) layers() []layer {
 			&o.instruments, &o.holds, &o.rests, &o.transfers, &o.memory, &o.entries, &o.events, &o.told, &o.merchants, &o.keys, &o.endpoints, &o.messages,
 			&o.lastSeals, &o.leases, &o.standings, &o.standingKeys, &o.actions, &o.seals, &o.keepings, &o.rested,
 			&o.people, &o.personIDs, &o.sessions, &o.tries, &o.used, &o.offers,
-			&o.documents, &o.documentKeys, &o.notifications, &o.reminders, &o.forgotten, &o.quotes, &o.bookings, &o.bookingIDs, &o.bankStatements,
+			&o.documents, &o.documentKeys, &o.notifications, &o.reminders, &o.forgotten, &o.quotes, &o.bookings, &o.bookingIDs, &o.bankStatements, &o.blobs,
 		}
 	}
 	return o.all

@@ -122,6 +122,8 @@ func indexedQueries(match func(query string, columns ...string) string) (list []
 		{auditBookings, "PRIMARY KEY"},
 		{auditStatement, "bank_statements_place"},
 		{auditDeals, "PRIMARY KEY"},
+		{selectBlobPart, "sqlite_autoindex_blobs_1"},
+		{deleteBlob, "sqlite_autoindex_blobs_1"},
 		{match(auditArrivals, "standing_id"), "orders_standing"},
 		{match(selectStandings, "id"), "PRIMARY KEY"},
 		{selectStandingByReference, "standings_reference"},

@@ -65,6 +65,7 @@ func Run(t *testing.T, open Opener) {
 		{"amounts of 78 digits", longAmounts},
 		{"a bad posting is refused", badPosting},
 		{"statements list every posting", statements},
+		{"the bytes of files", blobs},
 
 		{"seals stand in a chain", seals},
 		{"leases have one owner at a time", leases},
