@@ -10,6 +10,9 @@ import (
 
 	"github.com/BurntSushi/toml" // MIT
 
+	"till/internal/dialect/baanx"
+	"till/internal/dialect/koywe"
+	"till/internal/dialect/payin"
 	"till/internal/engine"
 	"till/internal/money"
 	"till/internal/page"
@@ -21,6 +24,7 @@ import (
 type MethodSection struct {
 	Enabled  bool     `toml:"enabled"`
 	Name     string   `toml:"name"`
+	API      string   `toml:"api"` // of whose orders alone; empty: of every API's
 	Currency string   `toml:"currency"`
 	Network  string   `toml:"network"`
 	Min      string   `toml:"min"` // decimals; empty: no limit
@@ -72,7 +76,56 @@ func MethodCatalogue() []engine.Method {
 		method("QRI", "QR", "PE", "PEN", engine.PromptQR, "1", "50000"),
 		method("LIGO", "Ligo", "PE", "PEN", engine.PromptQR, "1", "50000"),
 	}
+	for i := range all {
+		all[i].Cards = testCards(all[i].Code)
+	}
+	for _, currency := range []string{"USD", "EUR", "GBP", "AED", "SGD", "JPY", "KWD", "BHD", "OMR"} {
+		all = append(all, checkoutMethods(currency)...)
+	}
 	return all
+}
+
+// checkoutMethods are those of the Glomo API in one currency. A currency's country is its first two letters, as ISO 4217 has it.
+func checkoutMethods(currency string) []engine.Method {
+	base := engine.Method{
+		API: glomoAPI, Country: currency[:2], Currency: currency, Network: sandboxNetwork().ID, Window: time.Duration(defaultWindow),
+		Min: money.Zero(fiat(currency)), Max: money.Zero(fiat(currency)),
+	}
+	card, bank, transfer := base, base, base
+	card.Code, card.Name, card.Prompt, card.Cards = "card", "Card", engine.PromptLink, testCards("card")
+	bank.Code, bank.Name, bank.Prompt = "pay_via_bank", "Pay via bank", engine.PromptLink
+	transfer.Code, transfer.Name, transfer.Prompt = "bank_transfer", "Bank transfer", engine.PromptTransfer
+	transfer.Window = time.Duration(bankWindow)
+	transfer.Details = engine.BankDetails{Bank: "Test Bank", Holder: "Till Sandbox", Account: "8000" + currency + "0001", BIC: "TESTGB2LXXX"}
+	return []engine.Method{card, bank, transfer}
+}
+
+// apis are the names of the APIs whose orders a method may be for alone.
+var apis = []string{baanx.Name, glomoAPI, koywe.Name, payin.Name}
+
+// glomoAPI is whose orders the methods of checkoutMethods are of.
+const glomoAPI = "glomo"
+
+// testCards are the cards that the made-up far side of a method knows: those that the API's own documentation names. nil for
+// a method that asks for no card.
+func testCards(method string) []engine.TestCard {
+	const refused = "card_declined"
+	switch method {
+	case "CARD":
+		return []engine.TestCard{
+			{Number: "4242424242424242"}, {Number: "4000000000000002", Declines: refused}, {Number: "4000000000009995", Declines: "insufficient_funds"},
+		}
+	case "card":
+		return []engine.TestCard{
+			{Number: "3466241111111111"}, {Number: "3469122222222222", Code: true},
+			{Number: "3490881111111112", Declines: refused}, {Number: "3790802222222223", Code: true, Declines: refused},
+			{Number: "4916531111111111"}, {Number: "4376702222222222", Code: true},
+			{Number: "4532271111111112", Declines: refused}, {Number: "4556822222222223", Code: true, Declines: refused},
+			{Number: "4532491111111111"}, {Number: "4532442222222222", Code: true},
+			{Number: "4556891111111112", Declines: refused}, {Number: "4597262222222223", Code: true, Declines: refused},
+		}
+	}
+	return nil
 }
 
 func reports(m *engine.Method) { m.Reports = true }
@@ -112,7 +165,7 @@ func sectionOf(known *engine.Method) MethodSection {
 		return MethodSection{Enabled: true, Window: defaultWindow}
 	}
 	return MethodSection{
-		Enabled: true, Name: known.Name, Currency: known.Currency, Network: known.Network, Min: known.Min.Decimal(), Max: known.Max.Decimal(),
+		Enabled: true, Name: known.Name, API: known.API, Currency: known.Currency, Network: known.Network, Min: known.Min.Decimal(), Max: known.Max.Decimal(),
 		Prompt: string(known.Prompt), Required: known.Required, Banks: known.Banks, Window: Duration(known.Window), Reports: known.Reports,
 		Itself: Duration(known.Itself), Bank: known.Details.Bank, Holder: known.Details.Holder, Account: known.Details.Account,
 	}
@@ -157,6 +210,9 @@ func methodList(sections map[string]map[string]MethodSection, networks []Network
 				return nil, err
 			}
 			m.Details.BIC = n.Details.BIC
+			if n.Simulated {
+				m.Cards = testCards(code)
+			}
 			if m.Scan, err = s.scan(toml.Key{"methods", code, country, "qr"}, kept[s.Network]); err != nil {
 				return nil, err
 			}
@@ -169,7 +225,7 @@ func methodList(sections map[string]map[string]MethodSection, networks []Network
 func (s MethodSection) method(code, country string, served map[string]engine.Network) (engine.Method, error) {
 	key := func(name string) toml.Key { return toml.Key{"methods", code, country, name} }
 	m := engine.Method{
-		Code: code, Country: country, Name: cmp.Or(s.Name, code), Currency: s.Currency, Network: s.Network, Prompt: engine.Prompt(s.Prompt),
+		Code: code, API: s.API, Country: country, Name: cmp.Or(s.Name, code), Currency: s.Currency, Network: s.Network, Prompt: engine.Prompt(s.Prompt),
 		Required: s.Required, Banks: s.Banks, Window: time.Duration(s.Window), Reports: s.Reports, Itself: time.Duration(s.Itself),
 		Details: engine.BankDetails{Bank: s.Bank, Holder: s.Holder, Account: s.Account},
 	}
@@ -178,7 +234,9 @@ func (s MethodSection) method(code, country string, served map[string]engine.Net
 	_, carries := n.Asset(s.Currency)
 	switch {
 	case !isMethodCode(code):
-		return m, wrong(toml.Key{"methods", code}, "a method's code is 1 to 32 of A-Z, 0-9 and _")
+		return m, wrong(toml.Key{"methods", code}, "a method's code is 1 to 32 letters, digits and _")
+	case s.API != "" && !slices.Contains(apis, s.API):
+		return m, wrong(key("api"), "want one of %v, or nothing for every API", apis)
 	case len(country) != 2 || strings.ToUpper(country) != country:
 		return m, wrong(toml.Key{"methods", code, country}, "want a country in two capital letters")
 	case asset.IsZero():
@@ -291,7 +349,7 @@ func inASCII(text string, most int) string {
 }
 
 func isMethodCode(code string) bool {
-	return code != "" && len(code) <= 32 && strings.Trim(code, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") == ""
+	return code != "" && len(code) <= 32 && strings.Trim(code, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_") == ""
 }
 
 func limitOf(asset money.Asset, text string) (money.Amount, error) {

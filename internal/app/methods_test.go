@@ -18,8 +18,13 @@ import (
 func TestMethodCatalogue(t *testing.T) {
 	live := engine.Network{ID: "live", Mode: engine.Live, Tokens: sandboxNetwork().Tokens}
 	e := engine.New(nil, []engine.Network{sandboxNetwork(), live}, nil).WithMethods(MethodCatalogue())
-	if got, want := len(e.Methods(engine.Sandbox, engine.MethodFilter{})), len(MethodCatalogue()); got != want || want < 11 {
+	if got, want := len(e.Methods(engine.Sandbox, engine.MethodFilter{API: glomoAPI})), len(MethodCatalogue()); got != want || want < 11 {
 		t.Errorf("the sandbox has %d of %d methods", got, want)
+	}
+	for _, m := range e.Methods(engine.Sandbox, engine.MethodFilter{}) { // what every API's orders are paid by
+		if m.API != "" {
+			t.Errorf("%s.%s is the %s API's", m.Code, m.Country, m.API)
+		}
 	}
 	if list := e.Methods(engine.Live, engine.MethodFilter{}); len(list) != 0 {
 		t.Errorf("live has %v", list)
@@ -75,6 +80,7 @@ func TestMethodsOfAFileAreChecked(t *testing.T) {
 		`currency = "XXY"`:                       "methods.WIRE.US.currency: want a currency",
 		`network = "nowhere"`:                    `methods.WIRE.US.network: no network "nowhere"`,
 		`network = "ethereum-mainnet"`:           `does not carry USD`,
+		`api = "fax"`:                            "methods.WIRE.US.api: want one of",
 		`prompt = "fax"`:                         "methods.WIRE.US.prompt: want one of",
 		`prompt = "bank_transfer"`:               "methods.WIRE.US.account: is what",
 		`window = "1s"`:                          "methods.WIRE.US.window: want 1m0s to",
@@ -84,7 +90,7 @@ func TestMethodsOfAFileAreChecked(t *testing.T) {
 		`min = "1.234"`:                          "methods.WIRE.US.min:",
 		"min = \"10\"\nmax = \"9\"":              "methods.WIRE.US.max: is less than min",
 		`colour = "red"`:                         "methods.WIRE.US.colour: unknown key",
-		"[methods.wire.US]\ncurrency = \"USD\"":  "a method's code is",
+		"[methods.wi-re.US]\ncurrency = \"USD\"": "a method's code is",
 		"[methods.WIRE.USA]\ncurrency = \"USD\"": "want a country",
 	} {
 		text := "[methods.WIRE.US]\n"

@@ -32,7 +32,11 @@ var (
 		{Code: "PSE", Name: "PSE", Country: "CO", Currency: "COP", Network: "sandbox", Prompt: engine.PromptLink, Reports: true,
 			Required: []string{"bank", "document", "email", "phone"}, Banks: []string{"BANCOLOMBIA", "DAVIVIENDA"}},
 		{Code: "NEQUI", Name: "Nequi", Country: "CO", Currency: "COP", Network: "sandbox", Prompt: engine.PromptQR, Reports: true},
-		{Code: "CARD", Name: "Card", Country: "CO", Currency: "COP", Network: "sandbox", Prompt: engine.PromptLink},
+		{Code: "CARD", Name: "Card", Country: "CO", Currency: "COP", Network: "sandbox", Prompt: engine.PromptLink, Cards: []engine.TestCard{
+			{Number: cardGood}, {Number: cardDeclined, Declines: "card_declined"}, {Number: cardNoFunds, Declines: "insufficient_funds"},
+			{Number: cardCode, Code: true}, {Number: cardCodeDeclined, Code: true, Declines: "card_declined"},
+		}},
+		{Code: "pay_via_bank", Name: "Pay via bank", Country: "CO", Currency: "COP", Network: "sandbox", Prompt: engine.PromptLink},
 		{Code: "TRANSFER", Name: "Bank transfer", Country: "CO", Currency: "COP", Network: "sandbox", Prompt: engine.PromptTransfer,
 			Details: engine.BankDetails{Bank: "Banco de Prueba", Holder: "Till Sandbox", Account: "646180157000000004"}},
 		{Code: "SEPA", Name: "SEPA transfer", Country: "DE", Currency: "COP", Network: "giro", Prompt: engine.PromptTransfer,
@@ -41,6 +45,16 @@ var (
 		{Code: "PIX_STATIC", Name: "Pix", Country: "BR", Currency: "COP", Network: "giro", Prompt: engine.PromptQR,
 			Scan: func(in string, a money.Amount) string { return "000201BR.GOV.BCB.PIX54" + a.Decimal() + "6221" + in }},
 	}
+)
+
+// The cards that the made-up far side of these tests knows, and the number of one that it does not.
+const (
+	cardGood         = "4242424242424242"
+	cardDeclined     = "4000000000000002"
+	cardNoFunds      = "4000000000009995"
+	cardCode         = "3469122222222222"
+	cardCodeDeclined = "3790802222222223"
+	cardUnknown      = "4111111111111111"
 )
 
 // creditor is the reference of an order whose payer transfers to the house's bank.
@@ -119,7 +133,7 @@ func (h *house) declines(id string) {
 	h.Helper()
 	o := h.order(id)
 	attempt, _, _ := o.Current()
-	_, err := h.engine.Declined(context.Background(), o.ID, attempt)
+	_, err := h.engine.Declined(context.Background(), o.ID, attempt, "")
 	h.must(err)
 }
 
@@ -168,6 +182,7 @@ var methodStages = []struct {
 	{"given", "/given", func(h *house) { h.bill("ord_m", nil); h.picks("ord_m", "PSE") }, []string{"Your bank", "Continue"}, nil},
 	{"sandbox", "/sandbox", func(h *house) { h.bill("ord_m", nil); h.picks("ord_m", "NEQUI") }, []string{"Nequi (test)", "The payment succeeds", "The payment fails"}, []string{"Document"}},
 	{"sandbox-card", "/sandbox", func(h *house) { h.bill("ord_m", nil); h.picks("ord_m", "CARD") }, []string{"Card number", "4242 4242 4242 4242 pays"}, []string{"The payment fails"}},
+	{"sandbox-bank", "/sandbox", func(h *house) { h.bill("ord_m", nil); h.picks("ord_m", "pay_via_bank") }, []string{"Pay via bank (test)", "stands for your bank", "Authorise the payment", "Decline"}, []string{"Card number"}},
 	{"sandbox-document", "/sandbox", func(h *house) { h.bill("ord_m", enforced("NEQUI")) }, []string{"Document of the payer"}, []string{"1020304050"}},
 }
 
@@ -314,15 +329,70 @@ func (h *house) send(path string, values url.Values) (int, string, string) {
 	return got.StatusCode, got.Header.Get("Location"), string(body)
 }
 
-// Cards decide by their number, whatever button was pressed.
+// Cards decide by their number, whatever button was pressed; those with a one-time code once it was given.
 func TestCards(t *testing.T) {
-	for card, want := range map[string]order.State{cardGood: order.Completed, cardDeclined: order.Failed, cardNoFunds: order.Failed, "4111111111111111": order.Waiting} {
+	for _, test := range []struct {
+		card   string
+		codes  []string // typed on the page after the card's
+		status int      // of the last page
+		want   order.State
+		why    string
+	}{
+		{cardGood, nil, 303, order.Completed, ""},
+		{"4242 4242-4242 4242", nil, 303, order.Completed, ""},
+		{cardDeclined, nil, 303, order.Failed, "card_declined"},
+		{cardNoFunds, nil, 303, order.Failed, "insufficient_funds"},
+		{cardUnknown, nil, 422, order.Waiting, ""},
+		{"", nil, 422, order.Waiting, ""},
+		{cardGood + "0", nil, 422, order.Waiting, ""},
+		{cardCode, nil, 200, order.Waiting, ""},
+		{cardCode, []string{"x"}, 422, order.Waiting, ""},
+		{cardCode, []string{"", "123456789", "1234"}, 303, order.Completed, ""},
+		{cardCodeDeclined, []string{"12 34", "0000"}, 303, order.Failed, "card_declined"},
+	} {
 		h := open(t)
 		h.bill("ord_m", one("CARD"))
-		h.send("/sandbox", url.Values{"attempt": {"1"}, "card": {card}, "outcome": {"success"}})
-		if got := h.order("ord_m").State; got != want {
-			t.Errorf("%s: the order is %s, not %s", card, got, want)
+		status, _, body := h.send("/sandbox", url.Values{"attempt": {"1"}, "card": {test.card}, "outcome": {"success"}})
+		for _, code := range test.codes {
+			ends := between(body, `name="ends" value="`, `"`)
+			if ends == "" {
+				t.Fatalf("%s: no code is asked for:\n%s", test.card, body)
+			}
+			status, _, body = h.send("/sandbox", url.Values{"attempt": {"1"}, "ends": {ends}, "code": {code}})
 		}
+		o := h.order("ord_m")
+		if status != test.status || o.State != test.want || o.Chosen[o.Attempts[0].ID].Reason != test.why {
+			t.Errorf("%s %q: %d, the order is %s because of %q", test.card, test.codes, status, o.State, o.Chosen[o.Attempts[0].ID].Reason)
+		}
+		if status == 422 && len(test.codes) == 0 && !strings.Contains(body, "Card is not a valid test card") {
+			t.Errorf("%s: %s", test.card, body)
+		}
+		if test.card == cardUnknown && strings.Contains(body, test.card) {
+			t.Error("a number that is no test card's is repeated")
+		}
+	}
+}
+
+func between(text, from, to string) string {
+	_, text, _ = strings.Cut(text, from)
+	text, _, _ = strings.Cut(text, to)
+	return text
+}
+
+// A payer authorises at his bank, or declines: then he may choose again.
+func TestPayViaBank(t *testing.T) {
+	h := open(t)
+	h.bill("ord_m", nil)
+	h.picks("ord_m", "pay_via_bank")
+	h.send("/sandbox", url.Values{"attempt": {"1"}, "outcome": {"failure"}})
+	o := h.order("ord_m")
+	if o.State != order.Waiting || o.Attempts[0].State != order.AttemptDeclined || o.Chosen[o.Attempts[0].ID].Reason != "authorisation_declined" {
+		t.Errorf("the order is %s with %v and %v", o.State, o.Attempts, o.Chosen)
+	}
+	h.picks("ord_m", "pay_via_bank")
+	h.send("/sandbox", url.Values{"attempt": {"2"}, "outcome": {"success"}})
+	if o := h.order("ord_m"); o.State != order.Completed {
+		t.Errorf("the order is %s", o.State)
 	}
 }
 

@@ -2,6 +2,7 @@ package checkout
 
 import (
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 
@@ -21,25 +22,62 @@ type Played struct {
 	Document  string // the payer's, as the far side reports it; "": it reports none
 }
 
-// The test cards.
-const (
-	cardGood     = "4242424242424242"
-	cardDeclined = "4000000000000002"
-	cardNoFunds  = "4000000000009995"
-)
-
-// cardMethod is the method that is paid by the number of a card.
-const cardMethod = "CARD"
+// bankLogin is the method whose payer logs in at his bank and authorises the payment there.
+const bankLogin = "pay_via_bank"
 
 // sandboxView is the page of a made-up far side.
 type sandboxView struct {
 	view
-	Card     bool
-	Number   string // as it was typed
+	Bank     bool   // the far side is the payer's bank
+	Ends     string // the card was taken, and its one-time code is asked for: how it ends then; "" where the card is asked for
 	Document string
 	Asks     bool // whose document pays
 	Attempt  int  // which choice of the payer this is
 	Problem  string
+}
+
+// How a payment ends whose payer gives the one-time code. Nothing of the card goes on to that page.
+const (
+	endsPaid    = "paid"
+	endsRefused = "refused"
+)
+
+// The words that a made-up far side gives for a refusal.
+const (
+	refusedCard  = "card_declined"
+	refusedPayer = "authorisation_declined"
+)
+
+// maxCode is how long a one-time code may be. Any digits are the right ones.
+const maxCode = 8
+
+// Card says that the payer is asked for the number of a card.
+func (s sandboxView) Card() bool { return len(s.Chosen.Cards) > 0 }
+
+// card finds a test card by what was typed: digits, with spaces or hyphens between them. What is no test card's number is
+// forgotten here; a page that shows the form again does not repeat it.
+func (s sandboxView) card(typed string) (engine.TestCard, bool) {
+	typed = strings.NewReplacer(" ", "", "-", "").Replace(typed)
+	for _, c := range s.Chosen.Cards {
+		if c.Number == typed {
+			return c, true
+		}
+	}
+	return engine.TestCard{}, false
+}
+
+// Spaced is a card's number for people.
+func (sandboxView) Spaced(number string) string {
+	var groups []string
+	for ; len(number) > 4; number = number[4:] {
+		groups = append(groups, number[:4])
+	}
+	return strings.Join(append(groups, number), " ")
+}
+
+// isCode says that what was typed may be a one-time code.
+func isCode(typed string) bool {
+	return typed != "" && len(typed) <= maxCode && strings.Trim(typed, "0123456789") == ""
 }
 
 // stage is the page of an order's present attempt; not_found where there is none to play.
@@ -51,7 +89,7 @@ func (c *Checkout) stage(v view) (s sandboxView, id string, err error) {
 		return s, "", fault.New(fault.CodeNotFound, "there is nothing to play")
 	}
 	return sandboxView{
-		view: v, Card: v.Chosen.Code == cardMethod, Asks: v.Chosen.Reports && o.Enforced.Document != "", Attempt: len(o.Attempts),
+		view: v, Bank: v.Chosen.Code == bankLogin, Asks: v.Chosen.Reports && o.Enforced.Document != "", Attempt: len(o.Attempts),
 	}, id, nil
 }
 
@@ -81,30 +119,62 @@ func (c *Checkout) played(w http.ResponseWriter, r *http.Request, face string) {
 		toOrder(w, r)
 		return
 	}
-	s.Number, s.Document = strings.TrimSpace(r.PostForm.Get("card")), strings.TrimSpace(r.PostForm.Get("document"))
-	pays := r.PostForm.Get("outcome") == "success"
-	if s.Card {
-		switch strings.ReplaceAll(s.Number, " ", "") {
-		case cardGood:
-			pays = true
-		case cardDeclined, cardNoFunds:
-			pays = false
-		default:
-			s.Problem = "card"
-			c.write(w, r, http.StatusUnprocessableEntity, "sandbox", v, s)
-			return
+	s.Document = strings.TrimSpace(r.PostForm.Get("document"))
+	why, again := s.decide(r.PostForm)
+	if again {
+		status := http.StatusOK
+		if s.Problem != "" {
+			status = http.StatusUnprocessableEntity
 		}
+		c.write(w, r, status, "sandbox", v, s)
+		return
 	}
-	if pays {
+	if why == "" {
 		err = c.play(r.Context(), s.payment(id))
 	} else {
-		_, err = c.engine.Declined(r.Context(), v.order.ID, id)
+		_, err = c.engine.Declined(r.Context(), v.order.ID, id, why)
 	}
 	if err != nil {
 		c.refuse(w, r, err)
 		return
 	}
 	toOrder(w, r)
+}
+
+// decide reads how the payment ends: why it is refused, "" when it is paid. again says that the payer must say more first.
+func (s *sandboxView) decide(form url.Values) (why string, again bool) {
+	switch {
+	case !s.Card():
+		if form.Get("outcome") == "success" {
+			return "", false
+		}
+		return refusedPayer, false
+	case form.Get("ends") != "":
+		if !isCode(strings.TrimSpace(form.Get("code"))) {
+			s.Ends, s.Problem = endsRefused, "code"
+			if form.Get("ends") == endsPaid {
+				s.Ends = endsPaid
+			}
+			return "", true
+		}
+		if form.Get("ends") == endsPaid {
+			return "", false
+		}
+		return refusedCard, false
+	}
+	card, known := s.card(form.Get("card"))
+	switch {
+	case !known:
+		s.Problem = "card"
+		return "", true
+	case card.Code:
+		s.Ends = endsPaid
+		if card.Declines != "" {
+			s.Ends = endsRefused
+		}
+		return "", true
+	}
+	return card.Declines, false
 }
 
 // payment is what the payer of a made-up far side pays: all that is due. Left empty, the document is the right one.

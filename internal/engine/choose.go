@@ -40,6 +40,7 @@ type Chosen struct {
 	At         time.Time         // when it was chosen, on the mode's clock
 	Given      map[string]string `json:",omitempty"` // what the payer said, by the Field constants
 	Asked      string            `json:",omitempty"` // under what key the rail was asked to pay by itself; "": it was not, or not any more
+	Reason     string            `json:",omitempty"` // the far side's own word for why it refused last; "": it did not, or gave none
 }
 
 // Enforced is who must pay an order: whose document is another does not.
@@ -54,7 +55,7 @@ func (e *Engine) MethodsOf(o *Order) []Method {
 	if len(o.Methods) == 0 {
 		return nil
 	}
-	f := MethodFilter{Currency: o.Terms.Due.Asset().Code(), Amount: o.Terms.Due}
+	f := MethodFilter{API: o.Scope.Dialect, Currency: o.Terms.Due.Asset().Code(), Amount: o.Terms.Due}
 	if o.Methods[0] != AnyMethod {
 		f.Codes = o.Methods
 	}
@@ -63,8 +64,11 @@ func (e *Engine) MethodsOf(o *Order) []Method {
 
 // MethodOf is the method of an attempt as it is configured now. ok is false when it is no more.
 func (e *Engine) MethodOf(o *Order, c Chosen) (m Method, ok bool) {
-	m, err := e.Method(o.Scope.Mode, c.Method, o.Terms.Due.Asset().Code())
-	return m, err == nil
+	list := e.Methods(o.Scope.Mode, MethodFilter{API: o.Scope.Dialect, Currency: o.Terms.Due.Asset().Code(), Codes: []string{c.Method}})
+	if len(list) == 0 {
+		return Method{}, false
+	}
+	return list[0], true
 }
 
 // Current is the attempt in progress, by its id; ok is false when there is none.
@@ -140,13 +144,19 @@ func (e *Engine) Give(ctx context.Context, orderID string, given map[string]stri
 	})
 }
 
-// Declined says that the far side refused an attempt. It is never refused: one that is over already stays what it is.
+// Declined says that the far side refused an attempt, and why in its own word ("" where it gave none). It is never refused:
+// one that is over already stays what it is.
 //
 // Error: not_found.
-func (e *Engine) Declined(ctx context.Context, orderID, attemptID string) (*Order, error) {
+func (e *Engine) Declined(ctx context.Context, orderID, attemptID, why string) (*Order, error) {
 	return e.paying(ctx, orderID, func(tx Tx, o *Order) error {
-		if _, ok := o.Chosen[attemptID]; !ok {
+		c, ok := o.Chosen[attemptID]
+		if !ok {
 			return fault.New(fault.CodeNotFound, "the order has no such attempt")
+		}
+		if id, _, open := o.Current(); open && id == attemptID { // saved with what follows from it
+			c.Reason = why
+			o.surroundAttempt(id, c)
 		}
 		_, err := e.apply(tx, o, order.Change{Kind: order.AttemptIsLost, Actor: order.ByEngine, Attempt: order.Attempt{ID: attemptID}}, false)
 		return err

@@ -265,14 +265,14 @@ func TestDeclined(t *testing.T) {
 	ctx := context.Background()
 	o := k.choose(k.order(k.link()), "CARD")
 	id, _, _ := o.Current()
-	declined, err := k.engine.Declined(ctx, o.ID, id)
+	declined, err := k.engine.Declined(ctx, o.ID, id, "")
 	k.must(err)
 	want(k, "state", declined.State, order.Waiting)
 	if _, _, open := declined.Current(); open {
 		t.Error("an attempt is still in progress")
 	}
 	k.unchanged("declining it twice", func() {
-		_, err := k.engine.Declined(ctx, o.ID, id)
+		_, err := k.engine.Declined(ctx, o.ID, id, "")
 		k.must(err)
 	})
 	next := k.choose(o, "CARD")
@@ -282,7 +282,7 @@ func TestDeclined(t *testing.T) {
 	k.choose(o, "TRANSFER")
 	next = k.choose(o, "CARD") // goes on with the second session, and that one is refused then
 	id, _, _ = next.Current()
-	_, err = k.engine.Declined(ctx, o.ID, id)
+	_, err = k.engine.Declined(ctx, o.ID, id, "")
 	k.must(err)
 	if third := k.choose(o, "CARD"); third.Instrument == next.Instrument || third.Instrument == o.Instrument {
 		t.Error("a session that was left once and refused later goes on")
@@ -294,11 +294,11 @@ func TestDeclined(t *testing.T) {
 
 	one := k.order(k.single("CARD", nil))
 	id, _, _ = one.Current()
-	one, err = k.engine.Declined(ctx, one.ID, id)
+	one, err = k.engine.Declined(ctx, one.ID, id, "")
 	k.must(err)
 	want(k, "state", one.State, order.Failed)
 	want(k, "reason", one.Reason, order.ReasonAttemptLost)
-	_, err = k.engine.Declined(ctx, one.ID, "none")
+	_, err = k.engine.Declined(ctx, one.ID, "none", "")
 	k.wantCode(err, fault.CodeNotFound)
 }
 

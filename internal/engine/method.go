@@ -15,6 +15,7 @@ import (
 // method there.
 type Method struct {
 	Code     string // as APIs name it: "PSE"; with Country unique in a mode
+	API      string // the name of the API whose orders alone may be paid by it; "": any's
 	Name     string // for people
 	Country  string // ISO 3166-1 alpha-2
 	Currency string // ISO 4217, of what is paid
@@ -27,6 +28,7 @@ type Method struct {
 	Window   time.Duration // how long an order waits that has no other way
 	Details  BankDetails   // of PromptTransfer: where to; the instrument is what the payer must name there
 	Reports  bool          // the rail reports the payer's document with the payment
+	Cards    []TestCard    // that a made-up far side knows, which then asks for the number of one; none: it asks how the payment ends
 
 	// Scan is what the method's QR code says, and what payers copy who cannot scan it: an amount, to be paid in the name of
 	// an instrument. nil: there is no code but that of PromptQR, which says the instrument alone.
@@ -35,6 +37,14 @@ type Method struct {
 	// Itself says that its payment comes by itself, so long after the payer was told what to do, on the mode's
 	// clock. Only payments that are made up can do that. Zero: it does not.
 	Itself time.Duration
+}
+
+// TestCard is the number of a card that does not exist, and what becomes of a payment with it. Only far sides that are made
+// up know any.
+type TestCard struct {
+	Number   string // digits alone
+	Code     bool   // the payer is asked for a one-time code first
+	Declines string // the far side's word for why it refuses; "": it pays
 }
 
 // Prompt is what a method gives its payer to act on.
@@ -76,6 +86,7 @@ type BankDetails struct {
 // MethodFilter chooses methods; what is empty chooses all.
 type MethodFilter struct {
 	Country, Currency string
+	API               string // beside the methods of any API those of this one
 	Codes             []string
 	Amount            money.Amount // inside the method's limits
 }
@@ -97,13 +108,14 @@ func (e *Engine) WithMethods(list []Method) *Engine {
 	return &mine
 }
 
-// Methods lists the methods of a mode by country and code: those that a network of the mode serves.
+// Methods lists the methods of a mode by country and code: those that a network of the mode serves. What is one API's alone is
+// listed for that API only.
 func (e *Engine) Methods(m Mode, f MethodFilter) []Method {
 	var list []Method
 	for _, one := range e.methods {
 		n, err := e.Network(one.Network, m)
 		switch {
-		case err != nil, f.Country != "" && f.Country != one.Country, f.Currency != "" && f.Currency != one.Currency,
+		case err != nil, one.API != "" && one.API != f.API, f.Country != "" && f.Country != one.Country, f.Currency != "" && f.Currency != one.Currency,
 			len(f.Codes) > 0 && !slices.Contains(f.Codes, one.Code),
 			!f.Amount.Asset().IsZero() && !one.Takes(f.Amount):
 			continue
@@ -115,8 +127,8 @@ func (e *Engine) Methods(m Mode, f MethodFilter) []Method {
 	return list
 }
 
-// Method finds a method of the mode by its code and the currency that is paid. Error: invalid_value, which says
-// which there are.
+// Method finds a method of the mode and of any API by its code and the currency that is paid. Error: invalid_value, which
+// says which there are.
 func (e *Engine) Method(m Mode, code, currency string) (Method, error) {
 	if list := e.Methods(m, MethodFilter{Currency: currency, Codes: []string{code}}); len(list) > 0 {
 		return list[0], nil

@@ -818,7 +818,7 @@ func (w *world) declines(l *linked) string {
 		i = w.rnd.IntN(len(l.Attempts))
 	}
 	was := l.Attempts[i]
-	now, err := w.engine.Declined(context.Background(), l.ID, was.ID)
+	now, err := w.engine.Declined(context.Background(), l.ID, was.ID, "")
 	w.must(err)
 	state := was.State
 	if state == order.AttemptOpen {

@@ -113,7 +113,7 @@ func TestDeclinedOrders(t *testing.T) {
 			k.must(err)
 		}
 		attempt, _, _ := o.Current()
-		o, err := k.engine.Declined(context.Background(), o.ID, attempt)
+		o, err := k.engine.Declined(context.Background(), o.ID, attempt, "")
 		k.must(err)
 		if o.State != want {
 			t.Errorf("%s: %s", kind, o.State)
