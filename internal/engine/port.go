@@ -96,8 +96,8 @@ type Tx interface {
 	Balance(a ledger.Account, asset money.Asset, m Mode) (money.Amount, error)
 
 	// HoldAt finds whose an instrument was at a time on a rail's clock: the order that held it then on this
-	// rail, else the standing instruction that held it then, else the latest owner before, whatever his rail, by
-	// each hold's own clock; nil when there is none.
+	// rail, else the standing instruction that held it then, else, of those whose hold had begun by its own clock, the one
+	// who got the instrument last, whatever his rail: clocks of two rails are not compared. nil when there is none.
 	HoldAt(in Instrument, r rail.Name, at time.Time) (*Hold, error)
 
 	// TakeInstrument hands out a free instrument of the pool to the order, from a time on its rail's clock, or to

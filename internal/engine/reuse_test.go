@@ -8,6 +8,7 @@ import (
 
 	"till/internal/engine"
 	"till/internal/fault"
+	"till/internal/ledger"
 	"till/internal/order"
 	"till/internal/rail"
 )
@@ -73,6 +74,39 @@ func TestReuseOnAnotherChain(t *testing.T) {
 	// On a chain that no order holds it on it is the latest owner's, as money of the wrong chain.
 	k.block(north, at(3*time.Hour), k.word(north, order.RankConfirmed, "wrong chain", first.Instrument.Value, units(northUSDT, 5), at(3*time.Hour)))
 	want(k, "payments of the first", len(k.now(first).Payments)+len(k.now(second).Payments), 2)
+}
+
+// The owner of late money is who had the address last, not whose chain's clock is furthest ahead: until another order gets
+// the address its money is that order's, whatever an earlier one on another chain says of the time. // case 30
+func TestLateMoneyAfterAnotherChain(t *testing.T) {
+	k := newKit(t)
+	small := engine.Scope{Merchant: "small", Mode: engine.Sandbox, Dialect: "one"}
+	k.pool(pool(small), "s", 1)
+	k.block(south, at(4*time.Hour)) // its blocks are four hours ahead
+	first := k.order(k.ask(small, south))
+	over := window + confirm + time.Minute
+	k.clock.set(at(over))
+	k.block(south, at(4*time.Hour+over))
+	k.tick(south)
+	k.wantState(first, order.Expired)
+
+	again := over + engine.Rest
+	k.clock.set(at(again))
+	k.sweep()
+	k.block(north, at(again))
+	second := k.order(k.ask(small, north))
+	want(k, "address", second.Instrument, first.Instrument)
+	k.pass(north, at(again+over))
+	k.wantState(second, order.Expired)
+
+	// Of the same moments by north's clock, before and after the first one's beginning by south's.
+	for i, late := range []time.Duration{again + 2*over, 4*time.Hour - time.Minute, 4*time.Hour + time.Minute, 6 * time.Hour} {
+		k.clock.set(at(late))
+		k.block(north, at(late), k.confirmed(second, fmt.Sprintf("late %d", i), 100, at(late)))
+		want(k, "payments of the second", len(k.now(second).Payments), i+1)
+	}
+	want(k, "payments of the first", len(k.now(first).Payments), 0)
+	want(k, "late money", k.balance(engine.Sandbox, ledger.Wallet("small").Account(ledger.Late), northUSDT), "400")
 }
 
 // Anybody can send dust to an order's address. An order takes in a bounded number of payments; the rest is

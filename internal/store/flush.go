@@ -269,7 +269,7 @@ func (g *group) flushHolds() error {
 				continue
 			}
 			held := &conflict{what: "the hold of " + in.Value, instrument: in}
-			if err := g.db.write(held, insertHold, h.number, micros(h.From), h.OrderID, micros(h.To), string(h.Rail)); err != nil {
+			if err := g.db.write(held, insertHold, h.number, micros(h.From), h.OrderID, micros(h.To), string(h.Rail), micros(h.taken)); err != nil {
 				return err
 			}
 		}

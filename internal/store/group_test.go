@@ -170,7 +170,7 @@ func TestInstrumentHeldByAnotherProcess(t *testing.T) {
 			t.Fatal(err)
 		}
 		other := db.raw(t) // holds the second
-		if _, err := other.Exec(insertHold, 2, 5, "other", 0, "rail"); err != nil {
+		if _, err := other.Exec(insertHold, 2, 5, "other", 0, "rail", 5); err != nil {
 			t.Fatal(err)
 		}
 		if err := update(1); err != nil {

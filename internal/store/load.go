@@ -752,9 +752,9 @@ func (g *group) askHolds(list []engine.Instrument) []question {
 	}
 	return askAny(g.db.postgres(), selectHoldsOf, []string{"i.family", "i.value"}, args, func(rows record) error {
 		var h holdRow
-		var from, to int64
-		err := rows.Scan(&h.Instrument.Family, &h.Instrument.Value, &h.number, &h.Rail, &h.OrderID, &from, &to)
-		h.From, h.To, h.stored = timeOf(from), timeOf(to), true
+		var from, to, taken int64
+		err := rows.Scan(&h.Instrument.Family, &h.Instrument.Value, &h.number, &h.Rail, &h.OrderID, &from, &to, &taken)
+		h.From, h.To, h.taken, h.stored = timeOf(from), timeOf(to), timeOf(taken), true
 		g.held[h.Instrument] = append(g.held[h.Instrument], h)
 		return err
 	})
@@ -789,9 +789,9 @@ func queryHolds(q queryer, in engine.Instrument, query string, args ...any) ([]h
 	var list []holdRow
 	err := scan(q, query, args, func(rows record) error {
 		h := holdRow{Hold: engine.Hold{Instrument: in}, stored: true}
-		var from, to int64
-		err := rows.Scan(&h.number, &h.Rail, &h.OrderID, &from, &to)
-		h.From, h.To = timeOf(from), timeOf(to)
+		var from, to, taken int64
+		err := rows.Scan(&h.number, &h.Rail, &h.OrderID, &from, &to, &taken)
+		h.From, h.To, h.taken = timeOf(from), timeOf(to), timeOf(taken)
 		list = append(list, h)
 		return err
 	})

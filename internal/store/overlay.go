@@ -173,8 +173,9 @@ type instrumentRow struct {
 // holdRow is a hold this group began or ended.
 type holdRow struct {
 	engine.Hold
-	number int64 // the instrument's
-	stored bool  // the database has it, as held
+	number int64     // the instrument's
+	taken  time.Time // when it was handed out, by our clock
+	stored bool      // the database has it, as held
 }
 
 // rest is the end of a hold: since when and until when the instrument rests.

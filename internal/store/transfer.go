@@ -138,7 +138,7 @@ func (t *tx) MakeInstrument(p engine.Pool, r engine.RailName, value, orderID str
 	}
 	g.marks.put(markInstrument, last+1)
 	g.instruments.put(in, instrumentRow{pool: p, number: last + 1, imported: engine.Imported{Value: value}, made: true})
-	g.holds.put(in, []holdRow{{Hold: engine.Hold{Instrument: in, Rail: r, OrderID: orderID}, number: last + 1}})
+	g.holds.put(in, []holdRow{{Hold: engine.Hold{Instrument: in, Rail: r, OrderID: orderID}, number: last + 1, taken: g.now}})
 	return in, nil
 }
 

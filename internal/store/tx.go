@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -422,7 +423,7 @@ func (t *tx) takeInstrument(p engine.Pool, onlyNew bool, r engine.RailName, orde
 		}
 	}
 	written, _ := g.holds.get(in)
-	g.holds.put(in, append(slices.Clone(written), holdRow{Hold: engine.Hold{Instrument: in, Rail: r, OrderID: orderID, From: micro(from)}, number: taken.number}))
+	g.holds.put(in, append(slices.Clone(written), holdRow{Hold: engine.Hold{Instrument: in, Rail: r, OrderID: orderID, From: micro(from)}, number: taken.number, taken: g.now}))
 	return in, nil
 }
 
@@ -466,7 +467,8 @@ func (t *tx) HoldAt(in engine.Instrument, r engine.RailName, at time.Time) (*eng
 			list = append(list, h)
 		}
 	}
-	slices.SortStableFunc(list, func(a, b holdRow) int { return b.From.Compare(a.From) })
+	// The last owner comes first. Which that is says our own clock alone: those of two rails are not compared.
+	slices.SortStableFunc(list, func(a, b holdRow) int { return cmp.Or(b.taken.Compare(a.taken), b.From.Compare(a.From)) })
 	for _, on := range []engine.RailName{r, ""} { // on this rail, then on every rail
 		then := func(h holdRow) bool { return h.Rail == on && (h.To.IsZero() || !at.After(h.To)) }
 		if i := slices.IndexFunc(list, then); i >= 0 {
