@@ -131,10 +131,28 @@ func (e *Engine) Customer(ctx context.Context, s Scope, id string) (c *Customer,
 	return c, err
 }
 
+// CustomerByEmail finds the customer of a scope who has an e-mail address, whatever its capital letters; nil when there is
+// none.
+func (e *Engine) CustomerByEmail(ctx context.Context, s Scope, email string) (c *Customer, err error) {
+	err = e.store.View(ctx, func(rd Reader) error {
+		c = nil
+		d, err := rd.DocumentByKey(KindCustomer, s, "email:"+strings.ToLower(email))
+		if err != nil || d == nil {
+			return err
+		}
+		c, err = customerOf(d, s)
+		return err
+	})
+	return c, err
+}
+
 // CustomerFilter pages a scope's customers, the newest first. Pages count from 1.
 type CustomerFilter struct {
 	Scope       Scope
+	Kind        party.CustomerKind // empty: all
 	Page, Limit int
+
+	CreatedFrom, CreatedTo time.Time // both included; zero: there is no bound
 	Behind      int64 // a number: the list begins behind it, on page 1; 0: with the newest
 }
 
@@ -148,7 +166,9 @@ type CustomerPage struct {
 func (e *Engine) Customers(ctx context.Context, f CustomerFilter) (page CustomerPage, err error) {
 	err = e.store.View(ctx, func(rd Reader) error {
 		page = CustomerPage{}
-		found, err := rd.Documents(DocumentFilter{Kind: KindCustomer, Scope: f.Scope, Page: f.Page, Limit: f.Limit, Behind: f.Behind, Descending: true})
+		found, err := rd.Documents(DocumentFilter{
+			Kind: KindCustomer, Scope: f.Scope, State: string(f.Kind), Page: f.Page, Limit: f.Limit, Behind: f.Behind, Descending: true, CreatedFrom: f.CreatedFrom, CreatedTo: f.CreatedTo,
+		})
 		if err != nil {
 			return err
 		}
@@ -172,7 +192,7 @@ func (c *Customer) document() (*Document, error) {
 		return nil, err
 	}
 	d := &Document{
-		Kind: KindCustomer, ID: c.ID, Scope: c.Scope, Number: c.Number, CreatedAt: c.CreatedAt, UpdatedAt: c.UpdatedAt, Version: c.Version, Doc: body,
+		Kind: KindCustomer, ID: c.ID, Scope: c.Scope, State: string(c.Kind), Number: c.Number, CreatedAt: c.CreatedAt, UpdatedAt: c.UpdatedAt, Version: c.Version, Doc: body,
 	}
 	if c.Email != "" {
 		d.Keys = append(d.Keys, "email:"+strings.ToLower(c.Email))

@@ -63,6 +63,10 @@ type DocumentFilter struct {
 	Page, Limit int
 	Descending  bool // the newest first
 
+	// CreatedFrom and CreatedTo bound the list by the time of creation, both included; zero: there is no bound. Numbers are
+	// given in the order of creation, so that the bounds are found by them. Not together with Parent.
+	CreatedFrom, CreatedTo time.Time
+
 	// Behind is a number: the list begins behind it in its direction, and only page 1 can be asked for. 0: it
 	// begins at its end. This is how a list is walked whose pages must not shift while it grows.
 	Behind int64

@@ -24,6 +24,8 @@ const (
 	documentsByNumber     = `d.scope_id = $1 AND d.kind = $2 AND d.number >= $3 AND d.number <= $4`
 	documentsByState      = documentsByNumber + ` AND d.state <> '' AND d.state = $5`
 	documentsByParent     = documentsByNumber + ` AND d.parent <> '' AND d.parent = $5`
+	countDocumentsByState = `SELECT COUNT(*) FROM documents d WHERE ` + documentsByState
+	selectDocumentCreated = `SELECT created_at FROM documents WHERE scope_id = $1 AND kind = $2 AND number = $3`
 	countDocumentsOf      = `SELECT COUNT(*) FROM documents d WHERE ` + documentsByParent
 	selectDocumentBuckets = `SELECT bucket, n FROM document_counts WHERE scope_id = $1 AND kind = $2 AND state = $3 ORDER BY bucket`
 	selectDocumentsDue    = `SELECT due_at, id FROM documents WHERE kind = $1 AND mode = $2 AND due_at <= $3 AND (due_at, id) > ($4, $5) ORDER BY due_at, id LIMIT $6`
@@ -381,6 +383,9 @@ func (r *reader) Documents(f engine.DocumentFilter) (page engine.DocumentPage, e
 		return page, err
 	}
 	l := documentList{reader: r, filter: f, scope: scope, low: 1, high: last, skip: int64(f.Page-1) * int64(f.Limit), limit: int64(f.Limit)}
+	if err := l.bound(); err != nil {
+		return page, err
+	}
 	switch {
 	case f.Parent != "":
 		err = r.within(func(r *reader) error {
@@ -388,10 +393,16 @@ func (r *reader) Documents(f engine.DocumentFilter) (page engine.DocumentPage, e
 			page, err = l.ofParent()
 			return err
 		})
+	case f.State != "" && l.bounded():
+		err = r.within(func(r *reader) error {
+			l.reader = r
+			page, err = l.ofStateBetween()
+			return err
+		})
 	case f.State != "":
 		page, err = l.ofState()
 	default:
-		page, err = l.ofAll(last)
+		page, err = l.ofAll()
 	}
 	return page, err
 }
@@ -405,6 +416,47 @@ type documentList struct {
 	skip, limit int64
 }
 
+func (l *documentList) bounded() bool {
+	return !l.filter.CreatedFrom.IsZero() || !l.filter.CreatedTo.IsZero()
+}
+
+// bound finds the first and the last number between the times of the filter.
+func (l *documentList) bound() (err error) {
+	if !l.filter.CreatedFrom.IsZero() {
+		if l.low, err = l.firstAt(micros(l.filter.CreatedFrom)); err != nil {
+			return err
+		}
+	}
+	if !l.filter.CreatedTo.IsZero() {
+		var behind int64
+		if behind, err = l.firstAt(micros(l.filter.CreatedTo) + 1); err != nil {
+			return err
+		}
+		l.high = min(l.high, behind-1)
+	}
+	return nil
+}
+
+// firstAt is the number of the first document that was made at a time or later; one more than the last where there is none.
+// Documents are never deleted and are numbered as they are made.
+func (l *documentList) firstAt(at int64) (int64, error) {
+	low, behind := l.low, l.high+1
+	for low < behind {
+		middle := low + (behind-low)/2
+		var created int64
+		err := scan(l, selectDocumentCreated, []any{l.scope, string(l.filter.Kind), middle}, func(row record) error { return row.Scan(&created) })
+		if err != nil {
+			return 0, err
+		}
+		if created < at {
+			low = middle + 1
+		} else {
+			behind = middle
+		}
+	}
+	return low, nil
+}
+
 // begin leaves out what is before Behind.
 func (l *documentList) begin() {
 	switch {
@@ -416,8 +468,8 @@ func (l *documentList) begin() {
 	}
 }
 
-func (l *documentList) ofAll(last int64) (page engine.DocumentPage, err error) {
-	page.Total = last
+func (l *documentList) ofAll() (page engine.DocumentPage, err error) {
+	page.Total = max(0, l.high-l.low+1)
 	l.begin()
 	if l.filter.Descending {
 		l.high -= l.skip
@@ -456,6 +508,17 @@ func (l *documentList) ofState() (page engine.DocumentPage, err error) {
 			l.low = max(l.low, (b.id+1)<<bucketBits)
 		}
 	}
+	page.List, err = l.load(documentsByState, l.filter.State)
+	return page, err
+}
+
+// ofStateBetween counts what is of the state between two times.
+func (l *documentList) ofStateBetween() (page engine.DocumentPage, err error) {
+	args := []any{l.scope, string(l.filter.Kind), l.low, l.high, l.filter.State}
+	if err := scan(l, countDocumentsByState, args, func(row record) error { return row.Scan(&page.Total) }); err != nil {
+		return page, err
+	}
+	l.begin()
 	page.List, err = l.load(documentsByState, l.filter.State)
 	return page, err
 }

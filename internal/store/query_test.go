@@ -217,6 +217,8 @@ func indexedQueries(match func(query string, columns ...string) string) (list []
 		{documentsQuery(documentsByParent, 5, true), "documents_parent"},
 		{documentsQuery(documentsByParent+" AND d.state = $6", 6, false), "documents_parent"},
 		{countDocumentsOf, "documents_parent"},
+		{countDocumentsByState, "documents_state"},
+		{selectDocumentCreated, "documents_number"},
 		{selectDocumentBuckets, "PRIMARY KEY"},
 		{selectDocumentsDue, "documents_due"},
 		{updateDocument, "PRIMARY KEY"},

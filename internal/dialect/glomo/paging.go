@@ -157,3 +157,8 @@ func (q *query) time(param string) time.Time {
 	q.refuse(param, "The parameter '"+param+"' must be a date as ISO 8601 writes it")
 	return time.Time{}
 }
+
+// has says whether the list shows what was created then.
+func (p paging) has(created time.Time) bool {
+	return (p.from.IsZero() || !created.Before(p.from)) && (p.to.IsZero() || !created.After(p.to))
+}

@@ -41,6 +41,7 @@ type answer struct {
 func (d *Dialect) routes() []route {
 	return slices.Concat(
 		d.keyRoutes(),
+		d.customerRoutes(),
 	)
 }
 

@@ -265,8 +265,11 @@ func (s *suite) documentIDs(f engine.DocumentFilter) (ids []string, total int64)
 }
 
 func documentLists(s *suite) {
+	made := time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC) // of 1; the others one second after another, but 4 with 3
+	at := func(second int) time.Time { return made.Add(time.Duration(second) * time.Second) }
 	for n := 1; n <= 7; n++ {
 		s.document(fmt.Sprint(n), func(d *engine.Document) {
+			d.CreatedAt = at([]int{0, 1, 2, 2, 3, 4, 5}[n-1])
 			d.State = []string{"open", "closed"}[n%2]
 			if n > 4 {
 				d.Parent = "p"
@@ -295,6 +298,14 @@ func documentLists(s *suite) {
 		{engine.DocumentFilter{Page: 2, Limit: 2, State: "closed"}, []string{"3", "5"}, 5},
 		{engine.DocumentFilter{Page: 1, Limit: 2, State: "closed", Behind: 5, Descending: true}, []string{"3", "2"}, 5},
 		{engine.DocumentFilter{Page: 1, Limit: 9, State: "unheard of"}, nil, 0},
+		{engine.DocumentFilter{Page: 1, Limit: 2, CreatedFrom: at(2)}, []string{"3", "4"}, 5},
+		{engine.DocumentFilter{Page: 1, Limit: 9, CreatedTo: at(2), Descending: true}, []string{"4", "3", "2", "1"}, 4},
+		{engine.DocumentFilter{Page: 2, Limit: 2, CreatedFrom: at(1), CreatedTo: at(3), Descending: true}, []string{"3", "2"}, 4},
+		{engine.DocumentFilter{Page: 1, Limit: 9, CreatedFrom: at(2).Add(time.Microsecond), CreatedTo: at(3).Add(-time.Microsecond)}, nil, 0},
+		{engine.DocumentFilter{Page: 1, Limit: 9, CreatedFrom: at(6)}, nil, 0},
+		{engine.DocumentFilter{Page: 1, Limit: 9, CreatedTo: at(-1)}, nil, 0},
+		{engine.DocumentFilter{Page: 1, Limit: 9, CreatedFrom: at(3), CreatedTo: at(1)}, nil, 0},
+		{engine.DocumentFilter{Page: 1, Limit: 1, State: "closed", CreatedFrom: at(2), Descending: true}, []string{"7"}, 3},
 		{engine.DocumentFilter{Page: 1, Limit: 2, Parent: "p"}, []string{"5", "6"}, 3},
 		{engine.DocumentFilter{Page: 2, Limit: 2, Parent: "p", Descending: true}, []string{"5"}, 3},
 		{engine.DocumentFilter{Page: 1, Limit: 2, Parent: "p", Descending: true, Behind: 6}, []string{"5"}, 3},
