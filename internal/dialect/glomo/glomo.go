@@ -20,11 +20,14 @@ import (
 	"till/internal/engine"
 )
 
-// Config is what the API works with. All fields but PublicURL are required.
+// Config is what the API works with. All fields but Currencies and PublicURL are required.
 type Config struct {
 	Engine *engine.Engine
 	Keys   *auth.SignedKeys // the merchants' secret keys
 	Auth   *auth.Auth       // checks publishable keys
+
+	// Currencies are what orders are sold in, by their ISO 4217 codes; none: DefaultCurrencies.
+	Currencies []string
 
 	// PublicURL is where browsers reach this API, its mount included, without a slash at the end; empty: nobody said.
 	PublicURL string
@@ -39,15 +42,24 @@ type Dialect struct {
 	engine    *engine.Engine
 	keys      *auth.SignedKeys
 	auth      *auth.Auth
+
+	currencies []string
+
 	publicURL string
 	now       func() time.Time
 	random    io.Reader
 	log       *slog.Logger
 }
 
+// DefaultCurrencies are those that the contract names.
+var DefaultCurrencies = []string{"USD", "EUR", "GBP"}
+
 // New makes the API.
 func New(c Config) *Dialect {
-	return &Dialect{engine: c.Engine, keys: c.Keys, auth: c.Auth, publicURL: c.PublicURL, now: c.Now, random: c.Random, log: c.Log}
+	if len(c.Currencies) == 0 {
+		c.Currencies = DefaultCurrencies
+	}
+	return &Dialect{engine: c.Engine, keys: c.Keys, auth: c.Auth, currencies: c.Currencies, publicURL: c.PublicURL, now: c.Now, random: c.Random, log: c.Log}
 }
 
 var _ dialect.Dialect = (*Dialect)(nil)

@@ -42,6 +42,8 @@ func (d *Dialect) routes() []route {
 	return slices.Concat(
 		d.keyRoutes(),
 		d.customerRoutes(),
+		d.priceRoutes(),
+		d.orderRoutes(),
 	)
 }
 

@@ -1,0 +1,80 @@
+package glomo
+
+import (
+	"net/http"
+
+	"till/internal/engine"
+	"till/internal/fault"
+)
+
+func (d *Dialect) orderRoutes() []route {
+	return []route{
+		{http.MethodPost, v1 + "/orders", "orders:write", d.createOrder},
+		{http.MethodGet, v1 + "/orders", "orders:read", d.listOrders},
+		{http.MethodGet, v1 + "/orders/{id}", "orders:read", d.getOrder},
+	}
+}
+
+func (d *Dialect) createOrder(r *http.Request, s engine.Scope) (answer, error) {
+	a, err := d.decodeOrder(r)
+	if err != nil {
+		return answer{}, err
+	}
+	p, err := d.plan(r.Context(), s, a)
+	if err != nil {
+		return answer{}, err
+	}
+	n := p.order()
+	n.PublicID, n.Maker = d.newID(orderID), callerOf(r.Context()).Who()
+	made, err := d.engine.Create(r.Context(), n)
+	if err != nil {
+		return answer{}, explain(err)
+	}
+	return answer{status: http.StatusCreated, body: encodeOrder(made.Order)}, nil
+}
+
+// explain says an engine's refusal of a new order in this API's words.
+func explain(err error) error {
+	switch f, _ := fault.As(err); {
+	case f == nil:
+	case f.Code == fault.CodeDuplicateReference:
+		return fault.New(fault.CodeDuplicateReference, "Order already exists for this request_id").On("request_id")
+	case f.Param == "due" || f.Param == "fee" || f.Param == "out":
+		return f.On("amount")
+	}
+	return err
+}
+
+func (d *Dialect) getOrder(r *http.Request, s engine.Scope) (answer, error) {
+	o, err := d.find(r, s)
+	if err != nil {
+		return answer{}, err
+	}
+	return answer{status: http.StatusOK, body: encodeOrder(o)}, nil
+}
+
+// find is the order that the path names.
+func (d *Dialect) find(r *http.Request, s engine.Scope) (*engine.Order, error) {
+	id := r.PathValue("id")
+	if err := checkID(id, orderID); err != nil {
+		return nil, err
+	}
+	o, err := d.engine.Order(r.Context(), s, id)
+	return o, orNoEntity(err)
+}
+
+func (d *Dialect) listOrders(r *http.Request, s engine.Scope) (answer, error) {
+	f, err := decodeOrderFilter(r.URL.RawQuery, s)
+	if err != nil {
+		return answer{}, err
+	}
+	page, err := d.findOrders(r.Context(), f)
+	if err != nil {
+		return answer{}, err
+	}
+	list := make([]orderBody, len(page.Orders))
+	for i := range page.Orders {
+		list[i] = encodeOrder(&page.Orders[i])
+	}
+	return answer{status: http.StatusOK, body: pageOf(f.paging, list, page.Total)}, nil
+}

@@ -1,0 +1,168 @@
+package glomo
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"strings"
+
+	"till/internal/engine"
+	"till/internal/fault"
+	"till/internal/ledger"
+	"till/internal/money"
+	"till/internal/order"
+)
+
+// The kinds of orders: what a checkout is opened for, and a payment link.
+const (
+	kindOrder = "order"
+	kindLink  = "payment_link"
+)
+
+// orderMonths is how long an order waits for its payment.
+const orderMonths = 3
+
+// plan is an order as it is asked for, with everything found that it names.
+type plan struct {
+	scope    engine.Scope
+	asked    asked
+	customer *engine.Customer
+	due      money.Amount
+	invoice  money.Amount // zero: none
+	methods  []string
+	price    *engine.ReferralFee // nil: none
+}
+
+// plan finds what a request names.
+//
+// Errors, on the fields: not_found, invalid_value, invalid_currency, invalid_amount, amount_too_large, not_configured.
+func (d *Dialect) plan(ctx context.Context, s engine.Scope, a asked) (p plan, err error) {
+	p = plan{scope: s, asked: a}
+	asset, err := d.currencyOf(a.currency)
+	if err != nil {
+		return p, err
+	}
+	if p.due, err = amountOf(*a.amount, asset, "amount"); err != nil {
+		return p, err
+	}
+	if a.invoiceAmount != nil && *a.invoiceAmount != 0 {
+		if p.invoice, err = amountOf(*a.invoiceAmount, asset, "invoice_amount"); err != nil {
+			return p, err
+		}
+	}
+	if p.methods, err = d.methodsOf(s.Mode, asset.Code(), a.methods, p.due); err != nil {
+		return p, err
+	}
+	p.customer, err = d.engine.Customer(ctx, s, a.customer)
+	if fault.Is(err, fault.CodeNotFound) {
+		return p, fault.New(fault.CodeNotFound, "Customer not found").On("customer_id")
+	}
+	if err != nil {
+		return p, err
+	}
+	if err := d.checkDocument(ctx, s, a.document); err != nil {
+		return p, err
+	}
+	if a.price != "" {
+		p.price, err = d.priceOf(ctx, s, a.price, asset)
+	}
+	return p, err
+}
+
+// currencyOf is a currency that orders are sold in.
+//
+// Error: invalid_currency.
+func (d *Dialect) currencyOf(code string) (money.Asset, error) {
+	if len(code) != 3 || strings.Trim(code, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "" {
+		return money.Asset{}, fault.New(fault.CodeInvalidCurrency, "Currency code must be valid ("+strings.Join(d.currencies, ", ")+").").On("currency")
+	}
+	asset, err := money.Fiat(code)
+	if err != nil || !slices.Contains(d.currencies, code) {
+		return money.Asset{}, fault.New(fault.CodeInvalidCurrency, "Currency not supported").On("currency")
+	}
+	return asset, nil
+}
+
+// methodsOf are the ways to pay an amount: those that are named, or all that there are. Each that is named must be there,
+// and one must take the amount.
+//
+// Errors: invalid_value (on payment_methods), not_configured, invalid_amount and amount_too_large (on amount).
+func (d *Dialect) methodsOf(m engine.Mode, currency string, named []string, due money.Amount) (list []string, err error) {
+	configured := d.engine.Methods(m, engine.MethodFilter{Currency: currency, Codes: payments})
+	var refused error
+	takes := false
+	for _, code := range payments {
+		i := slices.IndexFunc(configured, func(one engine.Method) bool { return one.Code == code })
+		if i < 0 {
+			continue
+		}
+		list = append(list, code)
+		if err := configured[i].Check(due); err != nil {
+			refused = err
+		} else {
+			takes = takes || len(named) == 0 || slices.Contains(named, code)
+		}
+	}
+	if len(named) > 0 {
+		for _, code := range named {
+			if !slices.Contains(list, code) {
+				return nil, wrong("payment_methods", "The payment method "+code+" is not enabled in "+currency)
+			}
+		}
+		list = named
+	}
+	switch f, _ := fault.As(refused); {
+	case len(list) == 0:
+		return nil, fault.New(fault.CodeNotConfigured, "No payment method is enabled in "+currency)
+	case !takes && f != nil:
+		return nil, f.On("amount")
+	}
+	return list, nil
+}
+
+// checkDocument refuses a document that is not the merchant's own.
+func (d *Dialect) checkDocument(_ context.Context, _ engine.Scope, id string) error {
+	if id == "" {
+		return nil
+	}
+	return fault.New(fault.CodeNotFound, "Document not found").On("document_id")
+}
+
+// order is the plan as the engine is asked for it.
+func (p plan) order() engine.NewOrder {
+	n := engine.NewOrder{
+		Scope: p.scope, Kind: kindOrder, Reference: p.asked.reference, UniqueKey: uniqueKey(p.asked.request),
+		Words: []string{customerWord(p.customer.ID)}, Methods: p.methods, Terms: p.terms,
+	}
+	return n
+}
+
+// uniqueKey is what no two orders of a merchant have alike: what names the request.
+func uniqueKey(request string) string {
+	if request == "" {
+		return ""
+	}
+	return "request:" + request
+}
+
+// customerWord is the word by which lists find the orders of a customer.
+func customerWord(id string) string { return "customer:" + id }
+
+// terms is what the engine is told of the order. It is called in the transaction, where the merchant's settings are known.
+func (p plan) terms(at engine.Plan) (order.Terms, json.RawMessage, error) {
+	rules, err := engine.ParseFieldRules(at.Settings[engine.CustomFields])
+	if err != nil {
+		return order.Terms{}, nil, err
+	}
+	notes, err := readNotes(p.asked.body, rules)
+	if err != nil {
+		return order.Terms{}, nil, err
+	}
+	book := ledger.Owed(p.scope.Merchant)
+	t := order.Terms{
+		Book: book, Due: p.due, To: book.Account(ledger.Merchant), Whole: true, Instant: true, CompleteOnCollect: true,
+		Deadline: at.Now.AddDate(0, orderMonths, 0),
+	}
+	doc, err := json.Marshal(p.record(notes))
+	return t, doc, err
+}
