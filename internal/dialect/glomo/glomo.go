@@ -39,9 +39,9 @@ type Config struct {
 
 // Dialect is the API.
 type Dialect struct {
-	engine    *engine.Engine
-	keys      *auth.SignedKeys
-	auth      *auth.Auth
+	engine *engine.Engine
+	keys   *auth.SignedKeys
+	auth   *auth.Auth
 
 	currencies []string
 

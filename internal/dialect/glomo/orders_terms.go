@@ -19,6 +19,9 @@ const (
 	kindLink  = "payment_link"
 )
 
+// settingPlatform is the setting of a merchant who sells on a platform.
+const settingPlatform = "platform"
+
 // orderMonths is how long an order waits for its payment.
 const orderMonths = 3
 
@@ -157,6 +160,9 @@ func (p plan) terms(at engine.Plan) (order.Terms, json.RawMessage, error) {
 	notes, err := readNotes(p.asked.body, rules)
 	if err != nil {
 		return order.Terms{}, nil, err
+	}
+	if p.price != nil && string(at.Settings[settingPlatform]) != "true" {
+		return order.Terms{}, nil, wrong("price_id", "price_id is only applicable for platform businesses")
 	}
 	book := ledger.Owed(p.scope.Merchant)
 	t := order.Terms{

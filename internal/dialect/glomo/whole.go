@@ -1,6 +1,7 @@
 package glomo
 
 import (
+	"encoding/json"
 	"strconv"
 	"strings"
 
@@ -93,8 +94,5 @@ func amountOf(units int64, a money.Asset, field string) (money.Amount, error) {
 // one than its readers keep exactly.
 func unitsOf(a money.Amount) wireNumber { return wireNumber(a.Units()) }
 
-// wireNumber is the digits of a whole number.
-type wireNumber string
-
-// MarshalJSON writes the digits as they are.
-func (n wireNumber) MarshalJSON() ([]byte, error) { return []byte(n), nil }
+// wireNumber is the digits of a whole number, which are written and read as they are.
+type wireNumber = json.Number
