@@ -10,11 +10,13 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"runtime/pprof"
 	"strconv"
 	"sync"
 	"syscall"
 	"time"
 
+	"till/internal/app"
 	"till/internal/engine"
 	"till/internal/ledger"
 	"till/internal/money"
@@ -103,6 +105,7 @@ func (b *bench) importOn(ctx context.Context, on database, euro money.Asset) (i 
 
 // importFile is what the clock is held to.
 func (b *bench) importFile(ctx context.Context, e *engine.Engine, account worker.BankAccount, file io.ReadSeeker, on database, i *imported) error {
+	app.TradeMemory() // as the server does
 	debug.FreeOSMemory()
 	resident, err := residentMemory()
 	if err != nil {
@@ -114,13 +117,17 @@ func (b *bench) importFile(ctx context.Context, e *engine.Engine, account worker
 	}
 	most := resident
 	var failed error
+	profiled, err := b.profileHere()
+	if err != nil {
+		return err
+	}
 	started := time.Now()
 	report, err := worker.ImportFile(ctx, e, account, file, func(int) {
 		now, err := residentMemory()
 		most, failed = max(most, now), errors.Join(failed, err)
 	})
 	i.took = time.Since(started)
-	if err := errors.Join(err, failed); err != nil {
+	if err := errors.Join(err, failed, profiled()); err != nil {
 		return err
 	}
 	after, err := b.importCPU(on)
@@ -129,6 +136,18 @@ func (b *bench) importFile(ctx context.Context, e *engine.Engine, account worker
 		return errors.Join(err, fmt.Errorf("not what the file says: %+v", report))
 	}
 	return err
+}
+
+// profileHere begins a profile of this process, where one is asked for, and says what ends it.
+func (b *bench) profileHere() (end func() error, err error) {
+	if b.profile == "" {
+		return func() error { return nil }, nil
+	}
+	file, err := os.Create(b.profile)
+	if err != nil {
+		return nil, err
+	}
+	return func() error { pprof.StopCPUProfile(); return file.Close() }, pprof.StartCPUProfile(file)
 }
 
 // readAlone is how long the file takes to be read and checked when nothing becomes of it.

@@ -60,7 +60,7 @@ func main() {
 	flag.DurationVar(&o.delay, "delay", 5*time.Millisecond, "also measure SQLite with this pause at each commit, as of a disk that syncs slowly; 0: do not")
 	flag.IntVar(&o.list, "list", 1_000_000, "orders in the larger database whose lists are read; 0: do not read lists")
 	flag.IntVar(&o.rest, "rest", 100_000, "orders in the database that is started on; 0: do not measure starts")
-	flag.StringVar(&o.profile, "profile", "", "write a CPU profile of the server's last run into this file, and only measure orders on SQLite, or what -what and -on say")
+	flag.StringVar(&o.profile, "profile", "", "write a CPU profile of the server's last run, or of the import of a statement, into this file, and only measure orders on SQLite, or what -what and -on say")
 	flag.StringVar(&o.postgres, "postgres", "", "URL of a PostgreSQL server on which databases may be made; default: one is started, where the machine has it")
 	flag.StringVar(&o.on, "on", "", "create only on databases whose name begins so: SQLite, PostgreSQL")
 	flag.StringVar(&o.what, "what", "", "measure only these, and write no file: orders, payouts, quotes, statements, bookings or screening")

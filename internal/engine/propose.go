@@ -135,10 +135,16 @@ func payerOf(rd Reader, o *Order) (knowing, error) {
 	return k, nil
 }
 
+// side is the other side of a booking, as it is compared.
+type side struct{ number, name, document string }
+
+func sideOf(p rail.Party) side {
+	return side{accountNumber(p.Account), fold(p.Name), fold(p.Document)}
+}
+
 // is says that the other side of a booking is the payer that is known.
-func (k knowing) is(p rail.Party) bool {
-	number, name, document := accountNumber(p.Account), fold(p.Name), fold(p.Document)
-	return number != "" && slices.Contains(k.accounts, number) || name != "" && slices.Contains(k.people, name) || document != "" && slices.Contains(k.people, document)
+func (k knowing) is(s side) bool {
+	return s.number != "" && slices.Contains(k.accounts, s.number) || s.name != "" && slices.Contains(k.people, s.name) || s.document != "" && slices.Contains(k.people, s.document)
 }
 
 // accountNumber is an account's number without what people put between its digits.
@@ -201,8 +207,13 @@ func (im *importing) propose(b *Booking, owners []Hold) (list []Proposal, err er
 			return nil, err
 		}
 	}
-	for _, k := range im.foreseen.open[b.Amount.String()] {
-		if !k.is(b.Party) {
+	open := im.foreseen.open[b.Amount.String()]
+	if len(open) == 0 {
+		return list, nil
+	}
+	from := sideOf(b.Party)
+	for _, k := range open {
+		if !k.is(from) {
 			continue
 		}
 		if err := add(k.order, ProposedPayer, ""); err != nil {

@@ -78,6 +78,11 @@ func askAny(postgres bool, query string, columns []string, keys [][]any, row fun
 		condition, args := anyOfArrays(columns, keys)
 		return []question{{strings.Replace(query, "{any}", condition, 1), args, row}}
 	}
+	// SQLite goes straight through a list of values of one column; of a row of ORs it notes what each of them found, to tell no row twice.
+	same := 0
+	if len(keys) > 1 {
+		same = alike(columns, keys)
+	}
 	for len(keys) > 0 {
 		chunk := keys[:min(len(keys), sizes[len(sizes)-1])]
 		keys = keys[len(chunk):]
@@ -88,25 +93,44 @@ func askAny(postgres bool, query string, columns []string, keys [][]any, row fun
 			}
 		}
 		args := make([]any, 0, size*len(columns))
+		args = append(args, chunk[0][:same]...)
 		for i := range size {
-			args = append(args, chunk[min(i, len(chunk)-1)]...)
+			args = append(args, chunk[min(i, len(chunk)-1)][same:]...)
 		}
-		list = append(list, question{strings.Replace(query, "{any}", anyOf(columns, size), 1), args, row})
+		list = append(list, question{strings.Replace(query, "{any}", sameAnd(columns, same, size), 1), args, row})
 	}
 	return list
 }
 
-// anyOf writes "c IN ($1, $2)" or "(a = $1 AND b = $2 OR a = $3 AND b = $4)".
-func anyOf(columns []string, n int) string {
+// alike are the columns that have one value in all keys. They stand first.
+func alike(columns []string, keys [][]any) int {
+	n := 0
+	for n < len(columns)-1 && !slices.ContainsFunc(keys, func(key []any) bool { return key[n] != keys[0][n] }) {
+		n++
+	}
+	return n
+}
+
+// sameAnd writes "a = $1 AND b IN ($2, $3)", where the first columns have one value in all keys.
+func sameAnd(columns []string, same, n int) string {
+	var s strings.Builder
+	for i, c := range columns[:same] {
+		s.WriteString(c + " = $" + strconv.Itoa(i+1) + " AND ")
+	}
+	return s.String() + anyOf(columns[same:], same, n)
+}
+
+// anyOf writes "c IN ($1, $2)" or "(a = $1 AND b = $2 OR a = $3 AND b = $4)", with placeholders behind others.
+func anyOf(columns []string, behind, n int) string {
 	var s strings.Builder
 	if len(columns) == 1 {
-		s.WriteString(columns[0] + " IN ($1")
+		s.WriteString(columns[0] + " IN ($" + strconv.Itoa(behind+1))
 		for i := 2; i <= n; i++ {
-			s.WriteString(", $" + strconv.Itoa(i))
+			s.WriteString(", $" + strconv.Itoa(behind+i))
 		}
 		return s.String() + ")"
 	}
-	placeholder := 0
+	placeholder := behind
 	for i := range n {
 		s.WriteString([]string{"(", " OR "}[min(i, 1)])
 		for j, c := range columns {
@@ -752,9 +776,9 @@ func (g *group) askHolds(list []engine.Instrument) []question {
 	}
 	return askAny(g.db.postgres(), selectHoldsOf, []string{"i.family", "i.value"}, args, func(rows record) error {
 		var h holdRow
-		var from, to, taken int64
-		err := rows.Scan(&h.Instrument.Family, &h.Instrument.Value, &h.number, &h.Rail, &h.OrderID, &from, &to, &taken)
-		h.From, h.To, h.taken, h.stored = timeOf(from), timeOf(to), timeOf(taken), true
+		var from, to, taken, archived int64
+		err := rows.Scan(&h.Instrument.Family, &h.Instrument.Value, &h.number, &h.Rail, &h.OrderID, &from, &to, &taken, &archived)
+		h.From, h.To, h.taken, h.stored, h.made = timeOf(from), timeOf(to), timeOf(taken), true, archived == 2
 		g.held[h.Instrument] = append(g.held[h.Instrument], h)
 		return err
 	})

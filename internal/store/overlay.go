@@ -176,6 +176,7 @@ type holdRow struct {
 	number int64     // the instrument's
 	taken  time.Time // when it was handed out, by our clock
 	stored bool      // the database has it, as held
+	made   bool      // the instrument is for this order alone, and so never rests
 }
 
 // rest is the end of a hold: since when and until when the instrument rests.

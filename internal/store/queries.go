@@ -162,7 +162,7 @@ const (
 	selectHolds       = `SELECT number, rail, order_id, from_at, to_at, taken_at FROM holds WHERE number = (SELECT number FROM instruments WHERE family = $1 AND value = $2) AND `
 	selectHoldsBefore = selectHolds + `from_at <= $3 ORDER BY from_at DESC, order_id DESC LIMIT $4`
 	selectHoldOpen    = selectHolds + `to_at = 0`
-	selectHoldsOf     = `SELECT i.family, i.value, h.number, h.rail, h.order_id, h.from_at, h.to_at, h.taken_at FROM instruments i JOIN holds h ON h.number = i.number WHERE {any}`
+	selectHoldsOf     = `SELECT i.family, i.value, h.number, h.rail, h.order_id, h.from_at, h.to_at, h.taken_at, i.archived FROM instruments i JOIN holds h ON h.number = i.number WHERE {any}`
 	// What was archived or quarantined since it was claimed, perhaps by another process, gets no hold.
 	insertHold = `INSERT INTO holds (number, from_at, order_id, to_at, rail, taken_at) SELECT number, CAST($2 AS BIGINT), CAST($3 AS TEXT), CAST($4 AS BIGINT), CAST($5 AS TEXT), CAST($6 AS BIGINT)
 		FROM instruments WHERE number = $1 AND archived <> 1 AND quarantined = 0 ON CONFLICT DO NOTHING`

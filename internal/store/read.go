@@ -169,7 +169,7 @@ func (r *reader) UntoldEvents(dialects []string, limit int) ([]engine.Event, err
 
 // untoldOf is selectEventsUntold for n dialects.
 func untoldOf(n int) string {
-	return strings.Replace(selectEventsUntold, "{any}", anyOf([]string{"s.dialect"}, n), 1) + "$" + strconv.Itoa(n+1)
+	return strings.Replace(selectEventsUntold, "{any}", anyOf([]string{"s.dialect"}, 0, n), 1) + "$" + strconv.Itoa(n+1)
 }
 
 func (r *reader) events(query string, args ...any) ([]engine.Event, error) {

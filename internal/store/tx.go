@@ -448,7 +448,9 @@ func (t *tx) FreeInstrument(in engine.Instrument, orderID string, at, restUntil 
 	to := max(micros(at), micros(written[i].From), 1)
 	written[i].To = timeOf(to)
 	g.holds.put(in, written)
-	g.rests.put(in, rest{since: g.now, until: restUntil})
+	if !written[i].made {
+		g.rests.put(in, rest{since: g.now, until: restUntil})
+	}
 	return nil
 }
 

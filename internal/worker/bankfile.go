@@ -60,9 +60,7 @@ func ImportFile(ctx context.Context, e bankEngine, a BankAccount, file io.ReadSe
 	if err := readFrom(ctx, reader, file, first); err != nil {
 		return engine.FileReport{}, err
 	}
-	second := &booker{ctx: ctx, engine: e, account: a, statements: first.statements, progress: progress}
-	err = readFrom(ctx, reader, file, second)
-	return second.report, err
+	return bookFile(ctx, e, a, reader, file, first.statements, progress)
 }
 
 // headOf reads the beginning of a file and goes back to it.
@@ -154,20 +152,44 @@ func (s *survey) Close(st rail.Statement) error {
 	return nil
 }
 
-// booker is the second reading: it books in chunks.
-type booker struct {
-	ctx        context.Context
-	engine     bankEngine
-	account    BankAccount
-	statements []surveyed
-	chunk      []rail.Booking
-	read       int
-	progress   func(int)
-	report     engine.FileReport
+// ahead is how many chunks may be read and not booked: a file is read on while a chunk of it is committed.
+const ahead = 2
+
+// piece is some bookings of a statement, or its end.
+type piece struct {
+	statement int
+	bookings  []rail.Booking // none: the end
 }
 
-func (b *booker) Open(rail.Statement) error {
-	if b.report.Statements == len(b.statements) {
+// bookFile is the second reading.
+func bookFile(ctx context.Context, e bankEngine, a BankAccount, reader rail.Reader, file io.ReadSeeker, statements []surveyed, progress func(int)) (engine.FileReport, error) {
+	reading, stop := context.WithCancel(ctx)
+	pieces, read := make(chan piece, ahead), make(chan error, 1)
+	go func() {
+		defer close(pieces)
+		read <- readFrom(reading, reader, file, &cutter{ctx: reading, to: pieces, statements: len(statements)})
+	}()
+	b := &booker{ctx: ctx, engine: e, account: a, statements: statements, progress: progress}
+	err := b.book(pieces)
+	stop()
+	for range pieces { // what was read in vain; the file is let go of at the end
+	}
+	if told := <-read; err == nil {
+		err = told
+	}
+	return b.report, err
+}
+
+// cutter cuts what is read into pieces.
+type cutter struct {
+	ctx        context.Context
+	to         chan<- piece
+	statements int // that there are
+	now        piece
+}
+
+func (c *cutter) Open(rail.Statement) error {
+	if c.now.statement == c.statements {
 		return errFileChanged
 	}
 	return nil
@@ -175,44 +197,70 @@ func (b *booker) Open(rail.Statement) error {
 
 var errFileChanged = errors.New("the file changed while it was read")
 
-func (b *booker) Booking(_ rail.Statement, one rail.Booking) error {
-	b.chunk = append(b.chunk, one)
-	if len(b.chunk) < engine.MaxBookings {
+func (c *cutter) Booking(_ rail.Statement, one rail.Booking) error {
+	c.now.bookings = append(c.now.bookings, one)
+	if len(c.now.bookings) < engine.MaxBookings {
 		return nil
 	}
-	return b.book()
+	return c.pass()
 }
 
-// book books what was gathered.
-func (b *booker) book() error {
-	if len(b.chunk) == 0 {
+func (c *cutter) Close(rail.Statement) error {
+	if len(c.now.bookings) > 0 {
+		if err := c.pass(); err != nil {
+			return err
+		}
+	}
+	err := c.pass()
+	c.now.statement++
+	return err
+}
+
+// pass passes on what was gathered.
+func (c *cutter) pass() error {
+	select {
+	case c.to <- c.now:
+		c.now.bookings = nil
 		return nil
+	case <-c.ctx.Done():
+		return c.ctx.Err()
 	}
-	killpoint.Here("import.chunk")
-	done, err := b.engine.Import(b.ctx, b.account.Network, b.statements[b.report.Statements].Statement, b.chunk)
-	if err != nil {
-		return err
-	}
-	killpoint.Here("import.booked")
-	b.report.Add(done)
-	b.read += len(b.chunk)
-	b.chunk = b.chunk[:0]
-	if b.progress != nil {
-		b.progress(b.read)
-	}
-	return nil
 }
 
-func (b *booker) Close(rail.Statement) error {
-	if err := b.book(); err != nil {
-		return err
+// booker books pieces in their order.
+type booker struct {
+	ctx        context.Context
+	engine     bankEngine
+	account    BankAccount
+	statements []surveyed
+	read       int
+	progress   func(int)
+	report     engine.FileReport
+}
+
+func (b *booker) book(pieces <-chan piece) error {
+	for p := range pieces {
+		st := b.statements[p.statement]
+		if len(p.bookings) == 0 {
+			if _, err := b.engine.StatementTold(b.ctx, b.account.Network, st.Statement, st.lines); err != nil {
+				return err
+			}
+			killpoint.Here("import.told")
+			b.report.Statements++
+			continue
+		}
+		killpoint.Here("import.chunk")
+		done, err := b.engine.Import(b.ctx, b.account.Network, st.Statement, p.bookings)
+		if err != nil {
+			return err
+		}
+		killpoint.Here("import.booked")
+		b.report.Add(done)
+		b.read += len(p.bookings)
+		if b.progress != nil {
+			b.progress(b.read)
+		}
 	}
-	st := b.statements[b.report.Statements]
-	if _, err := b.engine.StatementTold(b.ctx, b.account.Network, st.Statement, st.lines); err != nil {
-		return err
-	}
-	killpoint.Here("import.told")
-	b.report.Statements++
 	return nil
 }
 

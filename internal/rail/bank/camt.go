@@ -2,7 +2,6 @@ package bank
 
 import (
 	"context"
-	"encoding/xml"
 	"errors"
 	"io"
 	"strconv"
@@ -60,13 +59,13 @@ func (c *camtFile) document() error {
 		if err != nil {
 			return err
 		}
-		start, ok := token.(xml.StartElement)
-		if !ok || start.Name.Local != "Document" || c.ns != "" {
+		start := token
+		if token.kind != xmlStart || start.name.local != "Document" || c.ns != "" {
 			continue
 		}
-		for _, a := range start.Attr {
-			if namespaceOf(a, start.Name.Space) {
-				c.ns, c.space = a.Value, start.Name.Space
+		for _, a := range start.attrs {
+			if namespaceOf(a, start.name.prefix) {
+				c.ns, c.space = a.value, start.name.prefix
 			}
 		}
 		m := iso20022.FindStringSubmatch(c.ns)
@@ -88,12 +87,12 @@ func (c *camtFile) document() error {
 // message reads the statements of the document that has just begun.
 func (c *camtFile) message() error {
 	names := camtNames[c.format]
-	return c.children(func(start xml.StartElement) error {
-		if start.Name.Local != names[0] {
-			return c.fail(clip(start.Name.Local), "%s is expected here", names[0])
+	return c.children(func(start xmlToken) error {
+		if start.name.local != names[0] {
+			return c.fail(clip(start.name.local), "%s is expected here", names[0])
 		}
-		return c.children(func(start xml.StartElement) error {
-			if start.Name.Local == names[1] {
+		return c.children(func(start xmlToken) error {
+			if start.name.local == names[1] {
 				return c.statement()
 			}
 			return c.skip()
@@ -102,18 +101,18 @@ func (c *camtFile) message() error {
 }
 
 // children calls do for each child of the element that has just begun, up to its end. do reads the child whole.
-func (c *camtFile) children(do func(xml.StartElement) error) error {
+func (c *camtFile) children(do func(xmlToken) error) error {
 	for {
 		token, err := c.next()
 		if err != nil {
 			return err
 		}
-		switch token := token.(type) {
-		case xml.StartElement:
+		switch token.kind {
+		case xmlStart:
 			if err := do(token); err != nil {
 				return err
 			}
-		case xml.EndElement:
+		case xmlEnd:
 			return nil
 		}
 	}
@@ -134,8 +133,8 @@ func (c *camtFile) statement() error {
 		}
 		return c.tell.open(st)
 	}
-	err := c.children(func(start xml.StartElement) error {
-		switch name := start.Name.Local; name {
+	err := c.children(func(start xmlToken) error {
+		switch name := start.name.local; name {
 		case "Ntry":
 			if err := begin(); err != nil {
 				return err

@@ -1,7 +1,6 @@
 package bank
 
 import (
-	"encoding/xml"
 	"fmt"
 	"regexp"
 	"strings"
@@ -27,11 +26,11 @@ func (c *camtFile) entry(st rail.Statement) error {
 	e := &element{name: "Ntry", line: c.line()}
 	var list []transaction
 	var batch *element
-	err := c.children(func(start xml.StartElement) error {
-		switch start.Name.Local {
+	err := c.children(func(start xmlToken) error {
+		switch start.name.local {
 		case "NtryDtls":
-			return c.children(func(start xml.StartElement) error {
-				switch start.Name.Local {
+			return c.children(func(start xmlToken) error {
+				switch start.name.local {
 				case "Btch":
 					var err error
 					batch, err = c.read(start)
@@ -51,11 +50,11 @@ func (c *camtFile) entry(st rail.Statement) error {
 				return c.skip()
 			})
 		case "NtryRef", "Amt", "CdtDbtInd", "RvslInd", "Sts", "BookgDt", "ValDt", "AcctSvcrRef", "BkTxCd", "AddtlNtryInf":
-			if len(list) > 0 && start.Name.Local != "AddtlNtryInf" {
-				return c.fail(start.Name.Local, "this stands behind the transactions of the entry, where no %s has it", c.format)
+			if len(list) > 0 && start.name.local != "AddtlNtryInf" {
+				return c.fail(start.name.local, "this stands behind the transactions of the entry, where no %s has it", c.format)
 			}
 			if len(e.parts) == 20 {
-				return c.fail(start.Name.Local, "an entry says this too often")
+				return c.fail(start.name.local, "an entry says this too often")
 			}
 			p, err := c.read(start)
 			e.parts = append(e.parts, p)

@@ -2,7 +2,6 @@ package bank
 
 import (
 	"context"
-	"encoding/xml"
 	"errors"
 	"io"
 	"slices"
@@ -63,13 +62,12 @@ func takePain002(f *xmlFile, asset money.Asset) (*painAnswer, error) {
 		if err != nil {
 			return nil, err
 		}
-		start, begins := token.(xml.StartElement)
-		if !begins {
+		if token.kind != xmlStart {
 			continue
 		}
-		switch start.Name.Local {
+		switch token.name.local {
 		case "OrgnlGrpInfAndSts":
-			err = a.group(f, start)
+			err = a.group(f, token)
 		case "OrgnlPmtInfAndSts":
 			err = a.payment(f, asset)
 		default:
@@ -96,9 +94,9 @@ func (a *painAnswer) head(f *xmlFile) error {
 			return err
 		}
 		if want == "Document" {
-			for _, attribute := range start.Attr {
-				if namespaceOf(attribute, start.Name.Space) {
-					f.ns, f.space = attribute.Value, start.Name.Space
+			for _, attribute := range start.attrs {
+				if namespaceOf(attribute, start.name.prefix) {
+					f.ns, f.space = attribute.value, start.name.prefix
 				}
 			}
 			version, known := strings.CutPrefix(f.ns, "urn:iso:std:iso:20022:tech:xsd:pain.002.001.")
@@ -106,30 +104,30 @@ func (a *painAnswer) head(f *xmlFile) error {
 				return f.fail("xmlns", "%q is no answer to a payment file that is read: pain.002.001.03 to .10 are", clip(f.ns))
 			}
 		}
-		if start.Name.Local != want {
-			return f.fail(clip(start.Name.Local), "want %s here", want)
+		if start.name.local != want {
+			return f.fail(clip(start.name.local), "want %s here", want)
 		}
 	}
 	return nil
 }
 
 // begin is the next element that begins.
-func (f *xmlFile) begin() (xml.StartElement, error) {
+func (f *xmlFile) begin() (xmlToken, error) {
 	for {
 		token, err := f.next()
 		if errors.Is(err, io.EOF) {
-			return xml.StartElement{}, f.fail("", "there is no message in it")
+			return xmlToken{}, f.fail("", "there is no message in it")
 		}
 		if err != nil {
-			return xml.StartElement{}, err
+			return xmlToken{}, err
 		}
-		if start, begins := token.(xml.StartElement); begins {
-			return start, nil
+		if token.kind == xmlStart {
+			return token, nil
 		}
 	}
 }
 
-func (a *painAnswer) group(f *xmlFile, start xml.StartElement) error {
+func (a *painAnswer) group(f *xmlFile, start xmlToken) error {
 	e, err := f.read(start)
 	if err != nil {
 		return err
@@ -168,11 +166,10 @@ func (a *painAnswer) payment(f *xmlFile, asset money.Asset) error {
 		if len(f.open) == depth {
 			break
 		}
-		start, begins := token.(xml.StartElement)
-		if !begins {
+		if token.kind != xmlStart {
 			continue
 		}
-		e, err := f.read(start)
+		e, err := f.read(token)
 		if err != nil {
 			return err
 		}

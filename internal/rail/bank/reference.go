@@ -81,16 +81,17 @@ func ReferencesIn(text string) (exact, near []string) {
 		if w.text[i] != 'R' || w.text[i+1] != 'F' || !isDigit(w.text[i+2]) || !isDigit(w.text[i+3]) {
 			continue
 		}
+		shortest, end := 5, i
 		if s, ok := w.window(i, ownLength); ok && isOwn(s) && validReference(s) {
 			exact, own = add(exact, s), true
-			i += ownLength - 1
-			continue
+			shortest, end = ownLength+1, i+ownLength-1 // a longer one may begin with what looks like ours
 		}
-		for n := min(25, len(w.text)-i); n >= 5 && w.first[i]; n-- {
+		for n := min(25, len(w.text)-i); n >= shortest && w.first[i]; n-- {
 			if s, ok := w.window(i, n); ok && w.last[i+n-1] && validReference(s) {
 				exact = add(exact, s)
 			}
 		}
+		i = end
 	}
 	if own {
 		for _, s := range exact {
