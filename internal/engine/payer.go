@@ -59,6 +59,7 @@ func (o *Order) Arrived() Arrived {
 			a.Wrong = append(a.Wrong, p.Amount)
 		case belongs == ledger.Wrong:
 			a.Stranger = a.Stranger.Add(p.Amount)
+		case belongs == ledger.Refused: // its sender is on a list, and is not told so
 		case belongs == ledger.Late:
 			a.Late = a.Late.Add(p.Amount)
 		case belongs == ledger.Unfit:

@@ -96,7 +96,7 @@ type RoleFact struct {
 
 var roles = []RoleFact{
 	{Merchant, "What the merchant may use: spend, where the operator owes it, or already has, where it lies in the merchant's own wallet.", NeverNegative},
-	{Withheld, "What the merchant earned by a completed order and gets once a compliance review is approved.", NeverNegative},
+	{Withheld, "What was collected for a completed order and becomes the merchant's, less fees, once a compliance review is approved.", NeverNegative},
 	{In, "Confirmed money that counts for an order and is not used yet; zero when the order has ended, and below zero only inside one change.", NeverNegative},
 	{Out, "Money on its way to the order's destination.", NeverNegative},
 	{Refunding, "Money on its way back to a payer.", NeverNegative},
@@ -105,7 +105,7 @@ var roles = []RoleFact{
 	{Late, "Money whose value time is after the order's deadline.", NeverNegative},
 	{Wrong, "Money of another asset than the order asks for, of somebody else than who must pay it, or of a foreign payer of an order that is paid from a balance.", NeverNegative},
 	{Unfit, "A payment that does not fit an order which wants its amount in one piece.", NeverNegative},
-	{Refused, "Withheld money whose compliance review was refused.", NeverNegative},
+	{Refused, "Withheld money whose compliance review was refused, and money of somebody on a list where the merchant wants none.", NeverNegative},
 	{Returned, "Delivered money that its destination sent back.", NeverNegative},
 	{Stray, "Money that arrived and belongs to no order.", NeverNegative},
 	{Fee, "What the house earned in fees.", NeverNegative},

@@ -393,7 +393,7 @@ func (s *step) takePayment() {
 	p := s.payment
 	p.Epoch, p.Rank, p.Settled = word.Epoch, s.word(), s.change.At
 	p.Value, p.Told, p.Source = earlier(was.Value, word.Value), was.Told, was.Source
-	p.Final, p.Stranger = p.Rank == RankReversed && word.Final, word.Stranger
+	p.Final, p.Stranger, p.Listed = p.Rank == RankReversed && word.Final, word.Stranger, word.Listed
 	if !word.Amount.IsZero() {
 		p.Amount = word.Amount
 	}

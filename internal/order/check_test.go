@@ -38,6 +38,7 @@ type heard struct {
 	value    time.Time
 	final    bool
 	stranger bool
+	listed   bool
 	attempt  string
 	source   ledger.Account
 	role     ledger.Role // where it belongs, decided at confirmation
@@ -238,7 +239,7 @@ func (k *checker) entities(was Order, c Change, out Outcome) (problems []string)
 			booked = ledger.Account(string(o.Terms.Book) + "/" + string(h.role))
 		}
 		if p.Epoch != h.epoch || p.Rank != h.rank || !p.Amount.Equal(h.amount) || !p.Value.Equal(h.value) || p.Booked != booked ||
-			p.Source != h.source || p.Attempt != h.attempt || p.Final != h.final || p.Stranger != h.stranger {
+			p.Source != h.source || p.Attempt != h.attempt || p.Final != h.final || p.Stranger != h.stranger || p.Listed != h.listed {
 			wrong("payment %v is %+v, told was %+v", p.PaymentKey, p, *h)
 		}
 	}
@@ -369,7 +370,7 @@ func (k *checker) hear(was Order, kind ChangeKind, p Payment, t Terms) bool {
 	}
 	wasConfirmed := h.rank == RankConfirmed
 	h.epoch, h.rank = p.Epoch, rank
-	h.final, h.stranger = rank == RankReversed && p.Final, p.Stranger
+	h.final, h.stranger, h.listed = rank == RankReversed && p.Final, p.Stranger, p.Listed
 	if !p.Amount.IsZero() {
 		h.amount = p.Amount
 	}
@@ -392,7 +393,13 @@ func (k *checker) hear(was Order, kind ChangeKind, p Payment, t Terms) bool {
 
 // belongs is the role a payment is booked under.
 func (k *checker) belongs(t Terms, h *heard) ledger.Role {
-	if h.amount.Asset() != k.due.Asset() || h.stranger || t.FromBalance && strings.Contains(string(h.source), "/outside/") {
+	if h.amount.Asset() != k.due.Asset() || h.stranger {
+		return "suspense/wrong"
+	}
+	if h.listed {
+		return "suspense/refused"
+	}
+	if t.FromBalance && strings.Contains(string(h.source), "/outside/") {
 		return "suspense/wrong"
 	}
 	if !k.deadline.IsZero() && h.value.After(k.deadline) {
@@ -690,6 +697,9 @@ func (k *checker) books(o Order) (problems []string) {
 		want[at] = want[at].Add(m)
 	}
 	net := k.due.Sub(t.Fee)
+	if t.Referral != (Referral{}) {
+		net = net.Sub(t.Referral.Amount)
+	}
 	outAmount := net
 	exchange := !t.Out.Asset().IsZero() && t.Out.Asset() != t.Due.Asset()
 	if exchange {
@@ -739,17 +749,25 @@ func (k *checker) books(o Order) (problems []string) {
 		}
 	}
 	if t.Instant && o.State == Completed {
-		costs++
-		to := t.To
+		lies := ledger.Account("")
 		if k.withheld {
 			switch reviewOf(o, Compliance).State {
 			case ReviewRefused:
-				to = acct("suspense/refused")
+				lies = acct("suspense/refused")
 			case ReviewOpen, ReviewDocuments:
-				to = acct("merchant/withheld")
+				lies = acct("merchant/withheld")
 			}
 		}
-		add(to, outAmount)
+		if lies != "" { // all of it, so that all of it can go back
+			add(acct("order/in"), k.due.Neg())
+			add(lies, k.due)
+		} else {
+			costs++
+			add(t.To, outAmount)
+			if t.Referral != (Referral{}) {
+				add(t.Referral.To, t.Referral.Amount)
+			}
+		}
 	}
 	for range costs {
 		add(house("fee"), money.Zero(k.due.Asset()).Add(t.Fee))

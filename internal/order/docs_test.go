@@ -144,6 +144,8 @@ var sections = []section{
 	{"balance to other asset", "Balance to balance, with conversion", "From the merchant's balance of one asset to that of another."},
 	{"balance to other merchant", "Balance to another merchant", "Without conversion or fee."},
 	{"link, funds may wait", "Method to balance, completing on collection", "The order is completed as soon as it is collected; while compliance looks, its funds are withheld."},
+	{"link with a referral", "The same, with a referral fee", "Who brought the order earns a share of it when it is completed, or when its funds become available."},
+	{"link in another asset", "The same, with conversion", "What is withheld is what was collected: it is exchanged when it becomes available."},
 	{"standing instruction", "Standing instruction", "Each arrival on an account or address that is always open is an order of its own; what is due follows the payment."},
 	{"chain to fulfilment", "Chain to product, by fulfilment", "The merchant's balance is credited when the product is handed over; 5 units less are tolerated. Fulfilment is tried five times here."},
 }

@@ -243,6 +243,8 @@ func (t Terms) Counts(p Payment) ledger.Role {
 	switch {
 	case p.Amount.Asset() != t.Due.Asset(), p.Stranger:
 		return ledger.Wrong
+	case p.Listed:
+		return ledger.Refused
 	case t.FromBalance && p.Source != t.Book.Account(ledger.Merchant):
 		return ledger.Wrong
 	case !t.Deadline.IsZero() && p.Value.After(t.Deadline):
@@ -323,7 +325,12 @@ func (t Terms) out() money.Amount {
 	return t.less()
 }
 
-func (t Terms) less() money.Amount { return t.Due.Sub(t.Fee) }
+func (t Terms) less() money.Amount {
+	if t.Referral.Amount.IsZero() {
+		return t.Due.Sub(t.Fee)
+	}
+	return t.Due.Sub(t.Fee).Sub(t.Referral.Amount)
+}
 
 func (t Terms) converts() bool {
 	return !t.Out.Asset().IsZero() && t.Out.Asset() != t.Due.Asset()

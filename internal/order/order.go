@@ -68,8 +68,10 @@ type Terms struct {
 
 	Due money.Amount   `json:"due"`          // what must be collected; Fee is inside it
 	Fee money.Amount   `json:"fee,omitzero"` // the house's share of Due, in Due's asset
-	Out money.Amount   `json:"out,omitzero"` // what is delivered; zero value: Due less Fee, without conversion
+	Out money.Amount   `json:"out,omitzero"` // what is delivered; zero value: Due less Fee and Referral, without conversion
 	To  ledger.Account `json:"to"`           // the account delivered to
+
+	Referral Referral `json:"referral,omitzero"` // what somebody else earns by the order; inside Due too
 
 	FromBalance bool         `json:"fromBalance,omitempty"` // collected from the merchant's own balance; failure gives it back there
 	Whole       bool         `json:"whole,omitempty"`       // a payment must fit alone, else it is set aside; false: parts add up
@@ -87,6 +89,12 @@ type Terms struct {
 	Sends             int  `json:"sends,omitempty"`             // how often a delivery is tried before the order fails
 	CompleteOnCollect bool `json:"completeOnCollect,omitempty"` // an open compliance review withholds the funds, not the order
 	MerchantCancels   bool `json:"merchantCancels,omitempty"`   // the merchant may cancel while no foreign money is seen or counted
+}
+
+// Referral is a share of Due that goes to a merchant who brought the order, when it is completed.
+type Referral struct {
+	To     ledger.Account `json:"to"`
+	Amount money.Amount   `json:"amount"`
 }
 
 // Reason says why an order failed or was cancelled. A cancelled order has the reason its command

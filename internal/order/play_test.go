@@ -161,6 +161,8 @@ func parseChange(o Order, text string) Change {
 				c.Payment.Final = true
 			case w == "stranger":
 				c.Payment.Stranger = true
+			case w == "listed":
+				c.Payment.Listed = true
 			case w == "lies":
 				c.Payment.Booked = ledger.Account(rest[1])
 			}

@@ -17,7 +17,7 @@ type Action struct {
 
 // Payments.
 var (
-	book = Action{"book", "source → order/in where the payment counts, else suspense/wrong, late or unfit (stray: suspense/stray).", func(s *step) {
+	book = Action{"book", "source → order/in where the payment counts, else suspense/wrong, refused, late or unfit (stray: suspense/stray).", func(s *step) {
 		p := s.payment
 		p.Booked = s.belongs(*p)
 		s.post(p.Source, p.Booked, p.Amount)
@@ -48,7 +48,7 @@ var (
 	}}
 	sendOut = Action{"send out", "order/in → order/out; with conversion order/in → fx, fx → order/out.", func(s *step) {
 		if s.delivers() {
-			s.pass(s.account(ledger.Out))
+			s.pass(s.account(ledger.In), s.account(ledger.Out))
 		}
 	}}
 	arrive = Action{"arrive", "order/out → the account delivered to.", func(s *step) {
@@ -79,11 +79,14 @@ var (
 	comeBackToOut = Action{"come back to out", "the account delivered to → order/out.", func(s *step) {
 		s.post(s.order.Terms.To, s.account(ledger.Out), s.order.Terms.out())
 	}}
-	deliver = Action{"deliver", "order/in → the account delivered to; with conversion through fx.", func(s *step) {
-		s.pass(s.order.Terms.To)
+	payReferral = Action{"pay referral", "order/in → the merchant who earns the referral fee.", func(s *step) {
+		s.post(s.account(ledger.In), s.order.Terms.Referral.To, s.order.Terms.Referral.Amount)
 	}}
-	withhold = Action{"withhold", "order/in → merchant/withheld; with conversion through fx.", func(s *step) {
-		s.pass(s.account(ledger.Withheld))
+	deliver = Action{"deliver", "order/in → the account delivered to; with conversion through fx.", func(s *step) {
+		s.pass(s.account(ledger.In), s.order.Terms.To)
+	}}
+	withhold = Action{"withhold", "order/in → merchant/withheld, all of Due.", func(s *step) {
+		s.post(s.account(ledger.In), s.account(ledger.Withheld), s.order.Terms.Due)
 	}}
 )
 
@@ -127,8 +130,14 @@ var (
 	absorb = Action{"absorb", "loss → order/short.", func(s *step) {
 		s.post(s.house(ledger.Loss), s.account(ledger.Short), s.change.Amount)
 	}}
-	makeAvailable = Action{"make available", "merchant/withheld → the account delivered to.", func(s *step) {
-		s.post(s.account(ledger.Withheld), s.order.Terms.To, s.withheld())
+	takeFeeWithheld = Action{"take fee of withheld", "merchant/withheld → fee.", func(s *step) {
+		s.post(s.account(ledger.Withheld), s.house(ledger.Fee), s.order.Terms.Fee)
+	}}
+	payReferralWithheld = Action{"pay referral of withheld", "merchant/withheld → the merchant who earns the referral fee.", func(s *step) {
+		s.post(s.account(ledger.Withheld), s.order.Terms.Referral.To, s.order.Terms.Referral.Amount)
+	}}
+	makeAvailable = Action{"make available", "merchant/withheld → the account delivered to; with conversion through fx.", func(s *step) {
+		s.pass(s.account(ledger.Withheld), s.order.Terms.To)
 	}}
 	refuseFunds = Action{"refuse funds", "merchant/withheld → suspense/refused.", func(s *step) {
 		s.post(s.account(ledger.Withheld), s.account(ledger.Refused), s.withheld())
@@ -179,14 +188,14 @@ func (s *step) post(from, to ledger.Account, amount money.Amount) {
 	s.order.add(to, amount)
 }
 
-// pass takes what one delivery costs from order/in to an account, through fx where the asset changes.
-func (s *step) pass(to ledger.Account) {
+// pass takes what one delivery costs from one account to another, through fx where the asset changes.
+func (s *step) pass(from, to ledger.Account) {
 	t := s.order.Terms
 	if !t.converts() {
-		s.post(s.account(ledger.In), to, t.less())
+		s.post(from, to, t.less())
 		return
 	}
-	s.post(s.account(ledger.In), s.house(ledger.FX), t.less())
+	s.post(from, s.house(ledger.FX), t.less())
 	s.post(s.house(ledger.FX), to, t.Out)
 }
 
@@ -216,7 +225,7 @@ func (s *step) house(r ledger.Role) ledger.Account {
 func (s *step) share(r ledger.Role) money.Amount { return s.order.Balance(s.account(r), s.asset) }
 
 func (s *step) withheld() money.Amount {
-	return s.order.Balance(s.account(ledger.Withheld), s.order.Terms.out().Asset())
+	return s.order.Balance(s.account(ledger.Withheld), s.order.Terms.Due.Asset())
 }
 
 // belongs is the account a payment's money is booked to.

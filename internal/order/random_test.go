@@ -253,7 +253,7 @@ func randomPayment(r *rand.Rand, o Order, kind ChangeKind) Change {
 	}
 	p.Amount = money.FromInt(asset, pick[int64](r, 1000, 1000, 1000, 400, 600, 995, 994, 1, 1300, 0, -3))
 	p.Value = at(pick(r, 60, 60, 60, 60, 100, 300, 301, 900, 901))
-	p.Final, p.Stranger = r.IntN(5) == 0, r.IntN(20) == 0
+	p.Final, p.Stranger, p.Listed = r.IntN(5) == 0, r.IntN(20) == 0, r.IntN(20) == 0
 	if len(o.Attempts) > 0 && r.IntN(2) == 0 {
 		p.Attempt = o.Attempts[r.IntN(len(o.Attempts))].ID
 	}

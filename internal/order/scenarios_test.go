@@ -1001,7 +1001,7 @@ var scenarios = []scenario{
 		create                     | O1            | waiting    | order.created
 		flag                       | R1            | waiting    | review.open
 		confirmed a 1000           | P1 O11 O25    | completed  | payment.confirmed order.paid order.completed
-		= merchant/withheld 950, fee 50, outside/payer:rail -1000
+		= merchant/withheld 1000, outside/payer:rail -1000
 		refund r 950 from merchant/withheld | ! order_state_conflict
 		ask compliance invoice     | R2            | completed  | review.documents
 		given compliance           | R3            | completed  | review.open
@@ -1013,11 +1013,46 @@ var scenarios = []scenario{
 		flag                       | R1            | waiting    | review.open
 		confirmed a 1000           | P1 O11 O25    | completed  | payment.confirmed order.paid order.completed
 		refuse compliance          | R6 O27        | completed  | review.refused funds.refused
-		= suspense/refused 950, fee 50, outside/payer:rail -1000
-		refund r 950 from suspense/refused | T1            | completed  | refund.reserved
+		= suspense/refused 1000, outside/payer:rail -1000
+		refund r 1000 from suspense/refused | T1            | completed  | refund.reserved
 		delivered r                | T4            | completed  | refund.confirmed
 		~ refunded
-		= fee 50, outside/payer:rail -50`},
+		= nothing`},
+
+	{name: "a referral fee", kind: "link with a referral", script: `
+		create                     | O1            | waiting    | order.created
+		confirmed a 1000           | P1 O11 O24    | completed  | payment.confirmed order.paid order.completed
+		= merchant 920, owed/m3/merchant 30, fee 50, outside/payer:rail -1000`},
+
+	{name: "a referral fee of withheld funds", kind: "link with a referral", script: `
+		create                     | O1            | waiting    | order.created
+		flag                       | R1            | waiting    | review.open
+		confirmed a 1000           | P1 O11 O25    | completed  | payment.confirmed order.paid order.completed
+		= merchant/withheld 1000, outside/payer:rail -1000
+		approve compliance         | R5 O26        | completed  | review.approved funds.available
+		= merchant 920, owed/m3/merchant 30, fee 50, outside/payer:rail -1000`},
+
+	{name: "no referral fee of refused funds", kind: "link with a referral", script: `
+		create                     | O1            | waiting    | order.created
+		flag                       | R1            | waiting    | review.open
+		confirmed a 1000           | P1 O11 O25    | completed  | payment.confirmed order.paid order.completed
+		refuse compliance          | R6 O27        | completed  | review.refused funds.refused
+		= suspense/refused 1000, outside/payer:rail -1000`},
+
+	{name: "withheld funds are exchanged when they are available", kind: "link in another asset", script: `
+		create                     | O1            | waiting    | order.created
+		flag                       | R1            | waiting    | review.open
+		confirmed a 1000           | P1 O11 O25    | completed  | payment.confirmed order.paid order.completed
+		= merchant/withheld 1000, outside/payer:rail -1000
+		approve compliance         | R5 O26        | completed  | review.approved funds.available
+		= merchant 970CLP, owed/m3/merchant 30, fee 50, fx 920, fx -970CLP, outside/payer:rail -1000`},
+
+	{name: "money of somebody on a list", kind: "link, funds may wait", script: `
+		create                     | O1            | waiting    | order.created
+		confirmed a 1000 listed    | P1            | waiting    | payment.confirmed payment.aside
+		= suspense/refused 1000, outside/payer:rail -1000
+		confirmed b 1000           | P1 O11 O24    | completed  | payment.confirmed order.paid order.completed
+		= suspense/refused 1000, merchant 950, fee 50, outside/payer:rail -2000`},
 
 	{name: "too little and too much do not fit", kind: "link, funds may wait", script: `
 		create                     | O1            | waiting    | order.created

@@ -33,9 +33,17 @@ var termsRules = []termsRule{
 	{"due", fault.CodeInvalidAmount, "The amount due must be above zero.", func(t Terms) bool { return t.Due.Sign() <= 0 }},
 	{"fee", fault.CodeInvalidAmount, "The fee is in another asset than the amount due.", func(t Terms) bool { return strange(t.Fee, t.Due) }},
 	{"fee", fault.CodeInvalidAmount, "The fee must not be negative.", func(t Terms) bool { return t.Fee.Sign() < 0 }},
+	{"referral", fault.CodeInvalidAmount, "The referral fee is in another asset than the amount due.", func(t Terms) bool { return strange(t.Referral.Amount, t.Due) }},
+	{"referral", fault.CodeInvalidAmount, "The referral fee must be above zero.", func(t Terms) bool { return t.Referral != (Referral{}) && t.Referral.Amount.Sign() <= 0 }},
+	{"referral", fault.CodeInvalidValue, "The referral fee goes to a balance that a merchant may spend.", func(t Terms) bool {
+		return t.Referral != (Referral{}) && (!isAccount(t.Referral.To) || !t.Referral.To.Spendable())
+	}},
+	{"referral", fault.CodeInvalidValue, "Only an instant delivery of what a payer paid has a referral fee.", func(t Terms) bool {
+		return t.Referral != (Referral{}) && (!t.Instant || t.FromBalance)
+	}},
 	{"fee", fault.CodeInvalidAmount, "The fee must be less than the amount due.", func(t Terms) bool { return t.less().Sign() <= 0 }},
 	{"out", fault.CodeInvalidAmount, "The amount delivered must be above zero.", func(t Terms) bool { return !t.Out.Asset().IsZero() && t.Out.Sign() <= 0 }},
-	{"out", fault.CodeInvalidAmount, "Without conversion the amount delivered is the amount due less the fee.", func(t Terms) bool {
+	{"out", fault.CodeInvalidAmount, "Without conversion the amount delivered is the amount due less the fees.", func(t Terms) bool {
 		return t.Out.Asset() == t.Due.Asset() && !t.Out.Equal(t.less())
 	}},
 	{"under", fault.CodeInvalidAmount, "The tolerance is in another asset than the amount due.", func(t Terms) bool { return strange(t.Under, t.Due) }},
@@ -55,10 +63,10 @@ var termsRules = []termsRule{
 	{"sends", fault.CodeInvalidValue, "A delivery that is sent must be tried at least once.", func(t Terms) bool { return !t.Instant && t.Sends < 1 }},
 
 	{"book", fault.CodeInvalidValue, "Money in the merchant's own wallet can only be recorded as collected there.", func(t Terms) bool {
-		return t.Book.IsWallet() && (!t.Instant || t.FromBalance || t.CompleteOnCollect || t.converts() || t.To.Book() != t.Book)
+		return t.Book.IsWallet() && (!t.Instant || t.Referral != (Referral{}) || t.FromBalance || t.CompleteOnCollect || t.converts() || t.To.Book() != t.Book)
 	}},
 	{"dueFollows", fault.CodeInvalidValue, "An amount that follows its payment has no fee, tolerance or conversion and need not fit.", func(t Terms) bool {
-		return t.DueFollows && (!t.Fee.IsZero() || !t.Under.IsZero() || t.converts() || t.Out.Sign() != 0 || t.Whole || t.FromBalance)
+		return t.DueFollows && (!t.Fee.IsZero() || t.Referral != (Referral{}) || !t.Under.IsZero() || t.converts() || t.Out.Sign() != 0 || t.Whole || t.FromBalance)
 	}},
 }
 

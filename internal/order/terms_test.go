@@ -31,6 +31,18 @@ func TestTermsCheck(t *testing.T) {
 		{"nothing due", "one method to balance", func(t *Terms) { t.Due, t.Fee = euro(0), money.Amount{} }, "due", fault.CodeInvalidAmount},
 		{"less than nothing due", "one method to balance", func(t *Terms) { t.Due, t.Fee = euro(-1), money.Amount{} }, "due", fault.CodeInvalidAmount},
 		{"no due at all", "one method to balance", func(t *Terms) { t.Due, t.Fee = money.Amount{}, money.Amount{} }, "due", fault.CodeInvalidAmount},
+		{"referral in another asset", "link with a referral", func(t *Terms) { t.Referral.Amount = money.FromInt(clp, 1) }, "referral", fault.CodeInvalidAmount},
+		{"referral of nothing", "link with a referral", func(t *Terms) { t.Referral.Amount = euro(0) }, "referral", fault.CodeInvalidAmount},
+		{"negative referral", "link with a referral", func(t *Terms) { t.Referral.Amount = euro(-1) }, "referral", fault.CodeInvalidAmount},
+		{"referral to nobody", "link with a referral", func(t *Terms) { t.Referral.To = "" }, "referral", fault.CodeInvalidValue},
+		{"referral to the house", "link with a referral", func(t *Terms) { t.Referral.To = ledger.House.Account(ledger.Fee) }, "referral", fault.CodeInvalidValue},
+		{"referral of what is sent", "link with a referral", func(t *Terms) { t.Instant, t.CompleteOnCollect, t.Sends = false, false, 1 }, "referral", fault.CodeInvalidValue},
+		{"referral out of the balance", "link with a referral", func(t *Terms) { t.FromBalance, t.Deadline = true, time.Time{} }, "referral", fault.CodeInvalidValue},
+		{"fee and referral eat all", "link with a referral", func(t *Terms) { t.Referral.Amount = euro(950) }, "fee", fault.CodeInvalidAmount},
+		{"arrival with a referral", "standing instruction", func(t *Terms) { t.Referral = kinds["link with a referral"].Referral }, "dueFollows", fault.CodeInvalidValue},
+		{"own wallet pays a referral", "chain to own wallet", func(t *Terms) {
+			t.Referral = Referral{To: ledger.Owed("m3").Account(ledger.Merchant), Amount: money.FromInt(usdt, 1)}
+		}, "book", fault.CodeInvalidValue},
 		{"fee in another asset", "one method to balance", func(t *Terms) { t.Fee = money.FromInt(clp, 1) }, "fee", fault.CodeInvalidAmount},
 		{"negative fee", "one method to balance", func(t *Terms) { t.Fee = euro(-1) }, "fee", fault.CodeInvalidAmount},
 		{"fee eats all", "one method to balance", func(t *Terms) { t.Fee = t.Due }, "fee", fault.CodeInvalidAmount},

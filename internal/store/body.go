@@ -130,6 +130,10 @@ func (w *body) terms(o *engine.Order) {
 	w.sum("fee", t.Fee)
 	w.sum("out", t.Out)
 	w.string("to", string(t.To))
+	if t.Referral != (order.Referral{}) {
+		w.name("referral")
+		w.other(t.Referral)
+	}
 	w.yes("fromBalance", t.FromBalance)
 	w.yes("whole", t.Whole)
 	w.sum("under", t.Under)
