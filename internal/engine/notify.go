@@ -192,7 +192,8 @@ func DefaultReminding() Reminding {
 
 // SettingKeys are the settings that CheckSetting knows.
 func SettingKeys() []string {
-	return []string{CheckoutOrigins, CustomFields, CustomerRequired, LateRateSetting, NotifyURLs, ReminderTimes}
+	return []string{CheckoutOrigins, CustomFields, CustomerRequired, FeeBearerSetting, FeeBPS, FeeFixed, LateRateSetting, NotifyURLs, Platform, PlatformID,
+		PostPaymentScreening, ReminderTimes}
 }
 
 // CheckSetting checks a merchant's setting that the engine reads itself; known is false for any other key.
@@ -216,8 +217,10 @@ func CheckSetting(key string, value json.RawMessage) (known bool, err error) {
 		if bad := json.Unmarshal(value, &r); bad != nil || len(r.After) > MaxReminders {
 			err = fault.New(fault.CodeInvalidValue, `want {"after": ["24h", ...], "before_due": "24h"}, at most 10 of them`).On(key)
 		}
+	case PostPaymentScreening:
+		err = checkBool(key, value)
 	default:
-		return false, nil
+		return checkFee(key, value)
 	}
 	return true, err
 }

@@ -145,7 +145,13 @@ func (e *Engine) tellChanged(tx Tx, n Network, o *Order, s rail.Observation) (bo
 		Value:  clock.Shift(s.Value.Add(-skew)),
 		Source: payer(o.Terms.Book, n.Rail), Evidence: s.Evidence, Attempt: attempt, Stranger: stranger, Final: s.Final,
 	}}
+	if err := e.screenPayment(tx, o, &c); err != nil {
+		return false, err
+	}
 	out, err := e.apply(tx, o, c, false)
+	if err == nil && out.Changed && c.Kind == order.PayConfirmed {
+		err = e.sendBack(tx, o, c.Payment.PaymentKey, "")
+	}
 	return out.Changed, err
 }
 

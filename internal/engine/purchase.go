@@ -315,14 +315,20 @@ func (o *Order) LastDelivery() (t order.Transfer, ok bool) {
 	return t, false
 }
 
-// ProposedRefund is what an operator is proposed to give back of an order whose product was not handed over: what it set
-// aside, to who paid it. ok is false when there is nothing, nobody knows who paid, or several did.
+// ProposedRefund is what an operator is proposed to give back of an order whose product was not handed over, or that a review
+// refused: what it set aside, to who paid it. ok is false when there is nothing, nobody knows who paid, or several did.
 func (o *Order) ProposedRefund() (r NewRefund, ok bool) {
-	if o.Purchase == (Purchase{}) || o.State != order.Failed && o.State != order.Cancelled && o.State != order.Expired {
+	ended := o.State == order.Failed || o.State == order.Cancelled || o.State == order.Expired
+	roles := []ledger.Role{ledger.Extra, ledger.Unfit, ledger.Late}
+	switch {
+	case o.Purchase != (Purchase{}) && ended:
+	case o.Terms.CompleteOnCollect && o.refused() && (ended || o.State == order.Completed):
+		roles = []ledger.Role{o.refusedRole()}
+	default:
 		return r, false
 	}
 	asset := o.Terms.Due.Asset()
-	for _, role := range []ledger.Role{ledger.Extra, ledger.Unfit, ledger.Late} {
+	for _, role := range roles {
 		amount := o.Balance(o.Terms.Book.Account(role), asset)
 		to, err := o.cameFrom(role, asset)
 		if err == nil && amount.Sign() > 0 && to.To != "" {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"till/internal/fault"
+	"till/internal/ledger"
 	"till/internal/order"
 )
 
@@ -182,7 +183,7 @@ type Compliance struct {
 // ComplianceOf is what compliance says of a payment of the order. A review is of the order's money; it is told of the
 // payments whose sender was found on a list and, where an operator opened it by himself, of the one that made the order paid.
 func (o *Order) ComplianceOf(p order.Payment) Compliance {
-	in := p.Rank == order.RankConfirmed && p.Booked == o.Terms.Book.Account("order/in")
+	in := p.Rank == order.RankConfirmed && p.Booked == o.Terms.Book.Account(ledger.In)
 	c := Compliance{Available: in && o.State == order.Completed}
 	if p.Listed {
 		return Compliance{State: ComplianceBarred}

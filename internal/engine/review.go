@@ -66,7 +66,7 @@ func (e *Engine) Approve(ctx context.Context, orderID string, kind order.ReviewK
 
 // Refuse says no to a review of an order: before the payment the order fails, and what was taken from a balance for it is
 // back there. Money that was withheld, or that had come already, goes back to who sent it where its rail can send it there
-// (refuse.go). The reason is kept with the review.
+// (paid_screening.go). The reason is kept with the review.
 //
 // Errors: not_found; forbidden when who made it refuses it; order_state_conflict as for Approve; missing_field without a
 // reason.
@@ -151,7 +151,10 @@ func (e *Engine) decideReview(tx Tx, o *Order, c order.Change) error {
 	if _, err := e.apply(tx, o, c, false); err != nil {
 		return err
 	}
-	return decideFiles(tx, given, to, again, now)
+	if err := decideFiles(tx, given, to, again, now); err != nil || c.Kind != order.Refuse {
+		return err
+	}
+	return e.sendBack(tx, o, order.PaymentKey{}, c.Who)
 }
 
 // isFirst keeps the word of the first of two persons who approve, and says that the second is still waited for.

@@ -65,7 +65,11 @@ func (e *Engine) Assign(ctx context.Context, k order.PaymentKey, orderID, who st
 		if stray == nil || stray.Mode != o.Scope.Mode {
 			return fault.New(fault.CodeNotFound, "no such payment without an owner")
 		}
-		if _, err = e.apply(tx, o, order.Change{Kind: order.AssignIt, Actor: order.ByOperator, Who: who, Payment: stray.Payment}, false); err != nil {
+		c := order.Change{Kind: order.AssignIt, Actor: order.ByOperator, Who: who, Payment: stray.Payment}
+		if err := e.screenPayment(tx, o, &c); err != nil {
+			return err
+		}
+		if _, err = e.apply(tx, o, c, false); err != nil {
 			return err
 		}
 		return assigned(tx, rail.Name(k.Rail), k.External, o)

@@ -48,6 +48,7 @@ func (v *run) order(o Order) {
 	v.part(o.Record)
 	v.history(row, o)
 	v.shares(row, o)
+	v.withheld(row, o.Record)
 	v.exchange(row, o.Record)
 	if readable {
 		v.payments(row, o)
@@ -193,6 +194,22 @@ func (v *run) shares(row string, o Order) {
 	}
 }
 
+// withheld holds what an order withholds to its review: all that was due, as long as somebody looks at it after the order was
+// completed, and nothing at any other time.
+func (v *run) withheld(row string, rec *engine.Order) {
+	due, looking := rec.Terms.Due, false
+	for _, r := range rec.Reviews {
+		looking = looking || r.Kind == order.Compliance && (r.State == order.ReviewOpen || r.State == order.ReviewDocuments)
+	}
+	want := money.Zero(due.Asset())
+	if looking && rec.State == order.Completed && rec.Terms.CompleteOnCollect {
+		want = due
+	}
+	if has := rec.Balance(rec.Terms.Book.Account(ledger.Withheld), due.Asset()); !has.Equal(want) {
+		v.report.Add(Orders, row, "it withholds %s, and its review wants %s", has, want)
+	}
+}
+
 // paymentRow says what is wrong with a payment's row, and whether its record can be used.
 func (v *run) paymentRow(p Payment) bool {
 	if p.Unreadable != "" {
@@ -208,7 +225,7 @@ func (v *run) paymentRow(p Payment) bool {
 func paymentName(p Payment) string { return "payment " + p.External + " on " + p.Rail }
 
 // bookedPlaces is where a payment's money can be booked.
-var bookedPlaces = map[ledger.Role]bool{ledger.In: true, ledger.Late: true, ledger.Wrong: true, ledger.Unfit: true}
+var bookedPlaces = map[ledger.Role]bool{ledger.In: true, ledger.Late: true, ledger.Wrong: true, ledger.Unfit: true, ledger.Refused: true}
 
 // payments holds what an order's payments say to what was booked by the rows that book payments.
 func (v *run) payments(row string, o Order) {
