@@ -1,5 +1,5 @@
-// Package dashboard is the pages of people who have logged in: the login itself, and what each may see of and do
-// with his own account. They work without JavaScript.
+// Package dashboard is the pages of people who have logged in: the login itself, what each may see of and do
+// with his own account, and what waits for an operator's word. They work without JavaScript.
 //
 // A handler of a page for people is wrapped in signedIn, which knows who is there; a form of such a page carries a
 // token of its session. Next to read: login.go for how a session begins and ends, account.go for an example of a
@@ -13,6 +13,7 @@ import (
 	"net/url"
 
 	"till/internal/auth"
+	"till/internal/engine"
 	"till/internal/page"
 )
 
@@ -22,6 +23,7 @@ var files embed.FS
 // Config is what the pages work with. All fields are required.
 type Config struct {
 	People *auth.People
+	Engine *engine.Engine
 	Kit    *page.Kit
 	Secure bool // browsers reach the server by https
 	Log    *slog.Logger
@@ -30,6 +32,7 @@ type Config struct {
 // Dashboard is the pages.
 type Dashboard struct {
 	people *auth.People
+	engine *engine.Engine
 	kit    *page.Kit
 	pages  *page.Pages
 	cookie string
@@ -43,7 +46,7 @@ func New(c Config) (*Dashboard, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &Dashboard{people: c.People, kit: c.Kit, pages: pages, cookie: "till_session", secure: c.Secure, log: c.Log}
+	d := &Dashboard{people: c.People, engine: c.Engine, kit: c.Kit, pages: pages, cookie: "till_session", secure: c.Secure, log: c.Log}
 	if c.Secure {
 		d.cookie = "__Host-till_session" // no other host and no plain http can set it (RFC 6265bis)
 	}
@@ -51,7 +54,7 @@ func New(c Config) (*Dashboard, error) {
 }
 
 // Paths are where [Dashboard.Handler] must be mounted, at the root of the server.
-var Paths = []string{"/login", "/logout", "/account"}
+var Paths = []string{"/login", "/logout", "/account", "/approvals"}
 
 // Handler serves the pages, full paths.
 func (d *Dashboard) Handler() http.Handler {
@@ -61,6 +64,8 @@ func (d *Dashboard) Handler() http.Handler {
 	mux.HandleFunc("POST /logout", d.signedIn(d.logout))
 	mux.HandleFunc("GET /account", d.signedIn(d.showAccount))
 	mux.HandleFunc("POST /account", d.signedIn(d.changeAccount))
+	mux.HandleFunc("GET /approvals", d.operators(d.showApprovals))
+	mux.HandleFunc("POST /approvals", d.operators(d.decide))
 	mux.HandleFunc("/", d.kit.NotFound)
 	return d.kit.Guard(mux)
 }

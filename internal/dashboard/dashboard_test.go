@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"till/internal/auth"
+	"till/internal/engine"
+	"till/internal/money"
 	"till/internal/page"
 	"till/internal/page/pagetest"
 	"till/internal/store"
@@ -30,6 +32,7 @@ const password = "correct horse battery"
 type house struct {
 	*testing.T
 	people *auth.People
+	engine *engine.Engine
 	url    string
 
 	mu  sync.Mutex
@@ -58,11 +61,12 @@ func open(t *testing.T, public string) *house {
 	}
 	t.Cleanup(func() { s.Close() })
 	h.people = auth.NewPeople(auth.PeopleConfig{Store: s, Now: h.clock, Random: rand.Reader, Cost: auth.Cost{Memory: 8, Passes: 1, Threads: 1}})
+	h.engine = engine.New(s, []engine.Network{chain}, nil).Limited(engine.Limits{chain.Rail: {usdt: {Order: money.FromInt(usdt, 50_000_000)}}})
 	kit, err := page.New(page.Config{PublicURL: public, Log: log})
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, err := New(Config{People: h.people, Kit: kit, Secure: strings.HasPrefix(public, "https://"), Log: log})
+	d, err := New(Config{People: h.people, Engine: h.engine, Kit: kit, Secure: strings.HasPrefix(public, "https://"), Log: log})
 	if err != nil {
 		t.Fatal(err)
 	}
