@@ -57,7 +57,7 @@ func main() {
 	flag.StringVar(&o.clients, "clients", "1,16,64", "numbers of clients")
 	flag.IntVar(&o.pairs, "pairs", 5, "pairs of an echo run and a server run for each number of clients")
 	flag.DurationVar(&o.run, "run", 2*time.Second, "length of one run, after a warm-up of a fifth of it")
-	flag.DurationVar(&o.delay, "delay", 5*time.Millisecond, "also measure SQLite with this pause at each commit, as of a disk that syncs slowly; 0: do not")
+	flag.DurationVar(&o.delay, "delay", 5*time.Millisecond, "also measure SQLite with this pause at each sync, as of a disk that syncs slowly; 0: do not")
 	flag.IntVar(&o.list, "list", 1_000_000, "orders in the larger database whose lists are read; 0: do not read lists")
 	flag.IntVar(&o.rest, "rest", 100_000, "orders in the database that is started on; 0: do not measure starts")
 	flag.StringVar(&o.profile, "profile", "", "write a CPU profile of the server's last run, or of the import of a statement, into this file, and only measure orders on SQLite, or what -what and -on say")

@@ -22,8 +22,6 @@ import (
 	"syscall"
 	"time"
 
-	"modernc.org/sqlite"
-
 	"till/internal/app"
 	"till/internal/simchain"
 	"till/internal/web"
@@ -101,14 +99,14 @@ func (b *bench) close() {
 // A database is one that orders are created on.
 type database struct {
 	name     string
-	delay    time.Duration // at each commit
+	delay    time.Duration // at each sync
 	postgres bool
 }
 
 func (b *bench) databases() []database {
 	list := []database{{name: "SQLite"}}
 	if b.delay > 0 {
-		list = append(list, database{name: fmt.Sprintf("SQLite, commit + %s", b.delay), delay: b.delay})
+		list = append(list, database{name: fmt.Sprintf("SQLite, sync + %s", b.delay), delay: b.delay})
 	}
 	if b.postgres != nil {
 		list = append(list, database{name: "PostgreSQL", postgres: true})
@@ -459,19 +457,12 @@ func echoChild() error {
 	return web.NewServer("", http.HandlerFunc(echo)).Serve(listener)
 }
 
-// serveChild is till serve with what the program itself must not have: a pause at each commit, or a profile of the CPU from one SIGUSR1
+// serveChild is till serve with what the program itself must not have: a pause at each sync, or a profile of the CPU from one SIGUSR1
 // to the next.
 func serveChild(config, delay, profile string) error {
 	pause, err := time.ParseDuration(delay)
 	if err != nil {
 		return err
-	}
-	if pause > 0 {
-		// SQLite calls a commit hook before it writes; a sleep there takes as long as one at the sync.
-		sqlite.RegisterConnectionHook(func(conn sqlite.ExecQuerierContext, _ string) error {
-			conn.(sqlite.HookRegisterer).RegisterCommitHook(func() int32 { time.Sleep(pause); return 0 })
-			return nil
-		})
 	}
 	ctx, stop := signalContext()
 	defer stop()
@@ -479,6 +470,7 @@ func serveChild(config, delay, profile string) error {
 	if err != nil {
 		return err
 	}
+	cfg.SyncPause = pause
 	app.TradeMemory()
 	a, err := app.Start(ctx, cfg)
 	if err != nil {

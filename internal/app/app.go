@@ -73,8 +73,11 @@ type Config struct {
 
 	NewSigningKey func() (*rsa.PrivateKey, error) // nil: one of 3072 bits
 
-	Now    func() time.Time // nil: the system's clock
-	Random io.Reader        // nil: the system's
+	Now func() time.Time // nil: the system's clock
+
+	SyncPause time.Duration // for measurements, no key of the file: each sync of SQLite takes so much longer
+
+	Random io.Reader // nil: the system's
 	Log    *slog.Logger
 }
 
@@ -138,7 +141,7 @@ func openStore(ctx context.Context, cfg Config) (*store.Store, error) {
 	if store.IsPostgres(cfg.Database) {
 		open = store.OpenPostgres
 	}
-	return open(ctx, cfg.Database, store.Options{Now: cfg.Now, Log: cfg.Log})
+	return open(ctx, cfg.Database, store.Options{Now: cfg.Now, Log: cfg.Log, SyncPause: cfg.SyncPause})
 }
 
 // LastTold is the rail's time up to which everything was told when the database was last used; zero: it

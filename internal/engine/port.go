@@ -92,7 +92,7 @@ type Tx interface {
 	Answer(k AnswerKey) (*Answer, error) // nil when there is none
 	Settings(s SettingScope) (map[string]json.RawMessage, error)
 	Clock(m Mode) (Clock, error)
-	Progress(r rail.Name) (*Progress, error) // nil when the rail never told anything
+	Progress(r rail.Name) (*Progress, error) // nil when the rail never told anything; the cursor's State is shared and must not be changed
 	Balance(a ledger.Account, asset money.Asset, m Mode) (money.Amount, error)
 
 	// HoldAt finds whose an instrument was at a time on a rail's clock: the order that held it then on this

@@ -13,6 +13,10 @@ import (
 	"till/internal/fault"
 )
 
+// enoughCalls are so many that a group begins while the disk is at work for the one before. What a group costs beside its calls is shared by
+// them: with so many it is little.
+const enoughCalls = 32
+
 // maxRuns is how often a group is computed while other processes are faster.
 const maxRuns = 5
 
@@ -75,11 +79,24 @@ func (s *Store) collect(first *call) []*call {
 			}
 			add(c)
 		default:
-			if yields == 2 {
+			if yields < 2 {
+				yields++
+				runtime.Gosched()
+				continue
+			}
+			busy := s.syncs.busy()
+			if busy == nil || len(calls) >= enoughCalls {
 				return calls
 			}
-			yields++
-			runtime.Gosched()
+			// The disk is at work for the group before: what begins now is answered later than that anyway, and costs less with company.
+			select {
+			case c, ok := <-s.queue:
+				if !ok {
+					return calls
+				}
+				add(c)
+			case <-busy:
+			}
 		}
 	}
 	return calls
@@ -93,7 +110,7 @@ func (s *Store) commit(calls []*call) {
 	}
 	err := s.Err()
 	if err != nil {
-		s.answer(calls, translate(err))
+		s.settle(calls, translate(err))
 		return
 	}
 	for run := 1; run <= maxRuns; run++ {
@@ -104,6 +121,7 @@ func (s *Store) commit(calls []*call) {
 			break
 		}
 		s.stats.conflicts.Add(1)
+		s.recents.forget()
 		s.log.Warn("a group of changes is computed again", "calls", len(calls), "err", err)
 		if !alone && (isCallers(err) || isConflict(err) && run == 2) {
 			for _, c := range calls {
@@ -119,7 +137,7 @@ func (s *Store) commit(calls []*call) {
 		s.stats.groups.Add(1)
 		s.stats.calls.Add(int64(len(calls)))
 	}
-	s.answer(calls, translate(err))
+	s.settle(calls, translate(err))
 }
 
 // answer tells every caller its own outcome, or the group's error when there is one.
@@ -181,6 +199,7 @@ func (s *Store) run(calls []*call) error {
 // begin starts a transaction and loads what was wanted.
 func (s *Store) begin(want engine.Keys) (*group, error) {
 	g := &group{store: s, db: s.writer, newScopes: map[engine.Scope]int64{}, made: map[string]bool{}}
+	g.recall()
 	if err := s.beginWriting(g.ask(want)); err != nil {
 		return nil, err
 	}
@@ -255,11 +274,14 @@ func (g *group) end() error {
 		g.undo(err)
 		return err
 	}
-	if err := g.db.commit(); err != nil {
+	g.store.syncs.begin()
+	err := g.db.commit()
+	g.store.syncs.end()
+	if err != nil {
 		g.undo(err)
 		if !isConflict(err) && !refused(err) {
 			g.store.unknown(err)
-			return fault.New(fault.CodeCommitUnknown, "It is not known whether the change was saved.").Retry(time.Second).Because(err)
+			return unknownCommit(err)
 		}
 		return err
 	}
@@ -268,6 +290,7 @@ func (g *group) end() error {
 		g.store.scopes.Store(scope, id)
 	}
 	g.kept()
+	g.retain()
 	for _, row := range g.instruments.group {
 		if row.number > 0 && !row.made {
 			l := g.store.pools.list(row.pool)

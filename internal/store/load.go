@@ -693,6 +693,12 @@ func (g *group) askListeners(scopes []engine.Scope) (list []question) {
 		if _, ok := g.listeners[s]; ok {
 			continue
 		}
+		if r := g.store.recents; r != nil {
+			if ids, ok := r.listeners.get(s); ok {
+				set(&g.listeners, s, ids)
+				continue
+			}
+		}
 		ids := map[string]bool{}
 		set(&g.listeners, s, ids)
 		list = append(list, question{selectListeners, []any{s.Merchant, string(s.Mode), s.Dialect}, func(rows record) error {

@@ -16,6 +16,7 @@ import (
 // are never changed in place.
 type shelf[K comparable, V any] struct {
 	stored, group, mine map[K]V
+	recent              *recent[K, V] // what the database has besides, from groups before; nil: nothing is kept
 }
 
 // get finds the newest value; false when it was not loaded yet.
@@ -27,7 +28,24 @@ func (s *shelf[K, V]) get(k K) (V, bool) {
 		return v, true
 	}
 	v, ok := s.stored[k]
+	if !ok && s.recent != nil {
+		if v, ok = s.recent.get(k); ok {
+			s.load(k, v)
+		}
+	}
 	return v, ok
+}
+
+// retain keeps what the database has after a commit for the groups behind.
+func (s *shelf[K, V]) retain() {
+	for k, v := range s.stored {
+		if _, changed := s.group[k]; !changed {
+			s.recent.put(k, v)
+		}
+	}
+	for k, v := range s.group {
+		s.recent.put(k, v)
+	}
 }
 
 // load notes what the database has.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"fmt"
 	"sync/atomic"
 )
@@ -16,6 +17,8 @@ type session struct {
 	conn    *sql.Conn
 	how     string // begins a transaction
 	stmts   map[string]*sql.Stmt
+	driven  map[string]driver.Stmt // the writer of SQLite: what changes rows (sqlite_rows.go)
+	values  []driver.NamedValue    // of the statement that runs
 	inTx    bool
 	batch   *batch        // PostgreSQL: what the group has to write; nil: statements are run as they come
 	inserts inserts       // SQLite: what is written with the next row
@@ -37,11 +40,7 @@ func (s *session) prepare(query string) (*sql.Stmt, error) {
 	if len(s.stmts) >= maxStatements {
 		s.forgetStatements()
 	}
-	text := unnumbered(keepPlan(query))
-	if s.batch != nil {
-		text = cmp.Or(ownWording[query], query)
-	}
-	stmt, err := s.conn.PrepareContext(context.Background(), text)
+	stmt, err := s.conn.PrepareContext(context.Background(), s.wording(query))
 	if err != nil {
 		return nil, fmt.Errorf("%w in %s", err, query)
 	}
@@ -49,11 +48,28 @@ func (s *session) prepare(query string) (*sql.Stmt, error) {
 	return stmt, nil
 }
 
+// wording is how a query is put to the database.
+func (s *session) wording(query string) string {
+	if s.batch != nil {
+		return cmp.Or(ownWording[query], query)
+	}
+	return unnumbered(keepPlan(query))
+}
+
 func (s *session) forgetStatements() {
 	for _, stmt := range s.stmts {
 		stmt.Close()
 	}
 	clear(s.stmts)
+	if len(s.driven) > 0 {
+		s.conn.Raw(func(any) error {
+			for _, stmt := range s.driven {
+				stmt.Close()
+			}
+			return nil
+		})
+		clear(s.driven)
+	}
 }
 
 func (s *session) query(query string, args ...any) (*sql.Rows, error) {
@@ -74,6 +90,9 @@ func (s *session) queryContext(ctx context.Context, query string, args ...any) (
 }
 
 func (s *session) exec(query string, args ...any) (changed int64, err error) {
+	if s.batch == nil {
+		return s.drive(query, args)
+	}
 	stmt, err := s.prepare(query)
 	if err != nil {
 		return 0, err

@@ -15,12 +15,12 @@ import (
 	_ "modernc.org/sqlite"
 )
 
-// Every connection waits for a lock instead of failing. The writer syncs at each commit, keeps its pages and
+// Every connection waits for a lock instead of failing. The writer syncs the log before a checkpoint and leaves all else to sqlite_sync.go, keeps its pages and
 // rarely checkpoints by itself (sqlite_checkpoint.go); readers cannot write whatever they try. The writer keeps 16 MB of pages: what orders write next
 // to one another fits, and whenever a group splits a page, SQLite walks over all that are kept, which at 64 MB took
 // half a millisecond of each commit.
 const (
-	writerPragmas = "_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)" +
+	writerPragmas = "_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)&_pragma=foreign_keys(1)" +
 		"&_pragma=cache_size(-16384)&_pragma=temp_store(2)&_pragma=wal_autocheckpoint(16000)"
 	checkpointPragmas = "_pragma=busy_timeout(5000)&_pragma=synchronous(FULL)&_pragma=cache_size(-1024)"
 	readerPragmas     = "mode=ro&_pragma=busy_timeout(5000)&_pragma=query_only(1)&_pragma=temp_store(2)"
@@ -81,6 +81,7 @@ func OpenSQLite(ctx context.Context, path string, o Options) (_ *Store, err erro
 	closers = append(closers, readers.Close)
 
 	s := newStore(w, readers, sqliteReader, o, closeAll)
+	s.recents = &recents{}
 	if err := s.takeOver(); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
@@ -94,6 +95,10 @@ func OpenSQLite(ctx context.Context, path string, o Options) (_ *Store, err erro
 	beside.SetMaxOpenConns(1)
 	s.checkpoints = startCheckpoints(beside, log)
 	closers = append(closers, beside.Close, func() error { s.checkpoints.stop(); return nil })
+	if s.syncs, err = startSyncs(path, o.SyncPause, s.breakDown, s.answer); err != nil {
+		return nil, err
+	}
+	closers = append(closers, func() error { s.syncs.stop(); return nil })
 	go s.write()
 	return s, nil
 }

@@ -1,6 +1,8 @@
 package store
 
 import (
+	"context"
+	"database/sql/driver"
 	"fmt"
 	"slices"
 	"strconv"
@@ -42,11 +44,11 @@ func (r *inserts) send(s *session) error {
 		if i := slices.IndexFunc(chunks, func(n int) bool { return n <= len(args)-at }); i >= 0 {
 			size = chunks[i]
 		}
-		text, values := query, args[at]
+		text := query
 		if size > 1 {
-			text, values = r.many(query, len(values), size), slices.Concat(args[at:at+size]...)
+			text = r.many(query, len(args[at]), size)
 		}
-		changed, err := s.exec(text, values...)
+		changed, err := s.drive(text, args[at:at+size]...)
 		if err != nil {
 			return err
 		}
@@ -74,10 +76,11 @@ func (r *inserts) many(query string, columns, n int) string {
 	return text
 }
 
-// valuesOf rewrites an INSERT for one row into one for n. INSERT ... SELECT becomes a join with the rows.
+// valuesOf rewrites an INSERT for one row into one for n. INSERT ... SELECT becomes a join with the rows. A row that breaks a constraint ends
+// it without taking back the rows before (OR FAIL): the whole group is rolled back then, and SQLite need not copy each page first.
 func valuesOf(query string, columns, n int) string {
 	row := "(?" + strings.Repeat(", ?", columns-1) + ")"
-	text := strings.Join(strings.Fields(query), " ")
+	text := strings.Replace(strings.Join(strings.Fields(query), " "), "INSERT INTO", "INSERT OR FAIL INTO", 1)
 	if head, values, plain := strings.Cut(text, "VALUES ("); plain {
 		end := closing(values)
 		row = "(" + unnumbered(values[:end]) + ")"
@@ -101,4 +104,49 @@ func unnumbered(query string) string {
 		return query
 	}
 	return text
+}
+
+// drive runs a statement with the values of its rows by the driver itself. database/sql would look at each of hundreds of values, and copy all
+// of them, and take three locks.
+func (s *session) drive(query string, rows ...[]any) (changed int64, err error) {
+	if s.counted != nil {
+		s.counted.Add(1)
+	}
+	s.values = s.values[:0]
+	for _, row := range rows {
+		for _, value := range row {
+			if value, err = storedAs(value); err != nil {
+				return 0, fmt.Errorf("%w in %s", err, query)
+			}
+			s.values = append(s.values, driver.NamedValue{Ordinal: len(s.values) + 1, Value: value})
+		}
+	}
+	defer clear(s.values)
+	err = s.conn.Raw(func(c any) error {
+		stmt, ok := s.driven[query]
+		if !ok {
+			if stmt, err = c.(driver.ConnPrepareContext).PrepareContext(context.Background(), s.wording(query)); err != nil {
+				return fmt.Errorf("%w in %s", err, query)
+			}
+			set(&s.driven, query, stmt)
+		}
+		result, err := stmt.(driver.StmtExecContext).ExecContext(context.Background(), s.values)
+		if err != nil {
+			return err
+		}
+		changed, err = result.RowsAffected()
+		return err
+	})
+	return changed, err
+}
+
+// storedAs is a value as drivers take it.
+func storedAs(value any) (driver.Value, error) {
+	switch v := value.(type) {
+	case int64, string, []byte, nil:
+		return v, nil
+	case int:
+		return int64(v), nil
+	}
+	return driver.DefaultParameterConverter.ConvertValue(value)
 }

@@ -7,8 +7,8 @@ import (
 
 func TestValuesOfManyRows(t *testing.T) {
 	for query, want := range map[string]string{
-		"INSERT INTO t (a, b)\n\t\tVALUES ($1, lower($2)) ON CONFLICT DO NOTHING": "INSERT INTO t (a, b) VALUES (?, lower(?)), (?, lower(?)) ON CONFLICT DO NOTHING",
-		"INSERT INTO t (a) SELECT n FROM u WHERE n = $1 AND m > $2":               "INSERT INTO t (a) SELECT n FROM (VALUES (?, ?), (?, ?)) AS many CROSS JOIN u WHERE n = many.column1 AND m > many.column2",
+		"INSERT INTO t (a, b)\n\t\tVALUES ($1, lower($2)) ON CONFLICT DO NOTHING": "INSERT OR FAIL INTO t (a, b) VALUES (?, lower(?)), (?, lower(?)) ON CONFLICT DO NOTHING",
+		"INSERT INTO t (a) SELECT n FROM u WHERE n = $1 AND m > $2":               "INSERT OR FAIL INTO t (a) SELECT n FROM (VALUES (?, ?), (?, ?)) AS many CROSS JOIN u WHERE n = many.column1 AND m > many.column2",
 	} {
 		if got := valuesOf(query, 2, 2); got != want {
 			t.Errorf("%s\nwant %s", got, want)

@@ -3,7 +3,7 @@
 //
 // A change goes this way: Update queues the call; the writer (group.go) takes all who wait, loads what they
 // named, runs their functions one after another on an overlay in memory (overlay.go, tx.go), and writes the
-// result of the whole group in one durable transaction (flush.go). Reads are in read.go and list.go, those of operators across all scopes in search.go, what both
+// result of the whole group in one transaction (flush.go), which is on disk before anybody is answered (sqlite_sync.go). Reads are in read.go and list.go, those of operators across all scopes in search.go, what both
 // ask in load.go, the statements in queries.go, the schema in migrations/, free addresses in pool.go, a
 // connection in session.go, and what is SQLite's own in sqlite.go. storetest holds what every database must do.
 package store
@@ -37,6 +37,8 @@ type Options struct {
 	Log    *slog.Logger     // nil: slog.Default
 	Block  int              // instruments claimed at a time; 0: 512
 
+	SyncPause time.Duration // SQLite, for measurements: each sync takes so much longer, as on a slower disk
+
 	connections int // to PostgreSQL, the writer's among them; 0: as many as readers are useful, and the writer's
 }
 
@@ -51,6 +53,7 @@ type Store struct {
 
 	postgres    *postgres    // nil: SQLite
 	checkpoints *checkpoints // nil: PostgreSQL
+	syncs       *syncs       // nil: PostgreSQL
 
 	scopes sync.Map // engine.Scope -> int64, committed ones only; a scope's id never changes
 
@@ -72,8 +75,9 @@ type Store struct {
 	ids     ids
 	last    time.Time // the latest time given out
 	pools   pools
-	running []*call // being answered
-	current *group  // being computed
+	recents *recents // nil: PostgreSQL, where others write too
+	running []*call  // being answered
+	current *group   // being computed
 }
 
 var _ engine.Store = (*Store)(nil)
@@ -206,6 +210,9 @@ func (s *Store) View(ctx context.Context, fn func(engine.Reader) error) error {
 	}
 	defer func() { r.rollback(); s.idle <- r }()
 	if err := s.beginReading(ctx, r); err != nil {
+		return translate(err)
+	}
+	if err := s.seeDisk(ctx, r); err != nil {
 		return translate(err)
 	}
 	return translate(fn(&reader{store: s, ctx: ctx, session: r}))

@@ -319,9 +319,7 @@ func (t *tx) Progress(r engine.RailName) (*engine.Progress, error) {
 	if err != nil || p == nil {
 		return nil, err
 	}
-	c := *p
-	c.Cursor.State = bytes.Clone(p.Cursor.State)
-	return &c, nil
+	return new(*p), nil
 }
 
 func (t *tx) SaveProgress(p engine.Progress) error {

@@ -6,10 +6,10 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
-	"maps"
 	"net"
 	"net/http"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
 )
@@ -61,8 +61,14 @@ func shutDownQuickly(s *http.Server) {
 // WriteJSON answers with v as JSON. Answers are never cached, and never taken for anything but JSON. A value that cannot be encoded
 // is a programming error: it panics before anything was written, so that [Recover] gives a proper answer.
 func WriteJSON(w http.ResponseWriter, status int, v any) {
-	var body bytes.Buffer
-	encoder := json.NewEncoder(&body)
+	body := bodies.Get().(*bytes.Buffer)
+	defer func() {
+		if body.Cap() <= keptBody {
+			body.Reset()
+			bodies.Put(body)
+		}
+	}()
+	encoder := json.NewEncoder(body)
 	encoder.SetEscapeHTML(false) // clients compare texts and sign bytes; a browser is held off by nosniff
 	if err := encoder.Encode(v); err != nil {
 		panic("web: an answer cannot be encoded: " + err.Error())
@@ -74,6 +80,11 @@ func WriteJSON(w http.ResponseWriter, status int, v any) {
 	w.WriteHeader(status)
 	w.Write(bytes.TrimSuffix(body.Bytes(), []byte("\n"))) // an error here means that the client has left
 }
+
+// bodies are buffers that answers are written in, one after another; a large one is not kept.
+var bodies = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+const keptBody = 16 << 10
 
 // requestIDHeader carries the id in both directions.
 const requestIDHeader = "X-Request-Id"
@@ -112,7 +123,7 @@ func validRequestID(id string) bool {
 // begun the connection is cut instead, so that nobody takes half of it for the whole. http.ErrAbortHandler passes through.
 func Recover(next, failed http.Handler, log *slog.Logger) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		answer, before := &recorder{ResponseWriter: w}, w.Header().Clone()
+		answer, before := &recorder{ResponseWriter: w}, fieldsOf(w.Header())
 		defer func() {
 			switch reason := recover(); reason {
 			case nil:
@@ -125,12 +136,29 @@ func Recover(next, failed http.Handler, log *slog.Logger) http.Handler {
 					panic(http.ErrAbortHandler)
 				}
 				clear(w.Header()) // of what the handler meant for another answer
-				maps.Copy(w.Header(), before)
+				for _, f := range before {
+					w.Header()[f.name] = f.values
+				}
 				failed.ServeHTTP(w, r)
 			}
 		}()
 		next.ServeHTTP(answer, r)
 	})
+}
+
+// field is one of a header.
+type field struct {
+	name   string
+	values []string
+}
+
+// fieldsOf copies a header that has few fields yet, for less than Clone. Whoever sets a field puts a new list in its place.
+func fieldsOf(h http.Header) []field {
+	list := make([]field, 0, 2)
+	for name, values := range h {
+		list = append(list, field{name, slices.Clip(values)})
+	}
+	return list
 }
 
 // AccessLog writes one debug line per request. The query is left out: it may hold tokens.

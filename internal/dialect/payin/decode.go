@@ -265,7 +265,11 @@ var redirects = webhook.Guard{AllowPrivate: true, AllowHTTP: true}
 // checkRedirect refuses what is not an absolute http or https URL. A fragment is as good as a query here,
 // and a placeholder as good as a word, but neither is part of where the URL leads.
 func checkRedirect(text, field string) error {
-	sample := strings.Replace(placeholder.ReplaceAllString(text, "word"), "#", "?", 1)
+	sample := text
+	if strings.Contains(text, "{{") {
+		sample = placeholder.ReplaceAllString(text, "word")
+	}
+	sample = strings.Replace(sample, "#", "?", 1)
 	parsed, err := redirects.CheckURL(sample)
 	if err == nil && len(text) <= maxRedirect {
 		leads := parsed.Scheme + "://" + parsed.Host

@@ -1,0 +1,67 @@
+package store
+
+import (
+	"context"
+	"path/filepath"
+	"testing"
+
+	"till/internal/engine"
+)
+
+// What the writer keeps from group to group is what the database has: after a conflict it is read again.
+func TestRecentIsForgottenWhenSomebodyElseWrote(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "till.db")
+	s := openTest(t, path, Options{})
+	var id string
+	if err := s.Update(context.Background(), engine.Keys{}, func(tx engine.Tx) error {
+		o := testOrder(tx)
+		id = o.ID
+		return tx.InsertOrder(o)
+	}); err != nil {
+		t.Fatal(err)
+	}
+	save := func(reference string) (was string, err error) {
+		err = s.Update(context.Background(), engine.Keys{Orders: []string{id}}, func(tx engine.Tx) error {
+			o, err := tx.Order(id)
+			if err != nil {
+				return err
+			}
+			was, o.Reference = o.Reference, reference
+			return tx.SaveOrder(o)
+		})
+		return was, err
+	}
+	before := s.Stats().Statements
+	if _, err := save("ours"); err != nil {
+		t.Fatal(err)
+	}
+	if asked := s.Stats().Statements - before; asked > 8 { // begin, the order, its counters and time, commit: it is not read
+		t.Errorf("%d statements", asked)
+	}
+	other := rawSQL(t, "sqlite", fileURI(path, "_pragma=busy_timeout(5000)"))
+	if _, err := other.Exec(`UPDATE orders SET version = version + 1, body = replace(replace(body, '"Version":2', '"Version":3'), '"ours"', '"theirs"') WHERE id = $1`, id); err != nil {
+		t.Fatal(err)
+	}
+	if was, err := save("again"); err != nil || was != "theirs" {
+		t.Errorf("found %q, %v", was, err)
+	}
+	if n := s.Stats().Conflicts; n != 1 {
+		t.Errorf("%d conflicts", n)
+	}
+}
+
+func TestRecentIsBounded(t *testing.T) {
+	var r recent[int, int]
+	for i := range 10 * recentRows {
+		r.put(i, i)
+		if v, ok := r.get(7); i > 7 && (!ok || v != 7) {
+			t.Fatalf("what is used again and again was forgotten after %d", i)
+		}
+	}
+	if n := len(r.young) + len(r.old); n > recentRows+1 {
+		t.Errorf("%d are kept", n)
+	}
+	if _, ok := r.get(8); ok {
+		t.Error("an old one is kept for ever")
+	}
+}
