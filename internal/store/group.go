@@ -279,7 +279,7 @@ func (g *group) end() error {
 	g.store.syncs.end()
 	if err != nil {
 		g.undo(err)
-		if !isConflict(err) && !refused(err) {
+		if _, before := errors.AsType[beforeCommit](err); !before && !isConflict(err) && !refused(err) {
 			g.store.unknown(err)
 			return unknownCommit(err)
 		}

@@ -26,7 +26,7 @@ import (
 // committed before. So the transactions of all writers have one order, as on SQLite, and what a group read is
 // still true when it commits. That also keeps two promises nothing else would: time never runs backwards from one
 // transaction to the next, whichever process they are of, and the creation times of a scope's orders grow with
-// their numbers. A turn is three or four round trips for up to maxGroup callers, so that what turns cost
+// their numbers. A turn is two or three round trips for up to maxGroup callers, so that what turns cost
 // shows as larger groups, not as fewer orders.
 //
 // The guards of every statement (flush.go) do not rely on turns: a write that comes around them, by a psql or

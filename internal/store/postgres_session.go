@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql/driver"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -53,57 +54,86 @@ func (s *session) nativeExec(query string) (tag string, err error) {
 	return tag, err
 }
 
-// send writes everything that was recorded. The first statement that failed, or changed nothing and had to, is the
-// error; the transaction is to be rolled back then.
-func (b *batch) send(s *session) error {
-	if len(b.statements) == 0 {
+// send writes everything that was recorded, and where commit says so ends the transaction in the same round trip. The first statement that
+// failed, or changed nothing and had to, is the error; then the server looks at nothing behind it, the COMMIT neither, and the
+// transaction is to be rolled back. It is a beforeCommit where the server itself told of it.
+func (b *batch) send(s *session, commit bool) error {
+	if len(b.statements) == 0 && !commit {
 		return nil
 	}
 	defer b.clear()
 	return s.native(func(ctx context.Context, c *pgx.Conn) error {
 		list, err := b.gather(ctx, c)
 		if err != nil {
-			return err
+			return beforeCommit{err}
 		}
 		if s.counted != nil {
-			s.counted.Add(int64(len(list)))
+			s.counted.Add(int64(len(list)) + flag(commit))
 		}
 		var queue pgx.Batch
 		for _, st := range list {
-			queue.Queue(st.query, st.args...)
+			text, args := st.guarded()
+			queue.Queue(text, args...)
+		}
+		if commit {
+			queue.Queue("COMMIT")
 		}
 		results := c.SendBatch(ctx, &queue)
 		for _, st := range list {
-			tag, err := results.Exec()
-			switch changed := tag.RowsAffected(); {
-			case err != nil:
-			case st.rows > 0 && changed != int64(st.rows):
-				err = &conflict{what: fmt.Sprintf("%d of %d rows: %s", changed, st.rows, st.query)}
-			case st.none != nil && changed == 0:
-				err = st.none
-			}
-			if err != nil {
+			if _, err := results.Exec(); err != nil {
 				results.Close()
-				return err
+				return st.failed(err)
 			}
 		}
-		return results.Close()
+		if !commit {
+			return results.Close()
+		}
+		tag, err := results.Exec()
+		if err = errors.Join(err, results.Close()); err == nil && tag.String() != "COMMIT" {
+			err = errRolledBack
+		}
+		return err
 	})
+}
+
+// beforeCommit is an error that came in place of a COMMIT: nothing was changed.
+type beforeCommit struct{ error }
+
+func (e beforeCommit) Unwrap() error { return e.error }
+
+// guarded is a statement that fails where it does not change the rows it must: one has no time to look at a count between it and the COMMIT
+// behind it.
+func (st statement) guarded() (query string, args []any) {
+	rows, args := "COUNT(*) > 0", st.args
+	switch {
+	case st.rows > 0:
+		args = append(args, st.rows)
+		rows = "COUNT(*) = $" + strconv.Itoa(len(args)) + "::BIGINT"
+	case st.none == nil:
+		return st.query, args
+	}
+	return "WITH changed AS (" + st.query + " RETURNING 1) SELECT 1 / CASE WHEN " + rows + " THEN 1 ELSE 0 END FROM changed", args
+}
+
+// divisionByZero is the SQLSTATE of a guard that failed.
+const divisionByZero = "22012"
+
+// failed is the error of a statement.
+func (st statement) failed(err error) error {
+	switch {
+	case sqlState(err) == divisionByZero && st.rows > 0:
+		return &conflict{what: fmt.Sprintf("not all of %d rows: %s", st.rows, st.query)}
+	case sqlState(err) == divisionByZero && st.none != nil:
+		return st.none
+	case sqlState(err) != "":
+		return beforeCommit{err}
+	}
+	return err
 }
 
 func (b *batch) clear() {
 	clear(b.statements)
 	b.statements = b.statements[:0]
-}
-
-// nativeCommit ends the transaction and looks at what the server says: COMMIT of a failed transaction is a
-// ROLLBACK without an error.
-func (s *session) nativeCommit() error {
-	tag, err := s.nativeExec("COMMIT")
-	if err == nil && tag != "COMMIT" {
-		return errRolledBack
-	}
-	return err
 }
 
 // discard closes the connection for good; whatever it had begun is rolled back by the server.

@@ -143,12 +143,12 @@ func (s *session) ask(list []question) error {
 	return nil
 }
 
-// send sends what write recorded.
+// send sends what write recorded. On PostgreSQL commit does, in its own round trip.
 func (s *session) send() error {
 	if s.batch == nil {
 		return s.inserts.send(s)
 	}
-	return s.batch.send(s)
+	return nil
 }
 
 // oneByOne says whether rows are to be written one by one, so that a guard that fails says which row it was.
@@ -173,9 +173,14 @@ func (s *session) begin() (err error) {
 func (s *session) commit() (err error) {
 	switch {
 	case s.onCommit != nil:
+		if s.batch != nil {
+			if err := s.batch.send(s, false); err != nil {
+				return err
+			}
+		}
 		return s.onCommit()
 	case s.batch != nil:
-		err = s.nativeCommit()
+		err = s.batch.send(s, true)
 	default:
 		_, err = s.exec("COMMIT")
 	}
