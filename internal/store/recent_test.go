@@ -2,7 +2,10 @@ package store
 
 import (
 	"context"
+	"math/rand/v2"
 	"path/filepath"
+	"reflect"
+	"strings"
 	"testing"
 
 	"till/internal/engine"
@@ -64,4 +67,46 @@ func TestRecentIsBounded(t *testing.T) {
 	if _, ok := r.get(8); ok {
 		t.Error("an old one is kept for ever")
 	}
+}
+
+// An order that is kept is nobody else's: what a caller changes of his copy is not seen in it.
+func TestClonedOrderSharesNothing(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 6))
+	var o engine.Order
+	fill(r, reflect.ValueOf(&o).Elem(), 1)
+	shared := sharedBy(reflect.ValueOf(o), reflect.ValueOf(*cloneOrder(&o)), "order")
+	if len(shared) > 0 {
+		t.Errorf("shared: %s", strings.Join(shared, ", "))
+	}
+}
+
+// sharedBy finds the lists and maps that two equal values have in common. What a quote says never changes, and amounts neither.
+func sharedBy(a, b reflect.Value, path string) (shared []string) {
+	switch a.Kind() {
+	case reflect.Struct:
+		for i := range a.NumField() {
+			if f := a.Type().Field(i); f.IsExported() && f.Name != "Quote" {
+				shared = append(shared, sharedBy(a.Field(i), b.Field(i), path+"."+f.Name)...)
+			}
+		}
+	case reflect.Slice:
+		if a.Len() > 0 && a.UnsafePointer() == b.UnsafePointer() {
+			return []string{path}
+		}
+		for i := range a.Len() {
+			shared = append(shared, sharedBy(a.Index(i), b.Index(i), path+"[]")...)
+		}
+	case reflect.Map:
+		if a.Len() > 0 && a.UnsafePointer() == b.UnsafePointer() {
+			return []string{path}
+		}
+		for _, k := range a.MapKeys() {
+			shared = append(shared, sharedBy(a.MapIndex(k), b.MapIndex(k), path+"[]")...)
+		}
+	case reflect.Pointer:
+		if !a.IsNil() && a.UnsafePointer() == b.UnsafePointer() {
+			return []string{path}
+		}
+	}
+	return shared
 }
