@@ -100,6 +100,7 @@ type Sending struct {
 	Look  time.Time `json:",omitzero"`  // true time of the next look; zero: it is not in flight
 	Looks int       `json:",omitempty"` // how often it was looked at
 	Why   string    `json:",omitempty"` // in the words of who asked for a refund
+	Doc   string    `json:",omitempty"` // JSON: what the dialect must remember of a refund; the engine never reads it
 
 	Reason string `json:",omitempty"` // the far side's word why it failed or came back: of a bank, a reason code of ISO 20022
 

@@ -78,7 +78,7 @@ func (e *Engine) refund(tx Tx, o *Order, r NewRefund) error {
 	if err := e.serves(to.Rail, o.Scope.Mode); err != nil {
 		return err
 	}
-	o.surround(r.ID, Sending{Destination: to, Look: tx.Now(), Maker: r.Who, Why: r.Why})
+	o.surround(r.ID, Sending{Destination: to, Look: tx.Now(), Maker: r.Who, Why: r.Why, Doc: string(r.Record.Doc)})
 	_, err := e.apply(tx, o, order.Change{Kind: order.RefundIt, Actor: r.Actor, Who: r.Who, Transfer: order.Transfer{
 		ID: r.ID, Amount: r.Amount, Source: o.Terms.Book.Account(r.From), To: payer(o.Terms.Book, to.Rail), Rail: string(to.Rail),
 	}}, false)

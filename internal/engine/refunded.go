@@ -27,10 +27,12 @@ func (r RefundRecord) isZero() bool { return r.Key == "" && r.Doc == nil }
 type RecordedRefund struct {
 	ID        string
 	Number    int64 // counts the scope's from 1
-	Doc       json.RawMessage
 	CreatedAt time.Time // on the mode's clock
 	Order     *Order
 }
+
+// Doc is what the dialect remembers of it.
+func (r RecordedRefund) Doc() json.RawMessage { return json.RawMessage(r.Sending().Doc) }
 
 // Transfer is where the refund stands.
 func (r RecordedRefund) Transfer() order.Transfer {
@@ -53,7 +55,7 @@ func recordRefund(tx Tx, o *Order, r NewRefund) error {
 	if err != nil {
 		return err
 	}
-	d := &Document{Kind: kindRefund, ID: r.ID, Scope: o.Scope, Parent: o.ID, CreatedAt: now, UpdatedAt: now, Doc: r.Record.Doc}
+	d := &Document{Kind: kindRefund, ID: r.ID, Scope: o.Scope, Parent: o.ID, CreatedAt: now, UpdatedAt: now, Doc: json.RawMessage("{}")}
 	if r.Record.Key != "" {
 		d.Keys = []string{"refund:" + r.Record.Key}
 	}
@@ -124,5 +126,5 @@ func refundOf(rd Reader, d *Document) (RecordedRefund, error) {
 	if err != nil {
 		return RecordedRefund{}, err
 	}
-	return RecordedRefund{ID: d.ID, Number: d.Number, Doc: d.Doc, CreatedAt: d.CreatedAt, Order: o}, fillHead(rd, o)
+	return RecordedRefund{ID: d.ID, Number: d.Number, CreatedAt: d.CreatedAt, Order: o}, fillHead(rd, o)
 }

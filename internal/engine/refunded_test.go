@@ -49,7 +49,7 @@ func TestRecordedRefunds(t *testing.T) {
 	} {
 		r, err := find(shop)
 		k.must(err)
-		want(k, "its document", string(r.Doc), `{"why":"first"}`)
+		want(k, "its document", string(r.Doc()), `{"why":"first"}`)
 		want(k, "its amount", r.Transfer().Amount.Decimal(), "3.00")
 		want(k, "its state", r.Transfer().State, order.TransferReserved)
 		_, err = find(other)

@@ -206,6 +206,7 @@ func (w *body) sendings(all map[string]engine.Sending) {
 			w.number("Looks", int64(s.Looks))
 		}
 		w.word("Why", s.Why)
+		w.word("Doc", s.Doc)
 		w.word("Reason", s.Reason)
 		if s.Approval != (engine.Approval{}) {
 			w.rare("Approval", s.Approval, 1)
