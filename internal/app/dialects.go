@@ -1,6 +1,8 @@
 package app
 
 import (
+	"context"
+
 	"till/internal/auth"
 	"till/internal/dialect"
 	"till/internal/dialect/baanx"
@@ -9,6 +11,7 @@ import (
 	"till/internal/dialect/payin"
 	"till/internal/engine"
 	"till/internal/rail/evm"
+	"till/internal/rail/sandbox"
 	"till/internal/worker"
 )
 
@@ -51,6 +54,10 @@ func dialects(a *App, keyring *auth.Auth, cfg Config) ([]dialect.Dialect, error)
 		}),
 		glomo.New(glomo.Config{
 			Engine: a.Engine, Keys: signed, Auth: keyring, PublicURL: below(public, glomo.Name), Now: cfg.Now, Random: cfg.Random, Log: cfg.Log,
+			Play: func(ctx context.Context, p glomo.Play) error {
+				_, err := a.sandbox.Pay(ctx, sandbox.Payment{ID: p.ID, Reference: p.Reference, Amount: p.Amount, From: p.Account, Name: p.Name})
+				return err
+			},
 		}),
 		shop,
 	}, nil

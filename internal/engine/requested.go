@@ -71,7 +71,7 @@ func (e *Engine) giveDocuments(tx Tx, o *Order, given []Given) error {
 		if err != nil {
 			return err
 		}
-		if d == nil || d.Scope != o.Scope || d.State == string(FileRejected) {
+		if d == nil || d.Scope != o.Scope.Owner() || d.State == string(FileRejected) {
 			return fault.New(fault.CodeInvalidValue, "there is no such document, or it was rejected").On("documents").With("document", g.Document)
 		}
 		slot := slices.IndexFunc(o.Requested, func(r Requested) bool { return r.ID == g.Slot })

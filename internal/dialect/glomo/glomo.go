@@ -11,6 +11,7 @@
 package glomo
 
 import (
+	"context"
 	"io"
 	"log/slog"
 	"time"
@@ -32,6 +33,9 @@ type Config struct {
 	// PublicURL is where browsers reach this API, its mount included, without a slash at the end; empty: nobody said.
 	PublicURL string
 
+	// Play makes payments up in the sandbox; nil: nothing does.
+	Play func(ctx context.Context, p Play) error
+
 	Now    func() time.Time // true time
 	Random io.Reader        // for ids; crypto/rand's in production; safe for concurrent use
 	Log    *slog.Logger
@@ -46,6 +50,7 @@ type Dialect struct {
 	currencies []string
 
 	publicURL string
+	play      func(ctx context.Context, p Play) error
 	now       func() time.Time
 	random    io.Reader
 	log       *slog.Logger
@@ -59,7 +64,7 @@ func New(c Config) *Dialect {
 	if len(c.Currencies) == 0 {
 		c.Currencies = DefaultCurrencies
 	}
-	return &Dialect{engine: c.Engine, keys: c.Keys, auth: c.Auth, currencies: c.Currencies, publicURL: c.PublicURL, now: c.Now, random: c.Random, log: c.Log}
+	return &Dialect{engine: c.Engine, keys: c.Keys, auth: c.Auth, currencies: c.Currencies, publicURL: c.PublicURL, play: c.Play, now: c.Now, random: c.Random, log: c.Log}
 }
 
 var _ dialect.Dialect = (*Dialect)(nil)

@@ -44,6 +44,15 @@ func (d *Dialect) routes() []route {
 		d.customerRoutes(),
 		d.priceRoutes(),
 		d.orderRoutes(),
+		d.paymentRoutes(),
+		d.linkRoutes(),
+		d.refundRoutes(),
+		d.rfiRoutes(),
+		d.balanceRoutes(),
+		d.quoteRoutes(),
+		d.conversionRoutes(),
+		d.beneficiaryRoutes(),
+		d.payoutRoutes(),
 	)
 }
 

@@ -44,7 +44,7 @@ type told struct {
 
 // tellers are the nouns that tell events, each in its own file; of several the first that knows the event tells it.
 func (d *Dialect) tellers() []func(ev engine.Event, o *engine.Order) (told, bool) {
-	return []func(engine.Event, *engine.Order) (told, bool){d.tellOrder}
+	return []func(engine.Event, *engine.Order) (told, bool){d.tellOrder, d.tellPayment, d.tellLink, d.tellRefund, d.tellPayout}
 }
 
 // Tell renders an event. The body's bytes are those of RFC 8785, which the signature is made over.

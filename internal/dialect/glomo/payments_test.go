@@ -1,0 +1,218 @@
+package glomo
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"till/internal/engine"
+	"till/internal/order"
+)
+
+func TestMockPayment(t *testing.T) {
+	k := moneyKit(t)
+	id := k.bills(1000, `"notes":{"policy":"A-1"}`, `"product":{"name":"Chair"}`)
+	p := k.mocks(1000, id)
+	want(k, "status", p.Status, paymentSuccess)
+	want(k, "payin", text(p.PayinID)+" "+text(p.PayinType), id+" orders")
+	want(k, "amount", fmt.Sprint(p.PaymentAmount, p.PaymentCurrency, *p.RequestedAmount), "1000USD1000")
+	want(k, "funds", p.FundsAvailable, true)
+	want(k, "method", p.PaymentMethod.Type, byTransfer)
+	want(k, "notes", p.Notes["policy"], "A-1")
+	want(k, "product", text(p.ProductName), "Chair")
+	want(k, "sender", text(p.SenderName), remitterFine)
+	want(k, "order", parse[brief](k, k.get(shopKey, "/api/v1/orders/"+id)).Status, statusPaid)
+	want(k, "the same again", k.paymentNow(p.ID).Status, paymentSuccess)
+	if !strings.HasPrefix(p.ID, fmt.Sprintf("payt_%08x", started.Unix())) {
+		t.Errorf("the id is %s", p.ID)
+	}
+	if told := k.tells(k.onRecord(id)); fmt.Sprint(told) != "[payment.success orders.paid]" {
+		t.Errorf("told %v", told)
+	}
+	k.refused("another merchant's", k.get(otherKey, "/api/v1/payment/"+p.ID), 404, "Entity not found")
+	k.refused("another environment's", k.get(liveKey, "/api/v1/payment/"+p.ID), 404, "Entity not found")
+	k.refused("an order's id", k.get(shopKey, "/api/v1/payment/"+id), 400, "Id must start with 'payt_'")
+	k.refused("none of ours", k.get(shopKey, "/api/v1/payment/payt_x"), 404, "Entity not found")
+	k.refused("live", k.post(liveKey, "/api/v1/payment/mock", `{}`), 404, "Entity not found")
+}
+
+func TestMockRefuses(t *testing.T) {
+	k := moneyKit(t)
+	id := k.bills(1000)
+	good := `"amount":1000,"currency":"USD","payin_id":"` + id + `"`
+	for _, test := range []struct{ body, part string }{
+		{`{}`, "amount is required"},
+		{`{"amount":99,"currency":"USD","payin_id":"` + id + `"}`, "amount must be at least 100"},
+		{`{"amount":"1000","currency":"USD","payin_id":"` + id + `"}`, "Amount must be an integer"},
+		{`{"amount":1000.5,"currency":"USD","payin_id":"` + id + `"}`, "positive whole number"},
+		{`{"amount":1000,"payin_id":"` + id + `"}`, "currency is required"},
+		{`{"amount":1000,"currency":"usd","payin_id":"` + id + `"}`, "Currency not supported"},
+		{`{"amount":1000,"currency":"USD"}`, "payin_id is required"},
+		{`{"amount":1000,"currency":"USD","payin_id":"cust_1"}`, "must start with"},
+		{`{` + good + `,"payment_method":"BankTransfer"}`, "Only one of"},
+		{`{"amount":1000,"currency":"USD","payment_method":"Card"}`, "must be one of BankTransfer"},
+		{`{` + good + `,"remitter_name":"Somebody"}`, "must be one of"},
+	} {
+		k.refused(test.body, k.post(shopKey, "/api/v1/payment/mock", test.body), 400, test.part)
+	}
+	k.refused("no such order", k.post(shopKey, "/api/v1/payment/mock", `{"amount":1000,"currency":"USD","payin_id":"order_none"}`), 404, "Entity not found")
+	k.refused("may only read orders", k.post(readerKey, "/api/v1/payment/mock", `{}`), 403, "payments:write")
+	want(k, "1e3 is 1000", parse[paymentBody](k, k.post(shopKey, "/api/v1/payment/mock", strings.Replace(`{`+good+`}`, "1000", "1e3", 1))).Status, paymentSuccess)
+}
+
+// A payment that does not fit, or comes when nobody waits, is not lost and changes no order.
+func TestPaymentsThatDoNotFit(t *testing.T) {
+	k := moneyKit(t)
+	id := k.bills(1000)
+	for _, test := range []struct {
+		amount int64
+		code   string
+	}{{999, errorMismatch}, {1001, errorMismatch}, {1000, ""}, {1000, errorNoPayin}} {
+		p := k.mocks(test.amount, id)
+		want(k, fmt.Sprint("code of ", test.amount), text(p.ErrorCode), test.code)
+		want(k, "status", p.Status, map[bool]string{true: paymentSuccess, false: paymentAction}[test.code == ""])
+		want(k, "funds", p.FundsAvailable, test.code == "")
+	}
+	if told := k.tells(k.onRecord(id)); fmt.Sprint(told) != "[payment.action_required payment.action_required payment.success orders.paid payment.action_required]" {
+		t.Errorf("told %v", told)
+	}
+	eur := parse[paymentBody](k, k.ok(k.post(shopKey, "/api/v1/payment/mock", `{"amount":1000,"currency":"EUR","payin_id":"`+k.bills(1000)+`"}`), 201))
+	want(k, "another currency", text(eur.ErrorCode), errorMismatch)
+
+	late := k.bills(1000)
+	o, err := k.engine.Choose(context.Background(), k.onRecord(late).ID, engine.Pick{Method: byTransfer})
+	k.must(err)
+	k.later(100 * 24 * time.Hour)
+	want(k, "the order", k.onRecord(late).State, order.Expired)
+	want(k, "after its end", text(k.mocks(1000, late).ErrorCode), errorNoPayin)
+	never := k.bills(1000)
+	k.later(100 * 24 * time.Hour)
+	p := k.mocks(1000, never)
+	want(k, "to what was never chosen", text(p.ErrorCode)+text(p.PayinID), errorNoPayin)
+	_ = o
+}
+
+func TestPaymentStates(t *testing.T) {
+	k := moneyKit(t)
+	id := k.bills(1000)
+	o, err := k.engine.Choose(context.Background(), k.onRecord(id).ID, engine.Pick{Method: byTransfer})
+	k.must(err)
+	due := cents("USD", 1000)
+	is := func(what string, list ...string) {
+		t.Helper()
+		var got []string
+		for _, p := range parse[pageBody[paymentBody]](k, k.get(shopKey, "/api/v1/payment?payin_id="+id)).Data {
+			got = append(got, strings.TrimSpace(p.Status+" "+text(p.ErrorCode)))
+		}
+		if fmt.Sprint(got) != fmt.Sprint(list) {
+			t.Errorf("%s: %q, want %q", what, got, list)
+		}
+	}
+	is("nothing")
+	k.told(k.word("a", o.Instrument.Value, order.RankSeen, due, nil))
+	is("seen", "in_progress")
+	k.told(k.word("a", o.Instrument.Value, order.RankFailed, due, nil))
+	is("failed", "failed PAYMENT_DECLINED")
+	k.clock.Move(time.Second)
+	k.told(k.word("b", o.Instrument.Value, order.RankConfirmed, due, nil))
+	is("paid", "success", "failed PAYMENT_DECLINED")
+	k.told(k.word("b", o.Instrument.Value, order.RankReversed, due, nil))
+	is("taken back", "success PAYMENT_REVERSED", "failed PAYMENT_DECLINED")
+	if told := k.tells(k.onRecord(id)); fmt.Sprint(told) != "[payment.in_progress payment.failed payment.success orders.paid]" {
+		t.Errorf("told %v", told)
+	}
+}
+
+func TestListPayments(t *testing.T) {
+	k := moneyKit(t)
+	var all []string // the newest first
+	var orders []string
+	for i := range 7 {
+		k.clock.Move(time.Minute)
+		if i%3 == 1 {
+			all = append([]string{k.mocks(int64(500+i), "").ID}, all...)
+			continue
+		}
+		id := k.bills(int64(1000 + i))
+		orders = append(orders, id)
+		all = append([]string{k.mocks(int64(1000+i), id).ID}, all...)
+	}
+	list := func(query string) (ids []string, meta pageMeta) {
+		t.Helper()
+		page := parse[pageBody[paymentBody]](k, k.ok(k.get(shopKey, "/api/v1/payment?"+query), 200))
+		for _, p := range page.Data {
+			ids = append(ids, p.ID)
+		}
+		return ids, page.Meta
+	}
+	for per := 1; per <= 8; per++ { // with strays among the others, each page follows the one before
+		var got []string
+		for page := 1; page <= (7+per-1)/per; page++ {
+			ids, meta := list(fmt.Sprintf("per_page=%d&page=%d", per, page))
+			got = append(got, ids...)
+			want(k, "count", meta.Count, 7)
+		}
+		if fmt.Sprint(got) != fmt.Sprint(all) {
+			t.Errorf("%d a page: %v, want %v", per, got, all)
+		}
+		if beyond, _ := list(fmt.Sprintf("per_page=%d&page=20", per)); len(beyond) != 0 {
+			t.Errorf("beyond the end: %v", beyond)
+		}
+	}
+	customer := text(k.paymentNow(all[0]).CustomerID)
+	for _, test := range []struct {
+		query string
+		n     int
+	}{
+		{"status=success", 5}, {"status=action_required", 2}, {"status=failed", 0}, {"status=in_progress", 0},
+		{"payin_id=" + orders[0], 1}, {"payin_id=order_none", 0}, {"customer_id=" + customer, 1}, {"customer_id=cust_none", 0},
+		{"currency=usd", 7}, {"currency=EUR", 0}, {"payment_type=orders", 5}, {"payment_type=payment_link", 0}, {"payment_type=add_funds", 0},
+		{"subscription_id=sub_1", 0}, {"request_id=x", 0}, {"compliance_status=approved", 0},
+		{"after=" + started.Add(3*time.Minute).Format(time.RFC3339), 4}, {"before=" + started.Add(3*time.Minute).Format(time.RFC3339), 2},
+		{"status=success&before=" + started.Add(3*time.Minute).Format(time.RFC3339), 1},
+	} {
+		ids, meta := list(test.query)
+		if len(ids) != test.n || meta.Count != int64(test.n) {
+			t.Errorf("%s: %d of %d, want %d", test.query, len(ids), meta.Count, test.n)
+		}
+	}
+	for query, part := range map[string]string{
+		"status=paid": "Invalid status", "customer_id=x": "Invalid customer_id", "payin_id=x": "Invalid payin_id", "currency=XXX": "Invalid currency",
+		"payin_id=order_1&subscription_id=sub_1": "Only one of", "page=0": "page", "before=yesterday": "before", "payment_type=gift": "Invalid payment_type",
+	} {
+		k.refused(query, k.get(shopKey, "/api/v1/payment?"+query), 400, part)
+	}
+	if got := parse[pageBody[paymentBody]](k, k.get(otherKey, "/api/v1/payment")); got.Meta.Count != 0 {
+		t.Errorf("another merchant has %d payments", got.Meta.Count)
+	}
+}
+
+// A transfer that names nothing is given to an order that waits for exactly so much, and stays the same payment.
+func TestConnectPayin(t *testing.T) {
+	k := moneyKit(t)
+	fitting, other := k.bills(1500), k.bills(1501)
+	p := k.mocks(1500, "")
+	want(k, "status", p.Status+" "+text(p.ErrorCode), "action_required PAYIN_NOT_FOUND")
+	eligible := k.ok(k.get(shopKey, "/api/v1/payment/"+p.ID+"/eligible-payins"), 200)
+	if !strings.Contains(eligible.body, fitting) || strings.Contains(eligible.body, other) {
+		t.Errorf("eligible: %s", eligible.body)
+	}
+	connect := func(key, payin string) reply {
+		return k.post(key, "/api/v1/payment/"+p.ID+"/connect-payin", `{"payin_id":"`+payin+`"}`)
+	}
+	k.refused("no payin", k.post(shopKey, "/api/v1/payment/"+p.ID+"/connect-payin", `{}`), 400, "payin_id is required")
+	k.refused("a customer", connect(shopKey, "cust_1"), 400, "must start with")
+	k.refused("none", connect(shopKey, "order_none"), 404, "Entity not found")
+	k.refused("another amount", connect(shopKey, other), 400, "exactly this payment")
+	k.refused("another merchant", connect(otherKey, fitting), 404, "Entity not found")
+	connected := parse[paymentBody](k, k.ok(connect(shopKey, fitting), 200))
+	want(k, "the payment", connected.ID+" "+connected.Status+" "+text(connected.PayinID), p.ID+" success "+fitting)
+	want(k, "the order", k.onRecord(fitting).State, order.Completed)
+	want(k, "found again", k.paymentNow(p.ID).Status, paymentSuccess)
+	k.refused("twice", connect(shopKey, other), 400, "connected")
+	if got := k.get(shopKey, "/api/v1/payment/"+p.ID+"/eligible-payins"); !strings.Contains(got.body, `"data":[]`) {
+		t.Errorf("eligible: %s", got.body)
+	}
+}
