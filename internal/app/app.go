@@ -48,6 +48,7 @@ type Config struct {
 	Database  string          // the SQLite file, or a postgres:// URL
 	Networks  []Network       // where orders are collected
 	Banks     []Bank          // accounts of the house that files are exchanged about
+	PSPs      []PSP           // payment services on whose pages payers pay
 	Gateways  []Gateway       // that orders may be paid through, beside the simulated one
 	Pools     []worker.Pool   // that addresses are derived for
 	Exchange  engine.Exchange // on what terms the house exchanges; zero: the defaults
@@ -109,6 +110,7 @@ type App struct {
 	screener  *screener             // nil: no lists
 	banks     map[string]*bank.Rail // those that send, by the id of their network
 	gateways  gateways
+	psps      psps
 	now       func() time.Time
 	random    io.Reader
 	tracing   *tracing // nil: none
@@ -209,6 +211,11 @@ func (a *App) start(cfg Config) error {
 		return errors.Join(err, a.listener.Close())
 	}
 	a.rails = append(a.rails, watchers...)
+	var refunders []rail.Sender
+	if a.psps, watchers, refunders, err = startPSPs(cfg, a.Engine, a.publicURL(cfg)); err != nil {
+		return errors.Join(err, a.listener.Close())
+	}
+	a.rails, a.senders = append(a.rails, watchers...), append(a.senders, refunders...)
 	a.grants = auth.NewGrants(auth.PeopleConfig{Store: a.store, Now: cfg.Now, Random: cfg.Random})
 	if a.pages, err = page.New(page.Config{PublicURL: cfg.PublicURL, Log: cfg.Log}); err != nil {
 		return errors.Join(err, a.listener.Close())
@@ -228,7 +235,7 @@ func (a *App) start(cfg Config) error {
 		return errors.Join(err, a.listener.Close())
 	}
 	work := worker.Config{
-		Engine: a.Engine, Rails: a.rails, Senders: append(reach.senders, a.fulfilRails(cfg)...), Pools: cfg.Pools, Banks: bankAccounts(cfg.Banks, a.banks), Filings: filings(cfg.Banks, a.banks), Tellers: tellers(a.dialects), Open: a.open, Client: a.client,
+		Engine: a.Engine, Rails: a.rails, Senders: append(a.senders, a.fulfilRails(cfg)...), Pools: cfg.Pools, Banks: bankAccounts(cfg.Banks, a.banks), Filings: filings(cfg.Banks, a.banks), Tellers: tellers(a.dialects), Open: a.open, Client: a.client,
 		Notices: notices, Rates: rateSources(cfg.Rates, a.client), Every: cfg.Rates.Every, Events: told, Commits: commits, Random: cfg.Random, Heads: cfg.Heads, Now: cfg.Now, Chance: mathrand.Uint64, Log: cfg.Log,
 	}
 	if a.screener != nil {
@@ -268,6 +275,7 @@ func (a *App) Stop(ctx context.Context) error {
 	a.uses.stop()
 	a.client.Close()
 	a.gateways.client.Close()
+	a.psps.client.Close()
 	a.tracing.stop(ctx)
 	return errors.Join(err, a.store.Close())
 }

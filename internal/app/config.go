@@ -60,6 +60,7 @@ type File struct {
 	Banks     map[string]BankSection    `toml:"banks"`    // accounts of the house, by an id of the operator's own
 	Pools     map[string]PoolSection    `toml:"pools"`    // that addresses are derived for
 	Gateways  map[string]GatewaySection `toml:"gateways"` // by an id of the operator's own
+	PSP       map[string]PSPSection     `toml:"psp"`      // payment services, by an id of the operator's own
 	Rates     RatesSection              `toml:"rates"`
 	Screening ScreeningSection          `toml:"screening"`
 	Pricing   []PricingSection          `toml:"pricing"` // the first that fits counts
@@ -187,6 +188,7 @@ func Defaults() File {
 		Banks:     map[string]BankSection{},
 		Pools:     map[string]PoolSection{},
 		Gateways:  map[string]GatewaySection{},
+		PSP:       map[string]PSPSection{},
 		Rates:     defaultRates(),
 		Screening: defaultScreening(),
 		Methods:   map[string]map[string]MethodSection{},
@@ -223,6 +225,9 @@ func LoadConfig(path string, env func(string) string, logTo io.Writer) (Config, 
 		return cfg, err
 	}
 	if err = f.openSenders(&cfg, env); err != nil {
+		return cfg, err
+	}
+	if err = f.openPSPs(&cfg, env); err != nil {
 		return cfg, err
 	}
 	return cfg, f.openGateways(&cfg, env)
@@ -288,6 +293,7 @@ func decode(text string) (File, error) {
 		Networks map[string]toml.Primitive            `toml:"networks"`
 		Banks    map[string]toml.Primitive            `toml:"banks"`
 		Gateways map[string]toml.Primitive            `toml:"gateways"`
+		PSP      map[string]toml.Primitive            `toml:"psp"`
 		Methods  map[string]map[string]toml.Primitive `toml:"methods"`
 	}
 	raw.File = f
@@ -327,6 +333,14 @@ func decode(text string) (File, error) {
 			return File{}, readable(err)
 		}
 		f.Gateways[id] = s
+	}
+	f.PSP = map[string]PSPSection{}
+	for id, section := range raw.PSP {
+		s := defaultPSP()
+		if err := md.PrimitiveDecode(section, &s); err != nil {
+			return File{}, readable(err)
+		}
+		f.PSP[id] = s
 	}
 	f.Methods, err = decodeMethods(md, raw.Methods, f.Banks)
 	return f, err
@@ -390,12 +404,12 @@ func keysOf(t reflect.Type, prefix toml.Key, into map[string]bool) map[string]bo
 }
 
 func keyPattern(key toml.Key) string {
-	ids := map[string]int{"networks": 1, "banks": 1, "pools": 1, "gateways": 1, "methods": 2}[key[0]] // how many of its parts are names
+	ids := map[string]int{"networks": 1, "banks": 1, "pools": 1, "gateways": 1, "psp": 1, "methods": 2}[key[0]] // how many of its parts are names
 	pattern := slices.Clone(key)
 	for i := 1; i <= ids && i < len(key); i++ {
 		pattern[i] = anyID
 	}
-	if len(key) > 3 && (key[0] == "networks" && key[2] == "limits" || key[0] == "banks" && key[2] == "virtual") {
+	if len(key) > 3 && (key[0] == "networks" && key[2] == "limits" || key[0] == "banks" && key[2] == "virtual" || key[0] == "psp" && key[2] == "methods") {
 		pattern[3] = anyID
 	}
 	if len(key) > 2 && key[0] == baanx.Name && key[1] == "products" {
@@ -492,7 +506,10 @@ func (f File) config(dir string, logTo io.Writer) (cfg Config, err error) {
 	if cfg.Banks, err = bankList(f.Banks, cfg.Networks, dir); err != nil {
 		return cfg, err
 	}
-	if cfg.Methods, err = methodList(f.Methods, cfg.Networks, cfg.Banks); err != nil {
+	if cfg.PSPs, err = pspList(f.PSP, takenNames(f), cfg.Guard); err != nil {
+		return cfg, err
+	}
+	if cfg.Methods, err = methodList(f.Methods, cfg.Networks, cfg.Banks, cfg.PSPs); err != nil {
 		return cfg, err
 	}
 	if cfg.Exchange, err = f.Rates.exchange(f.Pricing); err != nil {

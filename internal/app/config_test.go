@@ -64,7 +64,7 @@ func TestTemplateHasEveryKey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	there := map[string]bool{"": true, "networks": true, "pools": true, "methods": true, "methods.ID": true, "notify": true, "networks.ID.limits": true, "banks": true, "gateways": true, "banks.ID.virtual": true, "baanx.products": true, "baanx.products.ID": true}
+	there := map[string]bool{"": true, "networks": true, "pools": true, "methods": true, "methods.ID": true, "notify": true, "networks.ID.limits": true, "banks": true, "gateways": true, "psp": true, "banks.ID.virtual": true, "baanx.products": true, "baanx.products.ID": true}
 	for _, key := range md.Keys() {
 		there[keyPattern(key)] = true
 	}

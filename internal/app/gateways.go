@@ -407,19 +407,18 @@ const maxCallback = 64 << 10
 // gatewayRoutes takes the gateways' callbacks, and serves the pages of the simulated one.
 func (a *App) gatewayRoutes(mux *http.ServeMux) {
 	mux.HandleFunc("POST "+gatewayPath+"{id}", func(w http.ResponseWriter, r *http.Request) {
-		status := a.callback(w, r)
+		status := http.StatusNotFound
+		if to := a.gateways.rails[r.PathValue("id")]; to != nil {
+			status = a.callback(w, r, to)
+		}
 		web.WriteJSON(w, status, map[string]bool{"received": status == http.StatusOK})
 	})
 	mount := gatewayPath + SandboxGateway
 	mux.Handle(mount+"/pay/", http.StripPrefix(mount, a.gateways.sim))
 }
 
-// callback hands a callback to its rail and returns the status of the answer. The gateway calls again after a 503.
-func (a *App) callback(w http.ResponseWriter, r *http.Request) int {
-	to := a.gateways.rails[r.PathValue("id")]
-	if to == nil {
-		return http.StatusNotFound
-	}
+// callback hands a callback to its rail and returns the status of the answer. The far side calls again after a 503.
+func (a *App) callback(w http.ResponseWriter, r *http.Request, to rail.Receiver) int {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxCallback))
 	if err != nil {
 		if _, long := errors.AsType[*http.MaxBytesError](err); long {
@@ -436,7 +435,7 @@ func (a *App) callback(w http.ResponseWriter, r *http.Request) int {
 	case fault.Is(err, fault.CodeInvalidValue):
 		return http.StatusBadRequest
 	}
-	a.log.WarnContext(r.Context(), "a gateway's callback was not noted", "rail", string(to.Name()), "error", err)
+	a.log.WarnContext(r.Context(), "a callback was not noted", "rail", string(to.Name()), "error", err)
 	return http.StatusServiceUnavailable
 }
 

@@ -33,6 +33,7 @@ func newServer(a *App, keys *auth.Auth, cfg Config) *http.Server {
 	mux.Handle("/operator/", operatorAPI(a, keys, cfg))
 	a.mountPages(mux)
 	a.gatewayRoutes(mux)
+	a.pspRoutes(mux)
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		web.WriteJSON(w, http.StatusOK, map[string]string{"status": "ok"})
 	})
@@ -114,6 +115,9 @@ const (
 	walletTrouble    reason = "wallet_trouble"      // the hot wallet cannot send, or its transfers cannot be followed
 	gatewayTrouble   reason = "gateway_trouble"     // the gateway cannot be asked: orders paid through it wait
 	gatewayUnmatched reason = "gateway_unmatched"   // since the start a payment there was not what was asked for
+	pspTrouble       reason = "psp_trouble"         // the payment service cannot be asked: its payments wait
+	pspUnmatched     reason = "psp_unmatched"       // since the start a payment there was not what was asked for
+	pspDisputes      reason = "psp_disputes"        // a payer's bank disputes a payment, and somebody must answer
 	listTrouble      reason = "list_trouble"        // a list to screen against cannot be read: the last good ones are in use
 	quarantine       reason = "quarantine"          // money arrived at an address that no order held: an operator must release it
 )
@@ -146,6 +150,13 @@ func (a *App) ready(ctx context.Context) (int, readiness) {
 		}
 		n := networkHealth{Status: "ok", Reasons: watchReasons(r.Watcher, watches[r.Network.Rail])}
 		if reasons, is := a.gatewayReasons(r.Network.Rail); is { // it has no addresses
+			if n.Reasons = append(n.Reasons, reasons...); len(n.Reasons) > 0 {
+				n.Status, got.Status = "degraded", "degraded"
+			}
+			got.Networks[r.Network.ID] = n
+			continue
+		}
+		if reasons, is := a.pspReasons(r.Network.Rail); is { // nor has it
 			if n.Reasons = append(n.Reasons, reasons...); len(n.Reasons) > 0 {
 				n.Status, got.Status = "degraded", "degraded"
 			}

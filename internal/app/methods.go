@@ -184,7 +184,7 @@ func sectionElsewhere(known engine.Method) MethodSection {
 
 // methodList checks every method of the file and puts them over those of the catalogue that are of the same mode: what a
 // live network serves leaves the sandbox's as they are.
-func methodList(sections map[string]map[string]MethodSection, networks []Network, banks []Bank) ([]engine.Method, error) {
+func methodList(sections map[string]map[string]MethodSection, networks []Network, banks []Bank, services []PSP) ([]engine.Method, error) {
 	served := map[string]engine.Network{sandboxNetwork().ID: sandboxNetwork()}
 	for _, n := range networks {
 		served[n.ID] = n.Network
@@ -192,6 +192,10 @@ func methodList(sections map[string]map[string]MethodSection, networks []Network
 	kept := map[string]Bank{}
 	for _, b := range banks {
 		served[b.ID], kept[b.ID] = b.Network, b
+	}
+	paidAt := map[string]PSP{}
+	for _, p := range services {
+		served[p.ID], paidAt[p.ID] = p.Network, p
 	}
 	list := MethodCatalogue()
 	for _, code := range slices.Sorted(maps.Keys(sections)) {
@@ -208,6 +212,11 @@ func methodList(sections map[string]map[string]MethodSection, networks []Network
 			m, err := s.method(code, country, served)
 			if err != nil {
 				return nil, err
+			}
+			if p, is := paidAt[s.Network]; is {
+				if err := s.pspMethod(func(name string) toml.Key { return toml.Key{"methods", code, country, name} }, code, p); err != nil {
+					return nil, err
+				}
 			}
 			m.Details.BIC = n.Details.BIC
 			if n.Simulated {

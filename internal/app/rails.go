@@ -50,6 +50,9 @@ func networks(cfg Config) []engine.Network {
 	for _, b := range cfg.Banks {
 		out = append(out, b.Network)
 	}
+	for _, p := range cfg.PSPs {
+		out = append(out, p.Network)
+	}
 	return out
 }
 

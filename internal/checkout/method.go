@@ -20,7 +20,9 @@ type methods struct {
 	Chosen   engine.Method   // the one in progress; its Code is "" where there is none
 	Mention  string          // what the payer must name where he pays
 	Ask      []field         // what he must say first
-	Far      string          // the page of the far side, from the order's; "" where there is none
+	Far      string          // the page of the far side, from the order's or absolute; "" where there is none
+	Waits    bool            // the far side's page is being made
+	Refused  string          // the far side's word for why it refused the last try on its page; "" where it did not
 	Scan     string          // what its QR code says; "" for none
 	Later    bool            // nobody hears of the payment before the bank's next statement
 	Paste    string          // the same, for those who cannot scan; "" for none
@@ -68,6 +70,8 @@ func (v *view) tell(c *Checkout, o *engine.Order, n engine.Network, chosen engin
 	}
 	v.Mention, v.Later = chosen.Instrument.Value, n.Makes() && !n.Simulated
 	switch {
+	case n.Pages:
+		v.Far, v.Waits, v.Refused, v.Later = chosen.Page.URL, chosen.Page.URL == "", chosen.Reason, false
 	case n.Simulated && v.Chosen.Prompt != engine.PromptTransfer && v.Chosen.Prompt != engine.PromptAddress:
 		v.Far = url.PathEscape(o.PublicID) + "/sandbox?lang=" + string(v.Lang)
 		if v.Chosen.Prompt == engine.PromptQR && c.public != "" {

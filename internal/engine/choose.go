@@ -40,6 +40,7 @@ type Chosen struct {
 	At         time.Time         // when it was chosen, on the mode's clock
 	Given      map[string]string `json:",omitempty"` // what the payer said, by the Field constants
 	Asked      string            `json:",omitempty"` // under what key the rail was asked to pay by itself; "": it was not, or not any more
+	Page       AtPage            `json:",omitzero"`  // of a network whose attempts have pages of the far side's
 	Reason     string            `json:",omitempty"` // the far side's own word for why it refused last; "": it did not, or gave none
 }
 
@@ -203,13 +204,19 @@ func (e *Engine) open(tx Tx, o *Order, m Method, given map[string]string) error 
 		return err
 	}
 	c := Chosen{Method: m.Code, Network: n.ID, Rail: n.Rail, At: clock.Shift(tx.Now()), Skew: aheadBy(told, tx.Now()), Given: o.carried(m, given)}
-	if c.Instrument = o.reusable(c); c.Instrument.Value == "" {
+	if !n.Pages { // a page that was left is closed
+		c.Instrument = o.reusable(c)
+	}
+	if c.Instrument.Value == "" {
 		if c.Instrument, err = e.takeFor(tx, o, n, originOn(n), told); err != nil {
 			return err
 		}
 	}
 	id := tx.NewID()
 	if c.Asked, err = e.ask(tx, o, m, id, c); err != nil {
+		return err
+	}
+	if err := e.askPage(tx, o, n, m, id, &c); err != nil {
 		return err
 	}
 	o.surroundAttempt(id, c)
@@ -242,6 +249,13 @@ func (e *Engine) give(tx Tx, o *Order, id string, given map[string]string) error
 			return err
 		}
 	}
+	n, err := e.Network(c.Network, o.Scope.Mode)
+	if err != nil {
+		return err
+	}
+	if err := e.askPage(tx, o, n, m, id, &c); err != nil {
+		return err
+	}
 	o.surroundAttempt(id, c)
 	return tx.SaveOrder(o)
 }
@@ -271,6 +285,12 @@ func (e *Engine) ask(tx Tx, o *Order, m Method, id string, c Chosen) (key string
 func unask(tx Tx, o *Order) error {
 	for _, a := range o.Attempts {
 		c := o.Chosen[a.ID]
+		if c.Page.Asked && !c.Page.Closed {
+			if err := closePage(tx, a, &c); err != nil {
+				return err
+			}
+			o.surroundAttempt(a.ID, c)
+		}
 		if c.Asked == "" || a.State == order.AttemptOpen || a.State == order.AttemptPending {
 			continue
 		}

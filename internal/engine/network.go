@@ -28,6 +28,7 @@ type Network struct {
 	// is of the house's pool, and lies in the merchant's own wallet where it is of the merchant's.
 	Custodial bool
 	Simulated bool        // its payments are made up: never in live mode
+	Pages     bool        // each attempt is paid on a page of the far side's, which its rail asks for: see pages.go
 	Details   BankDetails // the house's account that payers transfer to and name a reference; zero: there is none
 
 	// Reference makes a reference of a form that Prefix cannot say, out of randomness, for one order alone. Two are never

@@ -47,6 +47,8 @@ func (e *Engine) Observe(ctx context.Context, n Network, r Report) error {
 			switch {
 			case s.Transfer != nil:
 				err = e.transferTold(tx, n, *s.Transfer)
+			case s.Session != nil && n.Pages:
+				err = e.pageTold(tx, n, s)
 			case s.Session != nil:
 				err = e.gatewayTold(tx, n, s)
 			default:

@@ -48,7 +48,21 @@ type Session struct {
 	Tx      string // the transaction that brought the money; "": there is none yet
 	From    string // who paid, where the gateway says so
 	Note    string // one of the constants; "": nothing is to be said
+
+	// Of the page of one attempt.
+	Ends   Ends   // what became of the attempt; "": nothing is to be said
+	Reason string // the far side's own word for why it refused last; "": it did not
 }
+
+// Ends is what a far side says of an attempt beside its money.
+type Ends string
+
+// The ways.
+const (
+	EndsPending  Ends = "pending"  // the payer did his part, and the far side works on it
+	EndsDeclined Ends = "declined" // refused, and nothing more can come of it
+	EndsLeft     Ends = "left"     // its page is no more: nobody paid in time, or it was closed
+)
 
 // What a gateway says went another way than it should.
 const (
