@@ -53,6 +53,7 @@ type Config struct {
 	Pools     []worker.Pool   // that addresses are derived for
 	Exchange  engine.Exchange // on what terms the house exchanges; zero: the defaults
 	Screening Screening       // lists of whom not to deal with; zero: none
+	Files     Files           // where files of people are kept; zero: in the database
 	Rates     Rates           // where exchange rates come from; zero: from nowhere
 	Methods   []engine.Method // that payers may choose; nil: those of the sandbox
 	Guard     webhook.Guard
@@ -192,6 +193,12 @@ func (a *App) start(cfg Config) error {
 	if a.screener != nil {
 		a.Engine.SetScreener(a.screener)
 	}
+	a.Engine.SetTwoPersons(cfg.Screening.TwoPersons)
+	blobs, err := cfg.Files.blobs()
+	if err != nil {
+		return err
+	}
+	a.Engine.SetBlobs(blobs, cfg.Files.Most)
 	reach, err := rails(cfg, a.Engine)
 	if err != nil {
 		return err

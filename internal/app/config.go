@@ -63,6 +63,7 @@ type File struct {
 	PSP       map[string]PSPSection     `toml:"psp"`      // payment services, by an id of the operator's own
 	Rates     RatesSection              `toml:"rates"`
 	Screening ScreeningSection          `toml:"screening"`
+	Documents DocumentsSection          `toml:"documents"`
 	Pricing   []PricingSection          `toml:"pricing"` // the first that fits counts
 
 	Methods map[string]map[string]MethodSection `toml:"methods"` // by code and country; beside those of the sandbox
@@ -190,8 +191,8 @@ func Defaults() File {
 		Gateways:  map[string]GatewaySection{},
 		PSP:       map[string]PSPSection{},
 		Rates:     defaultRates(),
-		Screening: defaultScreening(),
-		Methods:   map[string]map[string]MethodSection{},
+		Screening: defaultScreening(), Documents: defaultDocuments(),
+		Methods: map[string]map[string]MethodSection{},
 	}
 	for _, n := range Catalogue() {
 		f.Networks[n.ID] = defaultNetwork(&n)
@@ -412,6 +413,9 @@ func keyPattern(key toml.Key) string {
 	if len(key) > 3 && (key[0] == "networks" && key[2] == "limits" || key[0] == "banks" && key[2] == "virtual" || key[0] == "psp" && key[2] == "methods") {
 		pattern[3] = anyID
 	}
+	if len(key) > 2 && key[0] == "screening" && key[1] == "two_persons" {
+		pattern[2] = anyID
+	}
 	if len(key) > 2 && key[0] == baanx.Name && key[1] == "products" {
 		for i := 2; i < len(key) && i < 4; i++ {
 			pattern[i] = anyID
@@ -519,6 +523,9 @@ func (f File) config(dir string, logTo io.Writer) (cfg Config, err error) {
 		return cfg, err
 	}
 	if cfg.Screening, err = f.Screening.screening(dir); err != nil {
+		return cfg, err
+	}
+	if cfg.Files, err = f.Documents.files(dir); err != nil {
 		return cfg, err
 	}
 	if cfg.Gateways, err = gatewayList(f.Gateways, cfg.Networks, cfg.Banks, cfg.Guard); err != nil {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/BurntSushi/toml"
 
+	"till/internal/money"
 	"till/internal/screen"
 )
 
@@ -21,6 +22,8 @@ type ScreeningSection struct {
 	Threshold int           `toml:"threshold"`
 	Every     Duration      `toml:"every"`
 	Lists     []ListSection `toml:"lists"`
+
+	TwoPersons map[string]string `toml:"two_persons"` // amounts by the currency's code
 }
 
 // ListSection is one list: its file, and for OFAC's older form the two beside it.
@@ -37,6 +40,8 @@ type Screening struct {
 	Threshold int           // the least score of a hit; 0: screen.DefaultThreshold
 	Every     time.Duration // between two looks at the files
 	Lists     []ScreenList
+
+	TwoPersons map[string]money.Amount // above which two persons approve, by the currency's code
 }
 
 // ScreenList is one list. Aliases and Addresses are only of the format ofac-csv, and may be missing there.
@@ -61,6 +66,20 @@ func (s ScreeningSection) screening(dir string) (Screening, error) {
 	}
 	if out.Every < time.Second || out.Every > 24*time.Hour {
 		return out, wrong(toml.Key{"screening", "every"}, "is from 1s to 24h")
+	}
+	for code, text := range s.TwoPersons {
+		asset, err := money.Fiat(code)
+		if err != nil {
+			return out, wrong(toml.Key{"screening", "two_persons", code}, "there is no such currency")
+		}
+		amount, err := money.Parse(asset, text)
+		if err != nil || amount.Sign() < 0 {
+			return out, wrong(toml.Key{"screening", "two_persons", code}, "want a decimal of at most %d decimals", asset.Scale())
+		}
+		if out.TwoPersons == nil {
+			out.TwoPersons = map[string]money.Amount{}
+		}
+		out.TwoPersons[code] = amount
 	}
 	names := map[string]bool{}
 	for i, l := range s.Lists {

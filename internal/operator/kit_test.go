@@ -156,6 +156,8 @@ func (k *kit) fill(t testing.TB) {
 	defer func() {
 		_, err := e.AddUser(ctx, engine.User{ID: "user_ana", Scope: scope, Email: "ana@example.com", Phone: "+573001234567", Verification: engine.Verified, Active: true})
 		must(err)
+		_, err = e.AddFile(ctx, scope, engine.NewFile{ID: "doc_held", Name: "Passport", Content: strings.NewReader("%PDF-1.7")})
+		must(err)
 	}()
 	must(e.SaveMerchant(ctx, engine.Merchant{ID: "m1", Organisation: "o1", Name: "One"}))
 	must(e.SaveEndpoint(ctx, engine.Endpoint{ID: "ep_1", Scope: scope, Name: "one", URL: "https://example.com/", Secret: "sealed", Enabled: true}))

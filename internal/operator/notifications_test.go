@@ -3,6 +3,7 @@ package operator
 import (
 	"encoding/json"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -67,17 +68,28 @@ func TestNotificationIsSentAgain(t *testing.T) {
 func TestMerchantSettings(t *testing.T) {
 	k := newKit(t)
 	const path = "/merchants/m1/settings"
-	want := func(method, path, body, settings string) {
+	// want is all settings there are, with the values of those that are set.
+	want := func(method, path, body string, values map[string]string) {
 		t.Helper()
+		list := []string{}
+		for _, key := range engine.SettingKeys() {
+			one := `{"key":"` + key + `"`
+			if value, set := values[key]; set {
+				one += `,"value":` + strconv.Quote(value)
+			}
+			list = append(list, one+"}")
+		}
 		w := call(k.handler, method, path, tokenAll, body)
-		if text := strings.TrimSpace(w.Body.String()); w.Code != http.StatusOK || text != `{"merchant":"m1","mode":"sandbox","settings":[`+settings+`]}` {
+		if text := strings.TrimSpace(w.Body.String()); w.Code != http.StatusOK || text != `{"merchant":"m1","mode":"sandbox","settings":[`+strings.Join(list, ",")+`]}` {
 			t.Errorf("%s %s: %d %s", method, path, w.Code, text)
 		}
 	}
-	want("GET", path+"?mode=sandbox", "", `{"key":"customer_required"},{"key":"late_rate"},{"key":"notify_urls"},{"key":"reminders"}`)
-	want("PUT", path+"/notify_urls", `{"mode":"sandbox","value":" true "}`, `{"key":"customer_required"},{"key":"late_rate"},{"key":"notify_urls","value":"true"},{"key":"reminders"}`)
-	want("PUT", path+"/reminders", `{"mode":"sandbox","value":"{\"after\": [\"6h\"]}"}`, `{"key":"customer_required"},{"key":"late_rate"},{"key":"notify_urls","value":"true"},{"key":"reminders","value":"{\"after\":[\"6h\"]}"}`)
-	want("PUT", path+"/notify_urls", `{"mode":"sandbox"}`, `{"key":"customer_required"},{"key":"late_rate"},{"key":"notify_urls"},{"key":"reminders","value":"{\"after\":[\"6h\"]}"}`)
+	const reminders = `{"after":["6h"]}`
+	want("GET", path+"?mode=sandbox", "", nil)
+	want("PUT", path+"/notify_urls", `{"mode":"sandbox","value":" true "}`, map[string]string{"notify_urls": "true"})
+	want("PUT", path+"/reminders", `{"mode":"sandbox","value":"{\"after\": [\"6h\"]}"}`, map[string]string{"notify_urls": "true", "reminders": reminders})
+	want("PUT", path+"/notify_urls", `{"mode":"sandbox"}`, map[string]string{"reminders": reminders})
+	want("PUT", path+"/platform_id", `{"mode":"sandbox","value":"\"m1\""}`, map[string]string{"reminders": reminders, "platform_id": `"m1"`})
 	for _, c := range []struct {
 		method, path, body string
 		status             int
@@ -87,6 +99,7 @@ func TestMerchantSettings(t *testing.T) {
 		{"GET", path, "", http.StatusBadRequest, fault.CodeMissingField, "mode"},
 		{"GET", "/merchants/m9/settings?mode=live", "", http.StatusNotFound, fault.CodeNotFound, "merchant"},
 		{"PUT", "/merchants/m9/settings/notify_urls", `{"mode":"live","value":"true"}`, http.StatusNotFound, fault.CodeNotFound, "merchant"},
+		{"PUT", path + "/platform_id", `{"mode":"sandbox","value":"\"m9\""}`, http.StatusBadRequest, fault.CodeInvalidValue, "platform_id"},
 		{"PUT", path + "/another", `{"mode":"live","value":"true"}`, http.StatusNotFound, fault.CodeNotFound, "key"},
 		{"PUT", path + "/notify_urls", `{"mode":"live","value":"yes"}`, http.StatusBadRequest, fault.CodeInvalidValue, "notify_urls"},
 		{"PUT", path + "/reminders", `{"mode":"live","value":"{\"after\":[24]}"}`, http.StatusBadRequest, fault.CodeInvalidValue, "reminders"},

@@ -206,6 +206,8 @@ var operations = []struct {
 	{"GET", "/reviews", "", "reviews:read", 200},
 	{"POST", "/orders/ord_held/reviews/approval/approve", "", "reviews:write", 404},
 	{"POST", "/orders/ord_held/reviews/approval/refuse", `{"reason":"no"}`, "reviews:write", 404},
+	{"POST", "/orders/ord_held/reviews/approval/ask", `{"documents":["Passport"]}`, "reviews:write", 404},
+	{"GET", "/files/doc_held", "", "reviews:read", 404},
 	{"GET", "/deliveries/waiting", "", "deliveries:read", 200},
 	{"POST", "/deliveries/approve", `{"order":"ord_wait"}`, "deliveries:write", 404},
 	{"POST", "/deliveries/refuse", `{"order":"ord_wait"}`, "deliveries:write", 404},

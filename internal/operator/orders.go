@@ -191,7 +191,18 @@ func transfersOf(o *engine.Order) []client.Transfer {
 func reviewsOf(o *engine.Order) []client.Review {
 	out := make([]client.Review, 0, len(o.Reviews))
 	for _, r := range o.Reviews {
-		out = append(out, client.Review{Kind: string(r.Kind), State: string(r.State), Missing: r.Missing, By: r.By, Reason: string(r.Reason)})
+		one := client.Review{Kind: string(r.Kind), State: string(r.State), Missing: r.Missing, By: r.By, Reason: string(r.Reason), First: o.Firsts[r.Kind]}
+		for _, f := range o.Findings {
+			if f.Review == r.Kind {
+				one.Findings = append(one.Findings, findingOf(f))
+			}
+		}
+		for _, d := range o.Requested {
+			if d.Review == r.Kind {
+				one.Documents = append(one.Documents, client.ReviewDocument{ID: d.ID, Name: d.Name, Document: d.Document, GivenAt: timeOf(d.GivenAt)})
+			}
+		}
+		out = append(out, one)
 	}
 	return out
 }

@@ -35,9 +35,7 @@ func (a *api) screen(_ context.Context, in *screenInput) (client.Screened, error
 			List: h.Entry.List, ID: h.Entry.ID, Kind: string(h.Entry.Kind), Name: h.Entry.Name, Listed: h.Name, Score: h.Score,
 			Countries: append([]string{}, h.Entry.Countries...), Why: []client.ScreenMatch{},
 		}
-		for _, m := range h.Why {
-			hit.Why = append(hit.Why, client.ScreenMatch{Asked: m.Asked, Listed: m.Listed, Score: m.Score})
-		}
+		hit.Why = append(hit.Why, matchesOf(h.Why)...)
 		out.Hits = append(out.Hits, hit)
 	}
 	return out, nil

@@ -50,6 +50,18 @@ func (a *api) settingsOf(ctx context.Context, merchant, mode string) (client.Mer
 	return out, err
 }
 
+// platform refuses to make nobody a platform: fees would be on a balance that is nobody's.
+func (a *api) platform(ctx context.Context, key, value string) error {
+	var id string
+	if key != engine.PlatformID || json.Unmarshal([]byte(value), &id) != nil {
+		return nil // what is wrong with the value is said elsewhere
+	}
+	if err := a.merchant(ctx, id); err != nil {
+		return fault.New(fault.CodeInvalidValue, "there is no merchant "+id).On(key)
+	}
+	return nil
+}
+
 type saveSettingInput struct {
 	Merchant string `path:"merchantId" maxLength:"64"`
 	Key      string `path:"key" maxLength:"64"`
@@ -66,6 +78,9 @@ func (a *api) saveSetting(ctx context.Context, in *saveSettingInput) (client.Mer
 	known, err := engine.CheckSetting(in.Key, json.RawMessage(in.Body.Value))
 	if !known {
 		return client.MerchantSettings{}, fault.New(fault.CodeNotFound, "there is no such setting").On("key")
+	}
+	if err := a.platform(ctx, in.Key, in.Body.Value); err != nil {
+		return client.MerchantSettings{}, err
 	}
 	var value json.RawMessage
 	if in.Body.Value != "" {

@@ -48,6 +48,30 @@ type Review struct {
 	Missing []string `json:"missing,omitempty" doc:"documents asked for"`
 	By      string   `json:"by,omitempty" doc:"who decided"`
 	Reason  string   `json:"reason,omitempty"`
+	First   string   `json:"first,omitempty" doc:"who approved first, where a second person must too"`
+
+	Findings  []Finding        `json:"findings,omitempty" doc:"who was found on which list"`
+	Documents []ReviewDocument `json:"documents,omitempty" doc:"what was asked for, and what was given"`
+}
+
+// Finding is somebody who was found on a list.
+type Finding struct {
+	Asked   string        `json:"asked" doc:"the name or account that was looked up"`
+	Payment string        `json:"payment,omitempty" doc:"the payment whose sender it is; none: it is who the order is for"`
+	List    string        `json:"list"`
+	Entry   string        `json:"entry,omitempty" doc:"the list's own id of the entry"`
+	Name    string        `json:"name" doc:"which name or address of the entry"`
+	Score   int           `json:"score" doc:"0 to 1000"`
+	Why     []ScreenMatch `json:"why,omitempty" doc:"the words that agree"`
+	At      time.Time     `json:"at"`
+}
+
+// ReviewDocument is a document that a review asked for.
+type ReviewDocument struct {
+	ID       string     `json:"id" doc:"what it is answered under"`
+	Name     string     `json:"name"`
+	Document string     `json:"document,omitempty" doc:"the file; none: it is missing"`
+	GivenAt  *time.Time `json:"givenAt,omitempty"`
 }
 
 // OrderLine is an order in a list.
