@@ -31,6 +31,7 @@ type Booking struct {
 	Proposals []Proposal   `json:",omitempty"` // whose it may be, where nobody knows
 	Charge    money.Amount `json:",omitzero"`  // what of it the house bears; below zero: what it gained
 	Early     bool         `json:",omitempty"` // it takes back what was not told yet
+	Noticed   bool         `json:",omitempty"` // of a batch's, which a notice or a report of the day so far told alone, and no statement of whole days yet
 	Note      string       `json:",omitempty"` // what is odd about it, for people
 	Told      time.Time    // true time
 	Version   int64        // grows with each save; the store's guard
@@ -44,7 +45,7 @@ const (
 	BookingLapsed   BookingState = "lapsed"   // announced, and not booked under this reference when its day was over
 	BookingMatched  BookingState = "matched"  // a credit that belongs to an order
 	BookingProposed BookingState = "proposed" // a credit in suspense, with orders that it may be of: a person decides
-	BookingSuspense BookingState = "suspense" // a credit in suspense
+	BookingSuspense BookingState = "suspense" // a credit in suspense: of nobody, or of an order that does not take it
 	BookingTransfer BookingState = "transfer" // a debit that closed transfers of ours, or a credit that brought one back
 	BookingExpense  BookingState = "expense"  // a debit that nobody knows: the house bears it
 	BookingReversal BookingState = "reversal" // it took another booking back
@@ -65,6 +66,29 @@ func (b *Booking) Counts() bool {
 
 // announced says that the bank has not booked it, as far as it is known under this reference.
 func (b *Booking) announced() bool { return b.State == BookingPending || b.State == BookingLapsed }
+
+// InBatch is what a booking of a batch is found by: 'line/' and the batch, of one that stands for all of it, 'single/' and the batch where a
+// notice told one of it alone; empty for all others.
+func (b *Booking) InBatch() string {
+	name := batchOf(b.Booking)
+	switch {
+	case name == "" || b.Part != "" || b.announced():
+		return ""
+	case b.Noticed:
+		return "single/" + name
+	case namesNobody(b.Booking):
+		return "line/" + name
+	}
+	return ""
+}
+
+// batchOf is the batch that a line names: a file of ours, or somebody else's.
+func batchOf(b rail.Booking) string { return cmp.Or(b.Batch, b.Message) }
+
+// namesNobody says that a line is not of one payment: neither who is on its other side is told, nor what for.
+func namesNobody(b rail.Booking) bool {
+	return b.EndToEnd == "" && b.Virtual == "" && b.Party == (rail.Party{}) && len(b.References) == 0 && !b.Reversal && b.Return == ""
+}
 
 // Moved is by how much the account grew, below zero where it shrank; zero for what does not count.
 func (b *Booking) Moved() money.Amount {
@@ -144,6 +168,11 @@ type bookingTx interface {
 	EarlyBookings(r rail.Name) ([]Booking, error)
 	// BookingsNaming are at most limit bookings of the rail with an end-to-end id, in no order.
 	BookingsNaming(r rail.Name, endToEnd string, limit int) ([]Booking, error)
+	// BookingsOfBatch are at most limit bookings of the rail that are found by any of those names (InBatch).
+	BookingsOfBatch(r rail.Name, names []string, limit int) ([]Booking, error)
+	// BookingsCalled are at most limit bookings of the rail whose keys are the reference with more behind it: '#2', where a line is there twice, or
+	// '@' and the mark of a line, where a reference was given out twice.
+	BookingsCalled(r rail.Name, reference string, limit int) ([]Booking, error)
 	// PendingBookings are at most limit bookings of the rail in the state pending, by id, behind the given one.
 	PendingBookings(r rail.Name, after string, limit int) ([]Booking, error)
 	// SaveBooking inserts a booking without a version, and gives it one. version_conflict. Its id, key, rail and mode never change.
@@ -329,6 +358,9 @@ func (e *Engine) AcceptProposal(ctx context.Context, id, orderID, who string) (*
 	}
 	if !b.Waits() {
 		return nil, fault.New(fault.CodeOrderStateConflict, "the booking does not wait for a decision")
+	}
+	if b.Order != "" {
+		return nil, fault.New(fault.CodeOrderStateConflict, "the money is an order's already and lies in its suspense: release or refund it there")
 	}
 	return e.Assign(ctx, b.payment(), orderID, who)
 }

@@ -17,15 +17,16 @@ func TestStatementsOfOneDay(t *testing.T) {
 		opening, ends int64
 	}
 	for name, c := range map[string]struct {
-		sheets []sheet
-		first  int64
-		last   int64
+		sheets  []sheet
+		first   int64
+		last    int64
+		missing int
 	}{
-		"without numbers":                {[]sheet{{"", 100, 130}, {"", 130, 90}, {"", 90, 300}, {"", 300, 310}}, 100, 310},
-		"pages of one number":            {[]sheet{{"7/1", 100, 300}, {"7/2", 300, 250}, {"7/3", 250, 260}}, 100, 260},
-		"a balance that comes twice":     {[]sheet{{"", 100, 200}, {"", 200, 100}, {"", 100, 400}}, 100, 400},
-		"it ends with what it had":       {[]sheet{{"1", 100, 200}, {"2", 200, 150}, {"3", 150, 100}}, 100, 100},
-		"one is missing, by the numbers": {[]sheet{{"1", 100, 200}, {"3", 500, 600}, {"4", 600, 50}}, 100, 50},
+		"without numbers":                {[]sheet{{"", 100, 130}, {"", 130, 90}, {"", 90, 300}, {"", 300, 310}}, 100, 310, 0},
+		"pages of one number":            {[]sheet{{"7/1", 100, 300}, {"7/2", 300, 250}, {"7/3", 250, 260}}, 100, 260, 0},
+		"a balance that comes twice":     {[]sheet{{"", 100, 200}, {"", 200, 100}, {"", 100, 400}}, 100, 400, 0},
+		"it ends with what it had":       {[]sheet{{"1", 100, 200}, {"2", 200, 150}, {"3", 150, 100}}, 100, 100, 0},
+		"one is missing, by the numbers": {[]sheet{{"1", 100, 200}, {"3", 500, 600}, {"4", 600, 50}}, 100, 50, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for turn := range len(c.sheets) {
@@ -46,6 +47,16 @@ func TestStatementsOfOneDay(t *testing.T) {
 				want(k, "it opens with", b.First.Opening.Units(), units(eur, c.first).Units())
 				want(k, "it closes with", b.Last.Closing.Units(), units(eur, c.last).Units())
 				want(k, "the difference", b.Difference.Units(), "0")
+				warned := 0
+				list, err := k.engine.BankStatements(context.Background(), engine.StatementFilter{Rail: giro.Rail, Limit: 9})
+				k.must(err)
+				for _, s := range list {
+					if s.Warning != "" {
+						warned++
+					}
+				}
+				want(k, "statements behind a missing one", warned, c.missing)
+				k.checkBooks()
 			}
 		})
 	}

@@ -154,7 +154,11 @@ func TestBookingsAreStoredOnce(t *testing.T) {
 	want(k, "its state", b.State, engine.BookingMatched)
 	p := k.payment(o, "B1")
 	want(k, "evidence", fmt.Sprint(p.Evidence.Name, "|", p.Evidence.From, "|", p.Evidence.Text), "Somebody Else|ES77|for you")
-	want(k, "twice paid", k.imports(credit("B2", 100, o.Instrument.Value)).Matched, 1)
+	want(k, "twice paid", k.imports(credit("B2", 100, o.Instrument.Value)), engine.ImportCounts{Booked: 1, Suspense: 1})
+	twice := k.booked("B2")
+	want(k, "its state", fmt.Sprint(twice.State, " of ", twice.Order == o.ID, ": ", twice.Note), "suspense of true: is of its order and lies in suspense/extra")
+	_, err := k.engine.AcceptProposal(context.Background(), twice.ID, k.invoice(100).ID, "olga")
+	k.wantCode(err, fault.CodeOrderStateConflict)
 	want(k, "beside the order", k.share(o, ledger.Extra), "100")
 	want(k, "at the bank", k.atBank(), 200)
 	k.checkBooks()
@@ -683,4 +687,86 @@ func playFiles(t *testing.T, lines, shuffle *rand.Rand) map[line]money.Amount {
 	want(k, "the difference", b.Difference.Units(), "0")
 	k.checkBooks()
 	return k.balances()
+}
+
+// A batch that the bank's statement books as one line, and whose single bookings a notice tells under other references, counts once,
+// whichever comes first. A single booking that a statement tells as well counts beside the line.
+func TestBatchesCountOnce(t *testing.T) {
+	notice, statement := rail.Statement{Account: "DE00", Asset: eur, Notice: true}, rail.Statement{Account: "DE00", Asset: eur}
+	tell := func(k *kit, st rail.Statement, list ...rail.Booking) engine.ImportCounts {
+		t.Helper()
+		done, err := k.engine.Import(context.Background(), giro, st, list)
+		k.must(err)
+		return done
+	}
+	k := bankKit(t)
+	one, two := k.invoice(100), k.invoice(40)
+	of := func(b rail.Booking) rail.Booking { b.Batch = "X"; return b }
+	singles := []rail.Booking{of(credit("S1", 100, one.Instrument.Value)), of(credit("S2", 40, two.Instrument.Value))}
+	line := of(rail.Booking{Reference: "L", Amount: units(eur, 140), Credit: true, Booked: giroDay, Value: giroDay})
+
+	want(k, "the notice", tell(k, notice, singles...), engine.ImportCounts{Booked: 2, Matched: 2})
+	want(k, "the statement", tell(k, statement, line), engine.ImportCounts{Repeated: 1})
+	want(k, "the line", k.booked("L").State, engine.BookingSplit)
+	want(k, "both again", fmt.Sprint(tell(k, statement, line).Repeated, tell(k, notice, singles...).Repeated), "1 2")
+	want(k, "at the bank", k.atBank(), 140)
+	k.checkBooks()
+
+	// The statement first: the line counts, and what it is made of does not.
+	k = bankKit(t)
+	one = k.invoice(100)
+	singles[0].References = []string{one.Instrument.Value}
+	want(k, "the statement", tell(k, statement, line), engine.ImportCounts{Booked: 1, Suspense: 1})
+	want(k, "the notice", tell(k, notice, singles...), engine.ImportCounts{Repeated: 2})
+	want(k, "a single booking", k.booked("S1").State, engine.BookingDetail)
+	want(k, "at the bank", k.atBank(), 140)
+	k.wantState(one, order.Waiting)
+	// What the statement of the next day tells as a line of its own is one.
+	want(k, "as a line", tell(k, statement, singles[0]), engine.ImportCounts{Booked: 1, Matched: 1})
+	want(k, "and again", tell(k, statement, singles[0]), engine.ImportCounts{Repeated: 1})
+	want(k, "at the bank", k.atBank(), 240)
+	k.wantState(one, order.Completed)
+	k.checkBooks()
+
+	// What does not make the line's amount counts beside it, and says so.
+	k = bankKit(t)
+	tell(k, notice, of(credit("S1", 100)))
+	want(k, "the statement", tell(k, statement, line), engine.ImportCounts{Booked: 1, Suspense: 1})
+	if note := k.booked("L").Note; !strings.Contains(note, "may count twice") {
+		t.Errorf("the note is %q", note)
+	}
+	// On another day it is another batch, of whoever gives them the same names.
+	next := with(line, func(b *rail.Booking) {
+		b.Reference, b.Booked, b.Value = "M", giroDay.AddDate(0, 0, 1), giroDay.AddDate(0, 0, 1)
+	})
+	want(k, "another day", tell(k, statement, next), engine.ImportCounts{Booked: 1, Suspense: 1})
+	want(k, "its note", k.booked("M").Note, "")
+	k.checkBooks()
+
+	// Pay-outs that a notice closes one by one, and a statement as a file of ours.
+	k = bankKit(t)
+	k.imports(credit("B0", 1000, k.invoice(1000).Instrument.Value))
+	out, id := k.payout(100)
+	want(k, "the notice", tell(k, notice, of(debit("D1", 100, id))), engine.ImportCounts{Booked: 1, Transfers: 1})
+	want(k, "the statement", tell(k, statement, of(debit("D2", 100, ""))), engine.ImportCounts{Repeated: 1})
+	k.wantState(out, order.Completed)
+	k.checkBooks()
+}
+
+// A line whose reference was given out before, or stands twice in its statement, is found by what takes it back.
+func TestReversalsOfReusedReferences(t *testing.T) {
+	k := bankKit(t)
+	k.imports(credit("0001", 100), credit("0001", 40), credit("0002", 7), credit("0002#2", 7))
+	back := func(reference string, n int64) rail.Booking {
+		return with(debit(reference, n, ""), func(b *rail.Booking) { b.Reversal = true })
+	}
+	want(k, "of the second", k.imports(back("0001", 40)), engine.ImportCounts{Booked: 1, Reversed: 1})
+	want(k, "its state", k.booked("0001@"+rail.LineMark(credit("0001", 40))).State, engine.BookingReversed)
+	want(k, "the first", k.booked("0001").State, engine.BookingSuspense)
+	want(k, "of one of two", k.imports(back("0002", 7)), engine.ImportCounts{Booked: 1, Reversed: 1})
+	later := with(back("0002", 7), func(b *rail.Booking) { b.Booked, b.Value = giroDay.AddDate(0, 0, 1), giroDay.AddDate(0, 0, 1) })
+	want(k, "of the other one", k.imports(later), engine.ImportCounts{Booked: 1, Reversed: 1})
+	want(k, "of none", k.imports(with(later, func(b *rail.Booking) { b.Amount = units(eur, 6) })), engine.ImportCounts{Booked: 1, Expenses: 1})
+	want(k, "at the bank", k.atBank(), 100-6)
+	k.checkBooks()
 }

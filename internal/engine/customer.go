@@ -153,7 +153,7 @@ type CustomerFilter struct {
 	Page, Limit int
 
 	CreatedFrom, CreatedTo time.Time // both included; zero: there is no bound
-	Behind      int64 // a number: the list begins behind it, on page 1; 0: with the newest
+	Behind                 int64     // a number: the list begins behind it, on page 1; 0: with the newest
 }
 
 // CustomerPage is one page of a list and the exact total.

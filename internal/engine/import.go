@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -109,7 +110,10 @@ func (e *Engine) Import(ctx context.Context, n Network, st rail.Statement, list 
 	statement := newBankStatement(n, st)
 	var done ImportCounts
 	err = e.update(ctx, want, func(tx Tx) error {
-		im := importing{Engine: e, tx: tx, n: n, statement: statement.Digest, account: st.Account, foreseen: seen}
+		im := importing{Engine: e, tx: tx, n: n, statement: statement.Digest, account: st.Account, foreseen: seen, notice: st.Notice || st.Intraday}
+		if err := im.findLines(list); err != nil {
+			return err
+		}
 		if im.early, err = tx.EarlyBookings(n.Rail); err != nil {
 			return err
 		}
@@ -179,6 +183,8 @@ type importing struct {
 	statement string
 	account   string
 	foreseen  foreseen
+	notice    bool      // it tells single bookings, or the day so far
+	lines     []Booking // of batches that a notice tells the single bookings of
 	early     []Booking
 	done      ImportCounts
 }
@@ -205,6 +211,14 @@ func (im *importing) take(b rail.Booking) error {
 			made.State, made.Told = BookingPending, was.Told
 			im.done.Repeated++
 			return im.tx.SaveBooking(made)
+		case was.Noticed && !im.notice && !b.Pending: // its statement tells it too
+			was.Noticed = false
+			if was.State == BookingDetail {
+				made.State = "" // and as a line of its own: it counts
+				break
+			}
+			im.done.Repeated++
+			return im.tx.SaveBooking(was)
 		case !was.announced() || b.Pending:
 			im.done.Repeated++
 			return nil
@@ -221,6 +235,10 @@ func (im *importing) take(b rail.Booking) error {
 			im.done.Repeated++
 			return firstOf(err, func() error { return im.tx.SaveBooking(made) })
 		}
+	}
+	if folded, err := im.fold(made); err != nil || folded {
+		im.done.Repeated++
+		return firstOf(err, func() error { return im.tx.SaveBooking(made) })
 	}
 	im.done.Booked++
 	switch {
@@ -296,6 +314,74 @@ func (im *importing) unfold(b rail.Booking) (detail bool, err error) {
 	return false, im.tx.SaveBooking(whole)
 }
 
+// maxFold is how many single bookings of a batch are looked at.
+const maxFold = 5000
+
+// findLines finds the lines of the batches whose single bookings a notice tells.
+func (im *importing) findLines(list []rail.Booking) (err error) {
+	if !im.notice {
+		return nil
+	}
+	var names []string
+	for _, b := range list {
+		if name := batchOf(b); name != "" && b.Part == "" {
+			names = append(names, "line/"+name)
+		}
+	}
+	if len(names) > 0 {
+		im.lines, err = im.tx.BookingsOfBatch(im.n.Rail, names, maxFold)
+	}
+	return err
+}
+
+// fold sees to it that money counts once where a statement tells a batch as one line and a notice tells its single bookings, under other
+// references. Whichever comes second does not count: the line, when what was told makes its amount, or the single booking. A single
+// booking that a statement tells as well is a line of its own, and counts then.
+func (im *importing) fold(b *Booking) (bool, error) {
+	name := batchOf(b.Booking)
+	if name == "" || b.Part != "" || b.Reversal || b.Return != "" {
+		return false, nil
+	}
+	if im.notice {
+		b.Noticed = true
+		for i := range im.lines {
+			if line := &im.lines[i]; batchOf(line.Booking) == name && line.Key != b.Key && line.Counts() && line.alike(b) && line.Amount.Cmp(b.Amount) >= 0 {
+				b.State, b.Note = BookingDetail, "is of the batch "+name+", which is booked as the line "+line.Reference
+				return true, nil
+			}
+		}
+		return false, nil
+	}
+	if !namesNobody(b.Booking) {
+		return false, nil
+	}
+	told, err := im.tx.BookingsOfBatch(im.n.Rail, []string{"single/" + name}, maxFold)
+	if err != nil {
+		return false, err
+	}
+	n, sum := 0, money.Zero(b.Amount.Asset())
+	for i := range told {
+		if one := &told[i]; one.Counts() && one.alike(b) {
+			n, sum = n+1, sum.Add(one.Amount)
+		}
+	}
+	switch {
+	case n == 0:
+		return false, nil
+	case sameAmount(sum, b.Amount):
+		b.State, b.Note = BookingSplit, fmt.Sprintf("the %d bookings of the batch %s were told one by one, and count instead of it", n, name)
+		return true, nil
+	}
+	b.Note = fmt.Sprintf("%d bookings of the batch %s were told one by one and make %s: something may count twice", n, name, sum)
+	return false, nil
+}
+
+// alike says that two bookings move the same asset in the same direction on the same day.
+func (b *Booking) alike(of *Booking) bool {
+	same := func(x, y time.Time) bool { return !x.IsZero() && x.Equal(y) }
+	return b.Credit == of.Credit && b.Amount.Asset() == of.Amount.Asset() && (same(b.Booked, of.Booked) || same(b.Value, of.Value))
+}
+
 // undo takes back what a booking in suspense, or one that the house bears, did.
 func (im *importing) undo(b *Booking) error {
 	if b.State == BookingExpense {
@@ -347,7 +433,14 @@ func (im *importing) credit(b *Booking) error {
 	if b.Order, err = im.tx.OrderByPayment(b.payment()); err != nil {
 		return err
 	}
+	aside, err := im.aside(b)
+	if err != nil {
+		return err
+	}
 	switch {
+	case aside != "":
+		b.State, b.Note = BookingSuspense, cmp.Or(b.Note, "is of its order and lies in "+string(aside))
+		im.done.Suspense++
 	case b.Order != "":
 		b.State = BookingMatched
 		im.done.Matched++
@@ -364,6 +457,30 @@ func (im *importing) credit(b *Booking) error {
 		}
 	}
 	return im.reversedBefore(b)
+}
+
+// aside is in which suspense an order's payment lies as a whole: it came too late, from somebody else, or behind all that was due. Empty: in none.
+func (im *importing) aside(b *Booking) (ledger.Role, error) {
+	if b.Order == "" {
+		return "", nil
+	}
+	o, err := im.tx.Order(b.Order)
+	if err != nil {
+		return "", err
+	}
+	for _, p := range o.Payments {
+		if p.PaymentKey == b.payment() && p.Rank == order.RankConfirmed && p.Booked != "" && strings.HasPrefix(string(p.Booked.Role()), "suspense/") {
+			return p.Booked.Role(), nil
+		}
+	}
+	if due := o.Terms.Due; due.Asset() == b.Amount.Asset() && o.Received().Sub(b.Amount).Cmp(due) >= 0 {
+		for _, part := range o.Balances {
+			if part.Account.Role() == ledger.Extra && part.Amount.Asset() == due.Asset() && part.Amount.Cmp(b.Amount) >= 0 {
+				return ledger.Extra, nil
+			}
+		}
+	}
+	return "", nil
 }
 
 // heldAt is when whoever holds the reference must have held it: a bank tells days, so at their end.
@@ -432,9 +549,18 @@ func (b *Booking) takesBack(of *Booking) bool {
 		return false
 	}
 	if b.Original != "" {
-		return b.Original == of.Reference
+		return of.isCalled(b.Original)
 	}
-	return b.Reference == of.Reference || b.EndToEnd != "" && b.EndToEnd == of.EndToEnd
+	return of.isCalled(b.Reference) || b.EndToEnd != "" && b.EndToEnd == of.EndToEnd
+}
+
+// isCalled says that a booking has a reference of the bank's, also where equal lines had it and this one its ordinal behind it.
+func (b *Booking) isCalled(reference string) bool {
+	ordinal, is := strings.CutPrefix(b.Reference, reference+"#")
+	if _, err := strconv.Atoi(ordinal); is && err == nil {
+		return true
+	}
+	return b.Reference == reference
 }
 
 func sameAmount(a, b money.Amount) bool { return a.Asset() == b.Asset() && a.Cmp(b) == 0 }
@@ -468,9 +594,20 @@ func (im *importing) takenBack(r *Booking) error {
 
 // original is what a reversal takes back; nil when it is not on record, or could be several.
 func (im *importing) original(r *Booking) (*Booking, error) {
-	b, err := im.tx.Booking(BookingKey{im.n.Rail, takenBackBy(r.Booking)})
-	if err != nil || b != nil && r.takesBack(b) {
+	name := takenBackBy(r.Booking)
+	b, err := im.tx.Booking(BookingKey{im.n.Rail, name})
+	if err != nil || b != nil && r.takesBack(b) && b.State != BookingReversed {
 		return b, err
+	}
+	called, err := im.tx.BookingsCalled(im.n.Rail, name, 20)
+	if err != nil {
+		return nil, err
+	}
+	if one := r.onlyOne(called); one != nil {
+		return one, nil
+	}
+	if b != nil && r.takesBack(b) {
+		return b, nil
 	}
 	if r.Original != "" || r.EndToEnd == "" {
 		return nil, nil
@@ -479,16 +616,20 @@ func (im *importing) original(r *Booking) (*Booking, error) {
 	if err != nil {
 		return nil, err
 	}
-	var found *Booking
+	return r.onlyOne(list), nil
+}
+
+// onlyOne is the one of several that a reversal can take back; nil when there is none, or more than one.
+func (r *Booking) onlyOne(list []Booking) (found *Booking) {
 	for i := range list {
-		if b := &list[i]; r.takesBack(b) && b.State != BookingReversed && !b.announced() {
+		if b := &list[i]; r.takesBack(b) && b.State != BookingReversed && b.Counts() {
 			if found != nil {
-				return nil, nil
+				return nil
 			}
 			found = b
 		}
 	}
-	return found, nil
+	return found
 }
 
 // debit is money that left: it closes the transfer, or the batch of transfers, that it names. Else the house bears it.
@@ -813,23 +954,8 @@ func (e *Engine) statementTold(ctx context.Context, n Network, st rail.Statement
 		}
 		told = &s
 		if s.Closes() {
-			before, err := tx.BankStatementBeside(s, false)
-			if err != nil {
+			if err := follow(tx, &s); err != nil {
 				return err
-			}
-			s.follows(before)
-			after, err := tx.BankStatementBeside(s, true)
-			if err != nil {
-				return err
-			}
-			if after != nil {
-				was := after.Warning
-				after.follows(&s)
-				if after.Warning != was {
-					if err := tx.SaveBankStatement(after); err != nil {
-						return err
-					}
-				}
 			}
 		}
 		return tx.SaveBankStatement(&s)
@@ -843,12 +969,78 @@ type Lines struct {
 	Credits, Debits money.Amount
 }
 
-// follows notes whether a statement goes on where another one ended.
-func (s *BankStatement) follows(before *BankStatement) {
+// follow notes what statements say that go on from others, now that s is there: those of its day, and the first behind them.
+func follow(tx Tx, s *BankStatement) error {
+	day, before, after, err := dayAround(tx, s)
+	if err != nil {
+		return err
+	}
+	var last *BankStatement // of the day before
+	if before != nil {
+		list, _, _, err := dayAround(tx, before)
+		if err != nil {
+			return err
+		}
+		_, last = endsOf(list)
+	}
+	first, end := endsOf(day)
+	for i, one := range day {
+		from := last
+		if one != first && i > 0 {
+			from = day[i-1]
+		}
+		if one != first && slices.ContainsFunc(day, func(other *BankStatement) bool { return other != one && sameAmount(other.Closing, one.Opening) }) {
+			from = nil // banks that give no numbers tell a day's statements in any order
+		}
+		if err := one.follows(tx, from, one == s); err != nil {
+			return err
+		}
+	}
+	if after == nil {
+		return nil
+	}
+	next, _, _, err := dayAround(tx, after)
+	if err != nil {
+		return err
+	}
+	begins, _ := endsOf(next)
+	return begins.follows(tx, end, false)
+}
+
+// dayAround is the closing statements of a statement's day with itself, and the one next before them and behind; nil where there is none.
+func dayAround(tx Tx, s *BankStatement) (day []*BankStatement, before, after *BankStatement, err error) {
+	day = []*BankStatement{s}
+	for _, behind := range []bool{false, true} {
+		for at := s; len(day) < maxOfDay; {
+			beside, err := tx.BankStatementBeside(*at, behind)
+			if err != nil {
+				return nil, nil, nil, err
+			}
+			if beside == nil || !beside.To.Equal(s.To) {
+				if behind {
+					after = beside
+				} else {
+					before = beside
+				}
+				break
+			}
+			day, at = append(day, beside), beside
+		}
+	}
+	return day, before, after, nil
+}
+
+// follows notes whether a statement goes on where another one ended. own says that whoever asked saves it.
+func (s *BankStatement) follows(tx Tx, before *BankStatement, own bool) error {
+	was := s.Warning
 	s.Warning = ""
 	if before != nil && !sameAmount(before.Closing, s.Opening) {
 		s.Warning = "opens with " + s.Opening.String() + ", and the statement before it closes with " + before.Closing.String() + ": one is missing"
 	}
+	if own || s.Warning == was {
+		return nil
+	}
+	return tx.SaveBankStatement(s)
 }
 
 // newBankStatement names a statement by all that it says of itself. One with both balances is named without the bank's id: a bank gives

@@ -85,7 +85,7 @@ type ReferralFeeFilter struct {
 // ReferralFeePage is one page of a list and the exact total.
 type ReferralFeePage struct {
 	ReferralFees []ReferralFee
-	Total  int64
+	Total        int64
 }
 
 // ReferralFees lists a scope's fees. Error: invalid_page.

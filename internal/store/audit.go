@@ -56,7 +56,8 @@ const (
 	auditHolders   = `SELECT DISTINCT h.order_id FROM holds h JOIN instruments i ON i.number = h.number WHERE {any}`
 	auditArrivals  = `SELECT id FROM orders WHERE standing_id IS NOT NULL AND {any}`
 	auditDeals     = `SELECT id, doc FROM documents WHERE kind = 'deal' AND id > $1 ORDER BY id LIMIT $2`
-	auditBookings  = `SELECT id, rail, name, state, early, end_to_end, booked_at, moved, version, body FROM bookings WHERE id > $1 ORDER BY id LIMIT $2`
+	auditBookings  = `SELECT id, rail, name, state, early, end_to_end, booked_at, moved, batch, version, body FROM bookings WHERE id > $1 ORDER BY id LIMIT $2`
+	auditBankDays  = `SELECT rail, day, moved FROM bank_days ORDER BY rail, day, asset`
 	auditStatement = `SELECT rail, place, closing, version, body FROM bank_statements WHERE (rail, place) > ($1, $2) ORDER BY rail, place LIMIT $3`
 	auditOffers    = `SELECT id, scope_id, number, COALESCE(slug, ''), state, version, body FROM offers WHERE id > $1 ORDER BY id LIMIT $2`
 	auditStandings = `SELECT id, scope_id, number, reference, reference_lower, bound, version, body FROM standings WHERE id > $1 ORDER BY id LIMIT $2`
@@ -572,10 +573,10 @@ func (a *audit) Deals(after string, limit int) ([]verify.Deal, error) {
 func (a *audit) Bookings(after string, limit int) (found []verify.Booking, err error) {
 	err = scan(a.r, auditBookings, []any{after, limit}, func(row record) error {
 		var b verify.Booking
-		var rail, name, state, endToEnd, moved string
+		var rail, name, state, endToEnd, moved, batch string
 		var early, bookedAt, version int64
 		var body []byte
-		if err := row.Scan(&b.ID, &rail, &name, &state, &early, &endToEnd, &bookedAt, &moved, &version, &body); err != nil {
+		if err := row.Scan(&b.ID, &rail, &name, &state, &early, &endToEnd, &bookedAt, &moved, &batch, &version, &body); err != nil {
 			return err
 		}
 		r := &engine.Booking{}
@@ -590,8 +591,26 @@ func (a *audit) Bookings(after string, limit int) (found []verify.Booking, err e
 			wantAt, wantMoved = micros(r.Booked), formatAmount(r.Moved())
 		}
 		b.Record, b.Columns = r, differing([]column{{"id", r.ID == b.ID}, {"rail", string(r.Rail) == rail}, {"name", r.Key == name}, {"state", string(r.State) == state},
-			{"early", flag(r.Early) == early}, {"end_to_end", r.EndToEnd == endToEnd}, {"booked_at", wantAt == bookedAt}, {"moved", wantMoved == moved}, {"version", r.Version == version}})
+			{"early", flag(r.Early) == early}, {"end_to_end", r.EndToEnd == endToEnd}, {"booked_at", wantAt == bookedAt}, {"moved", wantMoved == moved}, {"batch", r.InBatch() == batch}, {"version", r.Version == version}})
 		found = append(found, b)
+		return nil
+	})
+	return found, err
+}
+
+func (a *audit) BankDays() (found []verify.BankDay, err error) {
+	err = scan(a.r, auditBankDays, nil, func(row record) error {
+		var d verify.BankDay
+		var day int64
+		var moved string
+		if err := row.Scan(&d.Rail, &day, &moved); err != nil {
+			return err
+		}
+		d.Day, d.Unreadable = timeOf(day), ""
+		if d.Moved, err = parseAmount(moved); err != nil {
+			d.Unreadable = err.Error()
+		}
+		found = append(found, d)
 		return nil
 	})
 	return found, err

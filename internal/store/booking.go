@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -24,12 +25,18 @@ const (
 	selectBookingsNaming = `SELECT body FROM bookings WHERE rail = $1 AND end_to_end = $2 AND end_to_end <> '' LIMIT $3`
 	listBookings         = `SELECT body FROM bookings WHERE rail = $1 AND id < $2 ORDER BY id DESC LIMIT $3`
 	listBookingsOfState  = `SELECT body FROM bookings WHERE rail = $1 AND state = $2 AND id < $3 ORDER BY id DESC LIMIT $4`
-	selectBookedBefore   = `SELECT moved FROM bookings WHERE rail = $1 AND booked_at < $2 AND booked_at > 0 AND moved <> ''`
-	selectBookedAfter    = `SELECT moved FROM bookings WHERE rail = $1 AND booked_at > $2 AND booked_at > 0 AND moved <> ''`
+	selectBookingsOf     = `SELECT body FROM bookings WHERE {any} AND batch <> '' LIMIT `
+	selectBookingsCalled = `SELECT body FROM bookings WHERE rail = $1 AND name > $2 AND name < $3 ORDER BY name LIMIT $4`
 	selectPending        = `SELECT body FROM bookings WHERE rail = $1 AND state = 'pending' AND id > $2 ORDER BY id LIMIT $3`
-	insertBooking        = `INSERT INTO bookings (id, rail, name, state, early, end_to_end, booked_at, moved, version, body)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING`
-	updateBooking = `UPDATE bookings SET state = $1, early = $2, end_to_end = $3, booked_at = $4, moved = $5, version = $6, body = $7 WHERE id = $8 AND version = $9`
+	insertBooking        = `INSERT INTO bookings (id, rail, name, state, early, end_to_end, booked_at, moved, batch, version, body)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING`
+	updateBooking = `UPDATE bookings SET state = $1, early = $2, end_to_end = $3, booked_at = $4, moved = $5, batch = $6, version = $7, body = $8 WHERE id = $9 AND version = $10`
+
+	selectBankDays       = `SELECT rail, day, moved, version FROM bank_days WHERE {any}`
+	selectBankDaysBefore = `SELECT moved FROM bank_days WHERE rail = $1 AND day < $2`
+	selectBankDaysAfter  = `SELECT moved FROM bank_days WHERE rail = $1 AND day > $2`
+	insertBankDay        = `INSERT INTO bank_days (rail, day, asset, moved, version) VALUES ($1, $2, $3, $4, 1) ON CONFLICT DO NOTHING`
+	updateBankDay        = `UPDATE bank_days SET moved = $1, version = $2 WHERE rail = $3 AND day = $4 AND asset = $5 AND version = $6`
 
 	selectBankStatement       = `SELECT body FROM bank_statements WHERE rail = $1 AND place = $2`
 	selectBankStatementBefore = `SELECT body FROM bank_statements WHERE rail = $1 AND closing = 1 AND place < $2 ORDER BY place DESC LIMIT 1`
@@ -116,13 +123,57 @@ func (t *tx) PendingBookings(r engine.RailName, after string, limit int) ([]engi
 	return list[:min(len(list), limit)], err
 }
 
+// BookingsOfBatch looks for each of the names.
+func (t *tx) BookingsOfBatch(r engine.RailName, names []string, limit int) ([]engine.Booking, error) {
+	var keys [][]any
+	wanted := map[string]bool{}
+	for _, name := range names {
+		if name != "" && !wanted[name] {
+			wanted[name] = true
+			keys = append(keys, []any{string(r), name})
+		}
+	}
+	var found []engine.Booking
+	for _, q := range askAny(t.use().db.postgres(), selectBookingsOf, []string{"rail", "batch"}, keys, func(row record) error {
+		b, err := scanBooking(row)
+		if err == nil {
+			found = append(found, *b)
+		}
+		return err
+	}) {
+		if err := scan(t.g.db, q.query+"$"+strconv.Itoa(len(q.args)+1), append(q.args, limit), q.row); err != nil {
+			return nil, err
+		}
+	}
+	return t.withWritten(found, func(b *engine.Booking) bool { return b.Rail == r && wanted[b.InBatch()] }), nil
+}
+
+// BookingsCalled are those whose key is the reference with the mark of a repetition or of another line behind it.
+func (t *tx) BookingsCalled(r engine.RailName, reference string, limit int) (all []engine.Booking, err error) {
+	for _, mark := range []string{"#", "@"} {
+		list, err := t.bookingsLike(selectBookingsCalled, []any{string(r), reference + mark, reference + string(mark[0]+1), limit}, func(b *engine.Booking) bool {
+			return b.Rail == r && strings.HasPrefix(b.Key, reference+mark) && len(b.Key) > len(reference+mark)
+		})
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, list...)
+	}
+	return all[:min(len(all), limit)], nil
+}
+
 // bookingsLike is what the database finds and what the group wrote, as it is now.
 func (t *tx) bookingsLike(query string, args []any, is func(*engine.Booking) bool) (list []engine.Booking, err error) {
-	g := t.use()
-	found, err := queryBookings(g.db, query, args...)
+	found, err := queryBookings(t.use().db, query, args...)
 	if err != nil {
 		return nil, err
 	}
+	return t.withWritten(found, is), nil
+}
+
+// withWritten is what was found and what the group wrote, as it is now.
+func (t *tx) withWritten(found []engine.Booking, is func(*engine.Booking) bool) (list []engine.Booking) {
+	g := t.g
 	keys := map[engine.BookingKey]bool{}
 	for i := range found {
 		k := keyOfBooking(&found[i])
@@ -144,7 +195,7 @@ func (t *tx) bookingsLike(query string, args []any, is func(*engine.Booking) boo
 			list = append(list, *b.Clone())
 		}
 	}
-	return list, nil
+	return list
 }
 
 func byBookingKey(a, b engine.BookingKey) int {
@@ -255,7 +306,10 @@ func cloneStatement(s *engine.BankStatement) *engine.BankStatement {
 
 func (g *group) flushBookings() error {
 	var inserted []*engine.Booking
+	days := bankDays{}
 	err := inOrder(&g.bookings, byBookingKey, func(_ engine.BookingKey, was, now *engine.Booking) error {
+		days.add(was, -1)
+		days.add(now, 1)
 		if was == nil {
 			inserted = append(inserted, now)
 			return nil
@@ -267,6 +321,9 @@ func (g *group) flushBookings() error {
 		return g.write("booking "+now.ID, updateBooking, append(columns, now.ID, was.Version)...)
 	})
 	if err != nil {
+		return err
+	}
+	if err := g.flushBankDays(days); err != nil {
 		return err
 	}
 	slices.SortFunc(inserted, func(a, b *engine.Booking) int { return strings.Compare(a.ID, b.ID) })
@@ -293,6 +350,71 @@ func (g *group) flushBookings() error {
 	})
 }
 
+// bankDay is a day of an account.
+type bankDay struct {
+	rail  engine.RailName
+	day   int64
+	asset money.Asset
+}
+
+// bankDays is by how much days change.
+type bankDays map[bankDay]money.Amount
+
+// add adds what a booking moved, times a sign; nil is none.
+func (d bankDays) add(b *engine.Booking, sign int) {
+	if b == nil || !b.Counts() || b.Booked.IsZero() {
+		return
+	}
+	k, moved := bankDay{b.Rail, micros(b.Booked), b.Amount.Asset()}, b.Moved()
+	if sign < 0 {
+		moved = moved.Neg()
+	}
+	d[k] = d[k].Add(moved)
+}
+
+// flushBankDays adds what days changed by to what is on record of them.
+func (g *group) flushBankDays(days bankDays) error {
+	maps.DeleteFunc(days, func(_ bankDay, by money.Amount) bool { return by.IsZero() })
+	keys := slices.SortedFunc(maps.Keys(days), func(a, b bankDay) int {
+		return cmp.Or(cmp.Compare(a.rail, b.rail), cmp.Compare(a.day, b.day), cmp.Compare(a.asset.String(), b.asset.String()))
+	})
+	var args [][]any
+	for _, k := range keys {
+		args = append(args, []any{string(k.rail), k.day, k.asset.String()})
+	}
+	versions := map[bankDay]int64{}
+	err := matchAny(g.db, selectBankDays, []string{"rail", "day", "asset"}, args, func(row record) error {
+		var k bankDay
+		var text string
+		var version int64
+		if err := row.Scan(&k.rail, &k.day, &text, &version); err != nil {
+			return err
+		}
+		moved, err := parseAmount(text)
+		if err != nil {
+			return err
+		}
+		k.asset = moved.Asset()
+		versions[k], days[k] = version, days[k].Add(moved)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, k := range keys {
+		what, text, asset := "a day of "+string(k.rail), formatAmount(days[k]), k.asset.String()
+		if versions[k] == 0 {
+			err = g.write(what, insertBankDay, string(k.rail), k.day, asset, text)
+		} else {
+			err = g.write(what, updateBankDay, text, versions[k]+1, string(k.rail), k.day, asset, versions[k])
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // bookingColumns are those that may change.
 func bookingColumns(b *engine.Booking) ([]any, error) {
 	body, err := toJSON(b)
@@ -304,7 +426,7 @@ func bookingColumns(b *engine.Booking) ([]any, error) {
 	if b.Counts() {
 		at, moved = micros(b.Booked), formatAmount(b.Moved())
 	}
-	return []any{string(b.State), flag(b.Early), b.EndToEnd, at, moved, b.Version, body}, nil
+	return []any{string(b.State), flag(b.Early), b.EndToEnd, at, moved, b.InBatch(), b.Version, body}, nil
 }
 
 func (r *reader) BookingByID(id string) (*engine.Booking, error) {
@@ -352,10 +474,10 @@ func (r *reader) BookedOutside(on engine.RailName, asset money.Asset, before, af
 		}
 		return err
 	}
-	if err := scan(r, selectBookedBefore, []any{string(on), micros(before)}, add); err != nil {
+	if err := scan(r, selectBankDaysBefore, []any{string(on), micros(before)}, add); err != nil {
 		return sum, err
 	}
-	return sum, scan(r, selectBookedAfter, []any{string(on), micros(after)}, add)
+	return sum, scan(r, selectBankDaysAfter, []any{string(on), micros(after)}, add)
 }
 
 func (r *reader) BalanceOf(a ledger.Account, asset money.Asset, m engine.Mode) (money.Amount, error) {

@@ -18,6 +18,14 @@ type Booking struct {
 	Columns    []string        // of its row, that contradict the record
 }
 
+// BankDay is a row of what moved an account on a day.
+type BankDay struct {
+	Rail       rail.Name
+	Day        time.Time
+	Moved      money.Amount
+	Unreadable string
+}
+
 // BankStatement is a row of a bank's statement. Place is its key, behind its rail.
 type BankStatement struct {
 	Rail       rail.Name
@@ -66,6 +74,9 @@ func (v *run) bookings() error {
 	if err != nil {
 		return err
 	}
+	if err := v.bankDays(); err != nil {
+		return err
+	}
 	for k, at := range v.banks {
 		ledgerSum := money.Zero(at.sum.Asset())
 		for _, role := range []ledger.Role{ledger.PayerOn(string(k.rail)), ledger.PayeeOn(string(k.rail))} {
@@ -76,6 +87,42 @@ func (v *run) bookings() error {
 		}
 	}
 	return v.bankStatements()
+}
+
+// bankDays holds the sum of each day against its bookings. A rail is of one mode.
+func (v *run) bankDays() error {
+	type key struct {
+		rail  rail.Name
+		day   time.Time
+		asset string
+	}
+	want := map[key]money.Amount{}
+	for k, at := range v.banks {
+		for day, sum := range at.days {
+			want[key{k.rail, day, k.asset}] = sum
+		}
+	}
+	list, err := v.BankDays()
+	if err != nil {
+		return err
+	}
+	for _, d := range list {
+		k, row := key{d.Rail, d.Day, d.Moved.Asset().String()}, "the day "+d.Day.Format(time.DateOnly)+" of "+string(d.Rail)
+		booked, known := want[k]
+		switch {
+		case d.Unreadable != "":
+			v.report.Add(Record, row, "cannot be read: %s", d.Unreadable)
+		case !known && !d.Moved.IsZero() || known && !same(booked, d.Moved):
+			v.report.Add(Bank, row, "has a sum of %s, and bookings of %s", d.Moved, booked)
+		}
+		delete(want, k)
+	}
+	for k, sum := range want {
+		if !sum.IsZero() && sum.Sign() != 0 {
+			v.report.Add(Bank, "the day "+k.day.Format(time.DateOnly)+" of "+string(k.rail), "has no sum, and bookings of %s", sum)
+		}
+	}
+	return nil
 }
 
 // bankStatements holds what the statements of each account say from the first to the last against the bookings of those days. Where a

@@ -25,6 +25,8 @@ func TestBooksOfBanks(t *testing.T) {
 	}{
 		"right":                       {"", 150, ""},
 		"a booking is gone":           {`DELETE FROM bookings WHERE name = 'B1'`, 150, "bank"},
+		"a day's sum":                 {`UPDATE bank_days SET moved = '1 EUR/2'`, 150, "bank"},
+		"a day without its sum":       {`DELETE FROM bank_days`, 150, "bank"},
 		"a booking's column":          {`UPDATE bookings SET moved = '1 EUR/2' WHERE name = 'B1'`, 150, "record"},
 		"a booking that is no record": {`UPDATE bookings SET body = 'x' WHERE name = 'B1'`, 150, "record"},
 		"a booking's amount":          {`UPDATE bookings SET body = replace(body, '"Amount":"200 ', '"Amount":"300 '), moved = '300 EUR/2' WHERE name = 'B1'`, 150, "bank"},

@@ -21,6 +21,7 @@ type Reader interface {
 	Offers(after string, limit int) ([]Offer, error)                                                // by id
 	Deals(after string, limit int) ([]Deal, error)                                                  // by id
 	Bookings(after string, limit int) ([]Booking, error)                                            // by id
+	BankDays() ([]BankDay, error)                                                                   // one for each day on which a bank booked something
 	BankStatements(after BankStatement, limit int) ([]BankStatement, error)                         // by rail and place
 	Strays(after order.PaymentKey, limit int) ([]Payment, error)                                    // payments of no order, by rail and external id
 	Actions(after string, limit int) ([]Action, error)                                              // by id

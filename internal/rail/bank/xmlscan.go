@@ -558,8 +558,9 @@ func declaration(text, name string) string {
 		rest = rest[i+len(name):]
 		value, is := strings.CutPrefix(strings.TrimLeft(rest, " \t\r\n"), "=")
 		if value = strings.TrimLeft(value, " \t\r\n"); begins && is && value != "" && (value[0] == '"' || value[0] == '\'') {
-			value, _, _ = strings.Cut(value[1:], value[:1])
-			return value
+			if value, _, ends := strings.Cut(value[1:], value[:1]); ends {
+				return value
+			}
 		}
 	}
 }

@@ -95,17 +95,16 @@ func alike(t *testing.T, file []byte) {
 	if errors.As(err, &bound) || bytes.HasPrefix(file, []byte(bom)) || bytes.Contains(file, []byte("encoding")) {
 		return
 	}
-	if err != nil {
-		for _, known := range []string{"does not stand at the beginning"} { // it reads a second declaration
-			if strings.Contains(err.Error(), known) {
-				return
-			}
-		}
+	if err != nil && (strings.Contains(err.Error(), "does not stand at the beginning") || strings.Contains(err.Error(), "unsupported version")) {
+		return // it reads a second declaration, and does not look at a version behind a space
 	}
 	if slowly, again := scanned(iotest.OneByteReader(bytes.NewReader(file))); !slices.Equal(got, slowly) || (err == nil) != (again == nil) {
 		t.Errorf("byte by byte %q is %q, %v; at once %q, %v", file, slowly, again, got, err)
 	}
 	want, wantErr := decodedXML(file)
+	if wantErr != nil && strings.Contains(wantErr.Error(), "unsupported version") {
+		return // it looks within other words, too
+	}
 	if err == nil && wantErr != nil && slices.ContainsFunc(got, func(s string) bool {
 		return s[0] == '<' && strings.IndexFunc(s, func(r rune) bool { return r >= utf8.RuneSelf }) >= 0
 	}) {

@@ -241,6 +241,65 @@ func bookingsFound(s *suite) {
 	})
 }
 
+// bookingsOfBatches are found by what they are in a batch, those on record and those that the group writes.
+func bookingsOfBatches(s *suite) {
+	line := func(b *engine.Booking) { b.Batch, b.Party, b.References = "X", engine.RailParty{}, nil }
+	s.saveBooking("line", line)
+	s.saveBooking("single", func(b *engine.Booking) { b.Message, b.Noticed = "X", true })
+	s.saveBooking("told", func(b *engine.Booking) { b.Batch = "X" })
+	s.saveBooking("other", func(b *engine.Booking) { line(b); b.Batch = "Y" })
+	s.saveBooking("elsewhere", func(b *engine.Booking) { line(b); b.Rail = "bank:other" })
+	for _, key := range []string{"ref", "ref#2", "ref@20260302C5", "refs", "ref1", "re"} {
+		s.saveBooking(key, nil)
+	}
+	names := func(list []engine.Booking, err error) string {
+		var keys []string
+		for _, b := range list {
+			keys = append(keys, b.Key)
+		}
+		slices.Sort(keys)
+		return fmt.Sprint(keys, err)
+	}
+	s.update(func(tx engine.Tx) error {
+		new := s.booking(tx, "new")
+		line(new)
+		if err := errors.Join(tx.SaveBooking(new), tx.SaveBooking(s.booking(tx, "ref#3"))); err != nil {
+			return err
+		}
+		want(s, "lines", names(tx.BookingsOfBatch(bankRail, []string{"line/X", "line/X", "line/none", ""}, 9)), "[line new] <nil>")
+		want(s, "of both", names(tx.BookingsOfBatch(bankRail, []string{"single/X", "line/Y"}, 9)), "[other single] <nil>")
+		want(s, "of none", names(tx.BookingsOfBatch(bankRail, nil, 9)), "[] <nil>")
+		want(s, "called so", names(tx.BookingsCalled(bankRail, "ref", 9)), "[ref#2 ref#3 ref@20260302C5] <nil>")
+		return nil
+	})
+	want(s, "two days", s.outside(bankDay.AddDate(0, 0, 1), bankDay.AddDate(0, 0, 9)), "15000")
+	s.update(func(tx engine.Tx) error {
+		b, err := tx.Booking(engine.BookingKey{Rail: bankRail, Key: "refs"})
+		if err != nil {
+			return err
+		}
+		b.State = engine.BookingSplit // it does not count any more
+		another := s.booking(tx, "another")
+		another.Booked = bankDay.AddDate(0, 0, 2)
+		another.Credit = false
+		return errors.Join(tx.SaveBooking(b), tx.SaveBooking(another))
+	})
+	want(s, "before", s.outside(bankDay.AddDate(0, 0, 1), bankDay.AddDate(0, 0, 9)), "13750")
+	want(s, "before and after", s.outside(bankDay.AddDate(0, 0, 1), bankDay.AddDate(0, 0, 1)), "12500")
+	want(s, "outside of nothing", s.outside(bankDay, bankDay.AddDate(0, 0, 2)), "0")
+}
+
+// outside is what bookings before a day or after another one moved.
+func (s *suite) outside(before, after time.Time) string {
+	s.Helper()
+	var sum money.Amount
+	s.view(func(rd engine.Reader) (err error) {
+		sum, err = rd.BookedOutside(bankRail, eur, before, after)
+		return err
+	})
+	return sum.Units()
+}
+
 // statement is a closing one of a day, that opens and closes with so many cents.
 func (s *suite) statement(day int, number string, opening, closing int64) *engine.BankStatement {
 	at := bankDay.AddDate(0, 0, day)

@@ -144,6 +144,7 @@ func Run(t *testing.T, open Opener) {
 		{"bookings of banks", bookings},
 		{"a booking is stored once", bookingRace},
 		{"bookings that are looked for", bookingsFound},
+		{"bookings of batches and days", bookingsOfBatches},
 		{"statements of banks", bankStatements},
 		{"what was booked outside the statements", bookedOutside},
 		{"orders that wait on a bank's rail", openOrders},
