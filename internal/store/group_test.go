@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
-	"reflect"
 	"strconv"
 	"strings"
 	"sync"
@@ -511,37 +510,6 @@ func TestTransactionCannotBeKept(t *testing.T) {
 		}
 	}()
 	kept.SaveMerchant(engine.Merchant{ID: "m"})
-}
-
-// cloneOrder must copy everything that two orders could share: a new field of such a type belongs here and there.
-func TestCloneCopiesEverythingShared(t *testing.T) {
-	known := map[string]bool{"Attempts": true, "Transfers": true, "Reviews": true, "Reviews.Missing": true, "Balances": true, "Payments": true, "Doc": true, "Sendings": true,
-		"Methods": true, "Words": true, "Chosen": true, "Chosen.Given": true, "Notify.Times": true}
-	immutable := map[reflect.Type]bool{reflect.TypeFor[*engine.Frozen](): true, reflect.TypeFor[money.Amount](): true, reflect.TypeFor[time.Time](): true}
-	var walk func(t reflect.Type, path string)
-	walk = func(rt reflect.Type, path string) {
-		if immutable[rt] {
-			return
-		}
-		switch rt.Kind() {
-		case reflect.Struct:
-			for f := range rt.Fields() {
-				name := strings.TrimPrefix(path+"."+f.Name, ".")
-				if f.Anonymous {
-					name = path
-				}
-				walk(f.Type, name)
-			}
-		case reflect.Slice, reflect.Map:
-			if !known[path] {
-				t.Errorf("%s is shared between an order and its copy", path)
-			}
-			walk(rt.Elem(), path)
-		case reflect.Pointer, reflect.Interface, reflect.Chan, reflect.Func:
-			t.Errorf("%s is shared between an order and its copy", path)
-		}
-	}
-	walk(reflect.TypeFor[engine.Order](), "")
 }
 
 func TestIDs(t *testing.T) {

@@ -256,11 +256,15 @@ func scanPayment(rows record) (paymentRow, error) {
 
 // order is nil when there is none.
 func (g *group) order(id string) (*engine.Order, error) {
-	if err := g.loadOrders([]string{id}); err != nil {
-		return nil, err
+	for {
+		if err := g.loadOrders([]string{id}); err != nil {
+			return nil, err
+		}
+		if o, found := g.orders.get(id); found { // else it is not what was kept of it
+			return o, nil
+		}
+		g.store.recents.orders.drop(id)
 	}
-	o, _ := g.orders.get(id)
-	return o, nil
 }
 
 func (g *group) loadOrders(ids []string) error { return g.db.ask(g.askOrders(ids)) }
@@ -268,16 +272,23 @@ func (g *group) loadOrders(ids []string) error { return g.db.ask(g.askOrders(ids
 // askOrders asks for orders and then, behind them, for their payments.
 func (g *group) askOrders(ids []string) []question {
 	missing := g.orders.missing(ids)
+	var list []question
+	if g.db.postgres() {
+		if known := g.store.recents.known(missing); len(known) > 0 {
+			missing = slices.DeleteFunc(missing, func(id string) bool { return slices.Contains(known, id) })
+			list = g.askVersions(known)
+		}
+	}
 	for _, id := range missing {
 		g.orders.load(id, nil)
 	}
-	list := askAny(g.db.postgres(), selectOrders, []string{"id"}, single(missing), func(rows record) error {
+	list = append(list, askAny(g.db.postgres(), selectOrders, []string{"id"}, single(missing), func(rows record) error {
 		o, err := scanOrder(rows)
 		if err == nil {
 			g.orders.load(o.ID, o)
 		}
 		return err
-	})
+	})...)
 	return append(list, askAny(g.db.postgres(), selectPaymentsOfOrder, []string{"order_id"}, single(missing), func(rows record) error {
 		row, err := scanPayment(rows)
 		if err != nil {
@@ -693,8 +704,8 @@ func (g *group) askListeners(scopes []engine.Scope) (list []question) {
 		if _, ok := g.listeners[s]; ok {
 			continue
 		}
-		if r := g.store.recents; r != nil {
-			if ids, ok := r.listeners.get(s); ok {
+		if !g.db.postgres() {
+			if ids, ok := g.store.recents.listeners.get(s); ok {
 				set(&g.listeners, s, ids)
 				continue
 			}

@@ -36,18 +36,6 @@ func (s *shelf[K, V]) get(k K) (V, bool) {
 	return v, ok
 }
 
-// retain keeps what the database has after a commit for the groups behind.
-func (s *shelf[K, V]) retain() {
-	for k, v := range s.stored {
-		if _, changed := s.group[k]; !changed {
-			s.recent.put(k, v)
-		}
-	}
-	for k, v := range s.group {
-		s.recent.put(k, v)
-	}
-}
-
 // load notes what the database has.
 func (s *shelf[K, V]) load(k K, v V) { set(&s.stored, k, v) }
 

@@ -49,6 +49,7 @@ const (
 // orders
 const (
 	selectOrders         = `SELECT body, doc FROM orders WHERE {any}`
+	selectVersions       = `SELECT id, version FROM orders WHERE {any}`
 	selectOrderByPublic  = `SELECT body, doc FROM orders WHERE public_id = $1`
 	selectOrdersByUnique = `SELECT scope_id, unique_key, id, public_id FROM orders WHERE {any}`
 	selectCreatedAt      = `SELECT created_at FROM orders WHERE place = $1`

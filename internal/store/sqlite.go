@@ -81,7 +81,6 @@ func OpenSQLite(ctx context.Context, path string, o Options) (_ *Store, err erro
 	closers = append(closers, readers.Close)
 
 	s := newStore(w, readers, sqliteReader, o, closeAll)
-	s.recents = &recents{}
 	if err := s.takeOver(); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}

@@ -75,9 +75,9 @@ type Store struct {
 	ids     ids
 	last    time.Time // the latest time given out
 	pools   pools
-	recents *recents // nil: PostgreSQL, where others write too
-	running []*call  // being answered
-	current *group   // being computed
+	recents recents
+	running []*call // being answered
+	current *group  // being computed
 }
 
 var _ engine.Store = (*Store)(nil)
