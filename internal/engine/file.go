@@ -216,6 +216,8 @@ type FileFilter struct {
 	Scope       Scope
 	State       FileState // empty: all
 	Page, Limit int
+
+	CreatedFrom, CreatedTo time.Time // both included; zero: there is no bound
 }
 
 // FilePage is one page of a list and the exact total.
@@ -228,7 +230,7 @@ type FilePage struct {
 func (e *Engine) Files(ctx context.Context, f FileFilter) (page FilePage, err error) {
 	err = e.store.View(ctx, func(rd Reader) error {
 		page = FilePage{}
-		found, err := rd.Documents(DocumentFilter{Kind: KindFile, Scope: f.Scope, State: string(f.State), Page: f.Page, Limit: f.Limit, Descending: true})
+		found, err := rd.Documents(DocumentFilter{Kind: KindFile, Scope: f.Scope, State: string(f.State), Page: f.Page, Limit: f.Limit, Descending: true, CreatedFrom: f.CreatedFrom, CreatedTo: f.CreatedTo})
 		if err != nil {
 			return err
 		}

@@ -1,9 +1,15 @@
 package glomo
 
 import (
+	"net/http"
+	"strings"
 	"testing"
+	"time"
 
 	"till/internal/dialect/dialecttest"
+	"till/internal/engine"
+	"till/internal/order"
+	"till/internal/webhook"
 )
 
 // golden is one file of testdata: what is asked of one endpoint, and every kind of answer.
@@ -34,5 +40,133 @@ func TestGoldenRefusals(t *testing.T) {
 	g := &golden{kit: newKit(t), file: "refusals.golden"}
 	g.ask("a path that is not served", request{method: "GET", path: "/api/v1/subscriptions", key: shopKey})
 	g.ask("a method that is not served", request{method: "DELETE", path: "/.well-known/jwks.json"})
+	g.check()
+}
+
+func TestGoldenCustomers(t *testing.T) {
+	g := &golden{kit: newKit(t), file: "customers.golden"}
+	post := func(title, body string) reply {
+		t.Helper()
+		return g.ask("POST /customer: "+title, request{method: "POST", path: "/api/v1/customer", key: shopKey, body: body})
+	}
+	id := parse[customerBody](g.kit, post("one", goodCustomer)).ID
+	post("a business", with(goodCustomer, "email", `"firm@example.com"`, "customer_type", `"business"`, "name", `"Rao & Sons"`, "phone", "", "dob", "", "nationality", ""))
+	post("the e-mail address is taken", goodCustomer)
+	post("no name", `{}`)
+	g.ask("GET /customer", request{method: "GET", path: "/api/v1/customer?customer_type=individual", key: shopKey})
+	g.ask("GET /customer: no such type", request{method: "GET", path: "/api/v1/customer?customer_type=robot", key: shopKey})
+	g.ask("GET /customer/{id}", request{method: "GET", path: "/api/v1/customer/" + id, key: shopKey})
+	g.ask("GET /customer/{id}: nobody", request{method: "GET", path: "/api/v1/customer/cust_nobody", key: shopKey})
+	g.ask("PATCH /customer/{id}", request{method: "PATCH", path: "/api/v1/customer/" + id, key: shopKey, body: `{"email":"asha.rao@example.com"}`})
+	g.ask("PATCH /customer/{id}: the name", request{method: "PATCH", path: "/api/v1/customer/" + id, key: shopKey, body: `{"name":"Other"}`})
+	g.check()
+}
+
+func TestGoldenPrices(t *testing.T) {
+	g := &golden{kit: newKit(t), file: "prices.golden"}
+	post := func(title, body string) reply {
+		t.Helper()
+		return g.ask("POST /prices: "+title, request{method: "POST", path: "/api/v1/prices", key: shopKey, body: body})
+	}
+	id := parse[priceBody](g.kit, post("a share", `{"pricing_type":"percentage","bps":250}`)).ID
+	post("an amount", `{"pricing_type":"fixed","fees_amount":100,"fees_currency":"USD"}`)
+	post("nothing", `{"pricing_type":"percentage"}`)
+	g.ask("GET /prices", request{method: "GET", path: "/api/v1/prices", key: shopKey})
+	g.ask("GET /prices/{id}", request{method: "GET", path: "/api/v1/prices/" + id, key: shopKey})
+	g.ask("GET /prices/{id}: none", request{method: "GET", path: "/api/v1/prices/price_none", key: shopKey})
+	g.check()
+}
+
+func TestGoldenOrders(t *testing.T) {
+	g := &golden{kit: newKit(t), file: "orders.golden"}
+	g.setting("platform", "true")
+	post := func(title string, more ...string) orderBody {
+		t.Helper()
+		got := g.ask("POST /orders: "+title, request{method: "POST", path: "/api/v1/orders", key: shopKey, body: g.good(more...)})
+		if got.status != 201 {
+			return orderBody{}
+		}
+		return parse[orderBody](g.kit, got)
+	}
+	price := g.made(shopKey, "/api/v1/prices", `{"pricing_type":"percentage","bps":250}`)
+	document := g.document(shopKey)
+	whole := post("everything", "document_id", quoted(document), "purpose_code", `"P1401"`, "invoice_number", `"RG12FF590"`, "invoice_description", `"Payment requested for services provided"`,
+		"invoice_amount", "2000", "reference_number", `"R0001"`, "price_id", quoted(price), "product", `{"name":"Course","description":"Twelve lessons"}`, "notes", `{"policy_number":"77"}`,
+		"bank_account_details", `{"account_number":"1234567890","bic_primary":"HDFCINBBDEL","bic_secondary":"HDFC0001097","bank_customer_id":"7189204715"}`,
+		"payment_methods", `["card","bank_transfer","pay_via_bank"]`, "request_id", `"req-1"`)
+	euros := post("the least, in EUR", "currency", `"EUR"`)
+	post("in GBP", "currency", `"GBP"`)
+	post("the request_id again", "request_id", `"req-1"`)
+	post("a currency that is not sold in", "currency", `"INR"`)
+	post("no amount", "amount", "")
+	post("nobody", "customer_id", `"cust_nobody"`)
+	asked := post("documents are asked for", "reference_number", quoted(SandboxDocuments))
+	post("a person looks at it", "reference_number", quoted(SandboxReview))
+	post("refused", "reference_number", quoted(SandboxRefuse))
+	g.ask("PATCH /orders/{id}/update-rfi", request{method: "PATCH", path: "/api/v1/orders/" + asked.ID + "/update-rfi", key: shopKey,
+		body: `{"documents":[{"id":"` + document + `","rfi_doc_id":"` + asked.Requested[0].ID + `"},{"id":"` + g.document(shopKey) + `","rfi_doc_id":"` + asked.Requested[1].ID + `"}]}`})
+	g.ask("PATCH /orders/{id}/update_rfi: nothing is asked for", request{method: "PATCH", path: "/api/v1/orders/" + asked.ID + "/update_rfi", key: shopKey,
+		body: `{"documents":[{"id":"` + document + `","rfi_doc_id":"` + asked.Requested[0].ID + `"}]}`})
+	g.clock.Move(time.Minute)
+	g.paid(whole.ID, "p1")
+	g.expire()
+	get := func(title, path string) {
+		t.Helper()
+		g.ask("GET "+title, request{method: "GET", path: "/api/v1/orders" + path, key: shopKey})
+	}
+	get("/orders/{id}: paid", "/"+whole.ID)
+	get("/orders/{id}: expired", "/"+euros.ID)
+	get("/orders/{id}: none", "/order_none")
+	get("/orders/{id}: another noun's id", "/cust_1")
+	get("/orders", "?per_page=1&page=2&status=expired")
+	get("/orders: by the request", "?request_id=req-1")
+	get("/orders: no such status", "?status=done")
+	g.ask("GET /orders: no key", request{method: "GET", path: "/api/v1/orders"})
+	g.ask("POST /orders: a key that may not", request{method: "POST", path: "/api/v1/orders", key: readerKey, body: `{}`})
+	g.check()
+}
+
+// expire lets three months pass.
+func (k *kit) expire() {
+	k.Helper()
+	k.clock.Move(93 * 24 * time.Hour)
+	k.told()
+	for _, r := range []engine.RailName{pretend().Rail, ""} {
+		_, err := k.engine.Tick(k.Context(), engine.Sandbox, r, k.clock.Now())
+		k.must(err)
+	}
+}
+
+func TestGoldenWebhooks(t *testing.T) {
+	g := &golden{kit: newKit(t), file: "webhooks.golden"}
+	reviewed := g.order("reference_number", quoted(SandboxDocuments), "notes", `{"policy_number":"77"}`)
+	asked := g.shown(reviewed).Requested
+	for i := range asked {
+		g.patch(shopKey, "/api/v1/orders/"+reviewed+"/update-rfi", `{"documents":[{"id":"`+g.document(shopKey)+`","rfi_doc_id":"`+asked[i].ID+`"}]}`)
+	}
+	_, err := g.engine.Approve(t.Context(), g.found(reviewed).ID, order.Screening, order.ByOperator, "officer")
+	g.must(err)
+	refused, cancelled, expired := g.order("reference_number", quoted(SandboxRefuse)), g.order(), g.order()
+	_, err = g.engine.Cancel(t.Context(), g.found(cancelled).ID, order.ByOperator, "officer", "")
+	g.must(err)
+	g.paid(reviewed, "p1")
+	g.expire()
+	told := map[string]bool{}
+	for _, id := range []string{reviewed, refused, cancelled, expired} {
+		story, err := g.engine.Story(t.Context(), id)
+		g.must(err)
+		for _, ev := range story.Events {
+			wire, kind, body, ok := g.dialect.Tell(ev, story.Order)
+			if !ok || told[kind] || !strings.HasPrefix(kind, ordersEntity+".") {
+				continue
+			}
+			told[kind] = true
+			header := g.dialect.Sign(engine.Message{WireID: "evt_of_the_event", Body: body}, []webhook.Secret{"whsec_2f1c9b7a4d6e8031"}, started)
+			if wire == "" {
+				t.Errorf("%s has no id", kind)
+			}
+			g.WriteWebhook(kind, http.Header{signatureHeader: header[signatureHeader], webhook.HeaderID: header[webhook.HeaderID]}, string(body))
+		}
+	}
 	g.check()
 }

@@ -9,7 +9,25 @@ import (
 	"till/internal/dialect/dialecttest"
 )
 
-func TestGoldenAnswersAreAsDocumented(t *testing.T) { readDocument(t).CheckGoldens(t) }
+func TestGoldenAnswersAreAsDocumented(t *testing.T) {
+	readDocument(t).CheckGoldens(t, "webhooks.golden")
+}
+
+func TestWebhooksAreAsDocumented(t *testing.T) { readDocument(t).CheckWebhooks(t, "webhooks.golden") }
+
+// The tests above can fail: an answer that departs from the document in one thing is refused.
+func TestUndocumentedAnswersAreRefused(t *testing.T) {
+	good := dialecttest.Exchanges(t, "orders.golden")[0]
+	readDocument(t).CheckRefuses(t, good, map[string]func(x *dialecttest.Exchange){
+		"a field is missing":  func(x *dialecttest.Exchange) { x.Replace(`"currency": "USD",`, ``) },
+		"a field too many":    func(x *dialecttest.Exchange) { x.Replace(`"currency":`, `"more": 1, "currency":`) },
+		"a text as a number":  func(x *dialecttest.Exchange) { x.Replace(`"amount": 1000`, `"amount": "1000"`) },
+		"another status":      func(x *dialecttest.Exchange) { x.Replace(`"active"`, `"open"`) },
+		"milliseconds":        func(x *dialecttest.Exchange) { x.Replace(`:00Z"`, `:00.000Z"`) },
+		"another HTTP status": func(x *dialecttest.Exchange) { x.Status = http.StatusAccepted },
+		"another path":        func(x *dialecttest.Exchange) { x.Path = "/api/v1/order" },
+	})
+}
 
 func TestEveryRouteIsDocumented(t *testing.T) {
 	var served []string

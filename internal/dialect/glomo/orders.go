@@ -5,6 +5,7 @@ import (
 
 	"till/internal/engine"
 	"till/internal/fault"
+	"till/internal/order"
 )
 
 func (d *Dialect) orderRoutes() []route {
@@ -12,6 +13,8 @@ func (d *Dialect) orderRoutes() []route {
 		{http.MethodPost, v1 + "/orders", "orders:write", d.createOrder},
 		{http.MethodGet, v1 + "/orders", "orders:read", d.listOrders},
 		{http.MethodGet, v1 + "/orders/{id}", "orders:read", d.getOrder},
+		{http.MethodPatch, v1 + "/orders/{id}/update-rfi", "orders:write", d.giveDocuments},
+		{http.MethodPatch, v1 + "/orders/{id}/update_rfi", "orders:write", d.giveDocuments}, // as published
 	}
 }
 
@@ -77,4 +80,31 @@ func (d *Dialect) listOrders(r *http.Request, s engine.Scope) (answer, error) {
 		list[i] = encodeOrder(&page.Orders[i])
 	}
 	return answer{status: http.StatusOK, body: pageOf(f.paging, list, page.Total)}, nil
+}
+
+// giveDocuments answers what an order asks for. Some of it may be given now and the rest with another request.
+func (d *Dialect) giveDocuments(r *http.Request, s engine.Scope) (answer, error) {
+	given, err := decodeGiven(r)
+	if err != nil {
+		return answer{}, err
+	}
+	o, err := d.find(r, s)
+	if err != nil {
+		return answer{}, err
+	}
+	if o.State != order.Documents {
+		return answer{}, notAsked()
+	}
+	o, err = d.engine.As(callerOf(r.Context()).Who()).GiveDocuments(r.Context(), s, o.ID, given)
+	if f, _ := fault.As(err); f != nil && (f.Code == fault.CodeInvalidValue || f.Code == fault.CodeOrderStateConflict) {
+		err = notAsked()
+	}
+	if err != nil {
+		return answer{}, orNoEntity(err)
+	}
+	return answer{status: http.StatusOK, body: encodeOrder(o)}, nil
+}
+
+func notAsked() error {
+	return fault.New(fault.CodeOrderStateConflict, "Invalid rfi_doc_id or order not in action_required status")
 }

@@ -114,5 +114,15 @@ func encodeOrder(o *engine.Order) orderBody {
 	if kept.InvoiceAmount != 0 {
 		body.InvoiceAmount = &kept.InvoiceAmount
 	}
+	if body.Status == statusActionRequired {
+		body.Requested = encodeRequested(o.MissingFor(order.Screening))
+	}
 	return body
+}
+
+func encodeRequested(list []engine.Requested) (bodies []requestedBody) {
+	for _, one := range list {
+		bodies = append(bodies, requestedBody{one.ID, one.Name})
+	}
+	return bodies
 }

@@ -11,6 +11,8 @@ import (
 	"till/internal/ledger"
 	"till/internal/money"
 	"till/internal/order"
+	"till/internal/party"
+	"till/internal/screen"
 )
 
 // The kinds of orders: what a checkout is opened for, and a payment link.
@@ -123,21 +125,42 @@ func (d *Dialect) methodsOf(m engine.Mode, currency string, named []string, due 
 	return list, nil
 }
 
-// checkDocument refuses a document that is not the merchant's own.
-func (d *Dialect) checkDocument(_ context.Context, _ engine.Scope, id string) error {
-	if id == "" {
-		return nil
-	}
-	return fault.New(fault.CodeNotFound, "Document not found").On("document_id")
-}
-
 // order is the plan as the engine is asked for it.
 func (p plan) order() engine.NewOrder {
 	n := engine.NewOrder{
 		Scope: p.scope, Kind: kindOrder, Reference: p.asked.reference, UniqueKey: uniqueKey(p.asked.request),
-		Words: []string{customerWord(p.customer.ID)}, Methods: p.methods, Terms: p.terms,
+		Words: []string{customerWord(p.customer.ID)}, Methods: p.methods, Screen: p.screening(), Terms: p.terms,
 	}
 	return n
+}
+
+// The reference numbers by which the sandbox decides about an order as it is made.
+const (
+	SandboxDocuments = "SANDBOX_DOCUMENTS" // documents are asked for
+	SandboxReview    = "SANDBOX_REVIEW"    // a person looks at it
+	SandboxRefuse    = "SANDBOX_REFUSE"    // it is refused
+)
+
+var sandboxTriggers = map[string]engine.Force{SandboxDocuments: engine.ForceDocuments, SandboxReview: engine.ForceReview, SandboxRefuse: engine.ForceRefusal}
+
+// What is asked for where the lists know a customer's name.
+var (
+	individualDocuments = []string{"Passport", "Proof of Address"}
+	businessDocuments   = []string{"Certificate of Incorporation", "Proof of Address"}
+)
+
+// screening is who the order is for, and which account he pays from.
+func (p plan) screening() *engine.Screening {
+	who := screen.Query{Name: p.customer.FirstName, Kind: screen.Individual}
+	s := &engine.Screening{Documents: individualDocuments, Force: sandboxTriggers[p.asked.reference]}
+	if p.customer.Kind == party.Business {
+		who.Kind, s.Documents = "", businessDocuments
+	}
+	s.Names = []screen.Query{who}
+	if a := p.asked.account; a != nil {
+		s.Accounts = []string{a.Number}
+	}
+	return s
 }
 
 // uniqueKey is what no two orders of a merchant have alike: what names the request.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -44,7 +45,7 @@ func TestRequiredFields(t *testing.T) {
 	})
 }
 
-// case 54: an amount is a whole number of the smallest unit, however it is written, and nothing else.
+// An amount is a whole number of the smallest unit, however it is written, and nothing else.
 func TestAmounts(t *testing.T) {
 	k := newKit(t)
 	refuseAll(t, k, []broken{
@@ -84,7 +85,7 @@ func TestInvoiceAmounts(t *testing.T) {
 
 func moreCurrencies(c *Config) { c.Currencies = []string{"USD", "JPY", "KWD", "BHD", "OMR"} }
 
-// case 55: currencies of three decimals end in 0, as 295.991 is 295990.
+// Currencies of three decimals end in 0, as 295.991 is 295990. // case 7
 func TestThreeDecimals(t *testing.T) {
 	k := newKit(t, moreCurrencies)
 	for _, code := range []string{"KWD", "BHD", "OMR"} {
@@ -99,7 +100,7 @@ func TestThreeDecimals(t *testing.T) {
 	}
 }
 
-// Currencies without decimals are whole numbers: 295 is 295.
+// Currencies without decimals are whole numbers: 295 is 295. // case 7
 func TestNoDecimals(t *testing.T) {
 	k := newKit(t, moreCurrencies)
 	id := k.order("currency", `"JPY"`, "amount", "295")
@@ -247,9 +248,11 @@ func TestNotesOfOrders(t *testing.T) {
 	}
 }
 
-// case 56: who repeats a request_id is told that the order is there, and makes no other.
+// Who repeats a request_id is told that the order is there, and makes no other; another merchant's request_id is another one. What was
+// refused is not remembered. // case 35, case 37, case 38
 func TestRequestIDs(t *testing.T) {
 	k := newKit(t)
+	k.refused("a first request that is wrong", k.post(shopKey, "/api/v1/orders", k.good("request_id", `"r-1"`, "amount", "0")), 400, "Amount")
 	id := k.order("request_id", `"r-1"`)
 	k.refused("again", k.post(shopKey, "/api/v1/orders", k.good("request_id", `"r-1"`)), 400, "Order already exists for this request_id")
 	k.refused("again with another amount", k.post(shopKey, "/api/v1/orders", k.good("request_id", `"r-1"`, "amount", "5")), 400, "Order already exists for this request_id")
@@ -269,7 +272,31 @@ func TestRequestIDs(t *testing.T) {
 	}
 }
 
-// What an order of the other environment or of another merchant is called does not exist.
+// Of many equal requests at once one makes the order, and the others are told that it is there. // case 34
+func TestRequestIDsAtOnce(t *testing.T) {
+	k := newKit(t)
+	body := k.good("request_id", `"r-1"`)
+	statuses := make(chan int, 16)
+	var all sync.WaitGroup
+	for range cap(statuses) {
+		all.Go(func() { statuses <- k.post(shopKey, "/api/v1/orders", body).status })
+	}
+	all.Wait()
+	close(statuses)
+	made := 0
+	for status := range statuses {
+		if status == 201 {
+			made++
+		} else if status != 400 {
+			t.Errorf("%d", status)
+		}
+	}
+	if made != 1 || parse[pageBody[orderBody]](k, k.get(shopKey, "/api/v1/orders")).Meta.Count != 1 {
+		t.Errorf("%d orders were made", made)
+	}
+}
+
+// What an order of the other environment or of another merchant is called does not exist. // case 41
 func TestOrdersAreTheirMerchants(t *testing.T) {
 	k := newKit(t)
 	id := k.order()
@@ -294,7 +321,7 @@ func TestUnservedFields(t *testing.T) {
 	})
 }
 
-// Unknown fields are ignored, and none of them is applied.
+// Unknown fields are ignored, and none of them is applied. // case 43
 func TestUnknownFieldsAreIgnored(t *testing.T) {
 	k := newKit(t)
 	got := k.shown(k.order("status", `"paid"`, "id", `"order_mine"`, "created_at", `"2001-01-01T00:00:00Z"`, "no_such", `{"a":1}`))

@@ -1,7 +1,10 @@
 package glomo
 
 import (
+	"slices"
+
 	"till/internal/engine"
+	"till/internal/order"
 )
 
 // ordersEntity is what webhooks about orders are about.
@@ -24,9 +27,16 @@ func (d *Dialect) tellOrder(ev engine.Event, o *engine.Order) (told, bool) {
 	return told{ordersEntity, status, orderAt(ev, o)}, true
 }
 
-// orderAt is the order as it was at an event.
+// orderAt is the order as it was at an event. What was asked for then stands in it, though it may have been given since.
 func orderAt(ev engine.Event, o *engine.Order) orderBody {
 	then := *o
 	then.State, then.UpdatedAt = ev.State, ev.Facts.At
-	return encodeOrder(&then)
+	body := encodeOrder(&then)
+	if body.Status == statusActionRequired {
+		asked := slices.DeleteFunc(slices.Clone(o.Requested), func(r engine.Requested) bool {
+			return r.Review != order.Screening || !r.GivenAt.IsZero() && r.GivenAt.Before(ev.Facts.At)
+		})
+		body.Requested = encodeRequested(asked)
+	}
+	return body
 }

@@ -42,6 +42,7 @@ func (d *Dialect) routes() []route {
 	return slices.Concat(
 		d.keyRoutes(),
 		d.customerRoutes(),
+		d.documentRoutes(),
 		d.priceRoutes(),
 		d.orderRoutes(),
 		d.paymentRoutes(),
