@@ -8,8 +8,9 @@ import (
 )
 
 type customerCommand struct {
-	List customerList `cmd:"" aliases:"ls" help:"List a merchant's customers, the newest first."`
-	Show customerShow `cmd:"" help:"Show one."`
+	List  customerList  `cmd:"" aliases:"ls" help:"List a merchant's customers, the newest first."`
+	Show  customerShow  `cmd:"" help:"Show one."`
+	Erase customerErase `cmd:"" help:"Erase who one is, for good: names, addresses, document, numbers of accounts."`
 }
 
 type accountCommand struct {
@@ -68,10 +69,30 @@ func (c *customerShow) Run(t *terminal) error {
 	return c.show(t, one, func(w io.Writer) { showCustomers(w, []client.Customer{one}) })
 }
 
+type customerErase struct {
+	remote `embed:""`
+	ID     string `arg:"" help:"The customer."`
+}
+
+func (c *customerErase) Run(t *terminal) error {
+	api, err := c.client()
+	if err != nil {
+		return err
+	}
+	one, err := api.EraseCustomer(t, c.ID)
+	if err != nil {
+		return err
+	}
+	return c.show(t, one, func(w io.Writer) { showCustomers(w, []client.Customer{one}) })
+}
+
 func showCustomers(w io.Writer, list []client.Customer) {
 	row(w, "CUSTOMER", "NAME", "KIND", "COUNTRY", "EMAIL", "PHONE", "DOCUMENT", "CREATED")
 	for _, c := range list {
 		name := strings.TrimSpace(c.FirstName + " " + c.LastName)
+		if c.Erased {
+			name = "(erased)"
+		}
 		row(w, c.ID, dash(name), c.Kind, dash(c.Country), dash(c.Email), dash(c.Phone), dash(strings.TrimSpace(c.DocumentType+" "+c.Document)), moment(c.CreatedAt))
 	}
 }

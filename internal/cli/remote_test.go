@@ -174,6 +174,7 @@ func TestClientCommands(t *testing.T) {
 		t.Errorf("%+v", list)
 	}
 	fails(t, 1, "not_found", "customer", "show", "none")
+	fails(t, 1, "not_found", "customer", "erase", "none")
 	fails(t, 1, "not_found", "account", "show", "none")
 
 	wants(t, []string{"NOTIFICATION", "CHANNEL"}, "notification", "list")

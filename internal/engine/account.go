@@ -35,8 +35,10 @@ type Account struct {
 	Bank   *party.BankAccount `json:",omitempty"`
 	Wallet *party.Wallet      `json:",omitempty"`
 
-	Version int64           `json:"-"`
-	Doc     json.RawMessage `json:",omitempty"` // what the dialect must remember and show; the engine never reads it
+	Version int64 `json:"-"`
+
+	ErasedAt time.Time       `json:",omitzero"`  // when its number and name were taken out (erase.go), on the mode's clock; zero: never
+	Doc      json.RawMessage `json:",omitempty"` // what the dialect must remember and show; the engine never reads it
 }
 
 // Currency is what the account is kept in; the zero Asset for a wallet that takes every token of its network.
@@ -92,7 +94,7 @@ func (e *Engine) AddAccount(ctx context.Context, a Account) (*Account, error) {
 			if err != nil {
 				return err
 			}
-			if _, err := customerOf(owner, made.Scope); err != nil {
+			if c, err := customerOf(owner, made.Scope); err != nil || c.IsErased() {
 				return fault.New(fault.CodeNotFound, "there is no such customer").On("customer")
 			}
 		}
@@ -177,14 +179,14 @@ func takeDefault(tx Tx, a *Account, now time.Time) error {
 	return tx.SaveDocument(d)
 }
 
-// Account finds an account of the scope; the zero Scope means any, for operators. Error: not_found, also for another
-// scope's.
+// Account finds an account of the scope; the zero Scope means any, for operators, and finds one that was erased as well.
+// Error: not_found, also for another scope's.
 func (e *Engine) Account(ctx context.Context, s Scope, id string) (*Account, error) {
 	found, err := e.looks.accounts.get(ctx, id)
 	if err != nil {
 		return nil, err
 	}
-	if found == nil || found.Scope != s && s != (Scope{}) {
+	if found == nil || s != (Scope{}) && (found.Scope != s || found.IsErased()) {
 		return nil, noAccount()
 	}
 	own := *found

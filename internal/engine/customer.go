@@ -26,10 +26,12 @@ const (
 type Customer struct {
 	party.Customer // its times are on the mode's clock
 
-	Scope   Scope           `json:"-"`
-	Number  int64           `json:"-"`          // counts the scope's from 1
-	Version int64           `json:"-"`          // grows with each change
-	Doc     json.RawMessage `json:",omitempty"` // what the dialect must remember and show; the engine never reads it
+	Scope   Scope `json:"-"`
+	Number  int64 `json:"-"` // counts the scope's from 1
+	Version int64 `json:"-"` // grows with each change
+
+	ErasedAt time.Time       `json:",omitzero"`  // when what says who it is was taken out (erase.go), on the mode's clock; zero: never
+	Doc      json.RawMessage `json:",omitempty"` // what the dialect must remember and show; the engine never reads it
 }
 
 // AddCustomer keeps a customer. The id is the caller's; country, e-mail address, telephone number and document are
@@ -81,6 +83,9 @@ func (e *Engine) ChangeCustomer(ctx context.Context, s Scope, id string, change 
 			return err
 		}
 		was, err := customerOf(d, s)
+		if err == nil && was.IsErased() {
+			err = noCustomer()
+		}
 		if err != nil {
 			return err
 		}
@@ -117,8 +122,8 @@ func (e *Engine) ChangeCustomer(ctx context.Context, s Scope, id string, change 
 	return changed, err
 }
 
-// Customer finds a customer of the scope; the zero Scope means any, for operators. Error: not_found, also for another
-// scope's.
+// Customer finds a customer of the scope; the zero Scope means any, for operators, and finds one that was erased as well.
+// Error: not_found, also for another scope's.
 func (e *Engine) Customer(ctx context.Context, s Scope, id string) (c *Customer, err error) {
 	err = e.store.View(ctx, func(rd Reader) error {
 		d, err := rd.Document(KindCustomer, id)
@@ -126,6 +131,9 @@ func (e *Engine) Customer(ctx context.Context, s Scope, id string) (c *Customer,
 			return err
 		}
 		c, err = customerOf(d, s)
+		if err == nil && c.IsErased() && s != (Scope{}) {
+			err = noCustomer()
+		}
 		return err
 	})
 	return c, err
@@ -205,7 +213,7 @@ func (c *Customer) document() (*Document, error) {
 
 func customerOf(d *Document, s Scope) (*Customer, error) {
 	if d == nil || d.Scope != s && s != (Scope{}) {
-		return nil, fault.New(fault.CodeNotFound, "there is no such customer")
+		return nil, noCustomer()
 	}
 	c := &Customer{}
 	if err := json.Unmarshal(d.Doc, c); err != nil {
@@ -214,6 +222,8 @@ func customerOf(d *Document, s Scope) (*Customer, error) {
 	c.Scope, c.Number, c.Version = d.Scope, d.Number, d.Version
 	return c, nil
 }
+
+func noCustomer() error { return fault.New(fault.CodeNotFound, "there is no such customer") }
 
 // changed names the fields that differ from what they were.
 func (c *Customer) changed(was *Customer) (fields []string) {

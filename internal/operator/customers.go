@@ -26,6 +26,11 @@ func (a *api) customers() {
 		Summary: "One customer", Description: masked,
 	}, a.getCustomer)
 	serve(a, huma.Operation{
+		OperationID: "eraseCustomer", Method: http.MethodPost, Path: "/customers/{customerId}/erase", Security: needs("customers:write"),
+		Summary: "Erase who a customer is", Description: "Names, e-mail address, telephone number, document, address, and the numbers of the customer's accounts. It cannot be taken back; again is the same. " +
+			"Orders, the ledger and the sealed record keep the id alone. Refused while an order of the customer is open.",
+	}, a.eraseCustomer)
+	serve(a, huma.Operation{
 		OperationID: "listExternalAccounts", Method: http.MethodGet, Path: "/external-accounts", Security: needs("customers:read"),
 		Summary: "The accounts outside that a merchant can send money to, in one API", Description: "The newest first. Numbers and addresses are masked.",
 	}, a.listExternalAccounts)
@@ -91,6 +96,17 @@ func (a *api) getCustomer(ctx context.Context, in *customerInput) (client.Custom
 	return customerOf(*c), nil
 }
 
+func (a *api) eraseCustomer(ctx context.Context, in *customerInput) (client.Customer, error) {
+	if _, err := a.getCustomer(ctx, in); err != nil {
+		return client.Customer{}, err
+	}
+	c, err := a.as(ctx).EraseCustomer(ctx, in.ID)
+	if err != nil {
+		return client.Customer{}, err
+	}
+	return customerOf(*c), nil
+}
+
 type externalAccountsInput struct {
 	ScopeInput
 	Customer string `query:"customer" maxLength:"200" doc:"of this customer; absent: the merchant's and all customers'"`
@@ -134,14 +150,14 @@ func customerOf(c engine.Customer) client.Customer {
 	return client.Customer{
 		ID: c.ID, Merchant: c.Scope.Merchant, Mode: string(c.Scope.Mode), Dialect: c.Scope.Dialect, Kind: string(c.Kind), FirstName: c.FirstName, LastName: c.LastName,
 		Email: party.Mask(c.Email), Phone: party.Mask(c.Phone), Country: c.Country, DocumentType: c.Document.Type, Document: party.Mask(c.Document.Number),
-		CreatedAt: c.CreatedAt.UTC(), UpdatedAt: c.UpdatedAt.UTC(),
+		CreatedAt: c.CreatedAt.UTC(), UpdatedAt: c.UpdatedAt.UTC(), Erased: c.IsErased(),
 	}
 }
 
 func externalAccountOf(a *engine.Account) client.ExternalAccount {
 	out := client.ExternalAccount{
 		ID: a.ID, Merchant: a.Scope.Merchant, Mode: string(a.Scope.Mode), Dialect: a.Scope.Dialect, Customer: a.Customer, Name: a.Name,
-		Currency: a.Currency().Code(), Default: a.Default, CreatedAt: a.CreatedAt.UTC(),
+		Currency: a.Currency().Code(), Default: a.Default, CreatedAt: a.CreatedAt.UTC(), Erased: a.IsErased(),
 	}
 	if b := a.Bank; b != nil {
 		out.Kind, out.Country, out.Bank, out.Number = "bank", b.Country, b.Bank, party.Mask(b.Number)

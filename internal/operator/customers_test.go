@@ -59,3 +59,32 @@ func TestCustomersAreMasked(t *testing.T) {
 	wantProblem(t, call(k.handler, "GET", "/customers/none", tokenAll, ""), http.StatusNotFound, fault.CodeNotFound, "")
 	wantProblem(t, call(k.handler, "GET", "/external-accounts/none", tokenAll, ""), http.StatusNotFound, fault.CodeNotFound, "")
 }
+
+// Who was erased is there without a name, and so are his accounts; again is the same.
+func TestCustomerIsErased(t *testing.T) {
+	k := newKit(t)
+	c := k.client(t, tokenAll)
+	for range 2 {
+		erased, err := c.EraseCustomer(t.Context(), "con_ana")
+		must(t, err)
+		if !erased.Erased || erased.ID != "con_ana" || erased.Country != "CO" || erased.FirstName+erased.LastName+erased.Email+erased.Phone+erased.DocumentType+erased.Document != "" {
+			t.Errorf("%+v", erased)
+		}
+	}
+	one, err := c.Customer(t.Context(), "con_ana")
+	if must(t, err); !one.Erased {
+		t.Errorf("%+v", one)
+	}
+	account, err := c.ExternalAccount(t.Context(), "acc_bank")
+	if must(t, err); !account.Erased || account.Number != "" || account.Bank != "" || account.Default || account.Customer != "con_ana" {
+		t.Errorf("%+v", account)
+	}
+	own, err := c.ExternalAccount(t.Context(), "acc_own")
+	if must(t, err); own.Erased || own.Number == "" {
+		t.Errorf("the merchant's own: %+v", own)
+	}
+	page, err := c.Customers(t.Context(), client.RecordQuery{Merchant: "m1", Mode: "sandbox", Dialect: "some", Limit: 10})
+	if must(t, err); page.Total != 1 || len(page.Customers) != 1 || !page.Customers[0].Erased {
+		t.Errorf("%+v", page)
+	}
+}

@@ -225,6 +225,7 @@ var operations = []struct {
 	{"GET", "/merchants", "", "merchants:read", 200},
 	{"GET", "/customers?merchant=m1&mode=sandbox&dialect=some", "", "customers:read", 403},
 	{"GET", "/customers/con_ana", "", "customers:read", 404},
+	{"POST", "/customers/con_ana/erase", "", "customers:write", 404},
 	{"GET", "/external-accounts?merchant=m1&mode=sandbox&dialect=some", "", "customers:read", 403},
 	{"GET", "/external-accounts/acc_bank", "", "customers:read", 404},
 	{"GET", "/merchants/m1/settings?mode=sandbox", "", "merchants:read", 403},

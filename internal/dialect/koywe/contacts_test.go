@@ -137,3 +137,33 @@ func TestContactsOfOthers(t *testing.T) {
 		t.Errorf("a sister's list has %+v", list)
 	}
 }
+
+// A contact that an operator erased is in lists without saying who it was, and is not there for anything else.
+func TestContactIsErased(t *testing.T) {
+	k := newKit(t)
+	made := parse[contactBody](k, k.post(shopKey, m("/contacts"), anaContact))
+	account := k.post(shopKey, m("/contacts/"+made.ID+"/accounts"), `{"kind":"BANK","name":"Ana's","accountNumber":"123456789","entity":"1001","countrySymbol":"CO","currencySymbol":"COP","type":"SAVINGS"}`)
+	if account.status != 201 {
+		t.Fatalf("%d %s", account.status, account.body)
+	}
+	if _, err := k.engine.EraseCustomer(t.Context(), made.ID); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{"/contacts", "/accounts"} {
+		got := k.get(shopKey, m(path))
+		for _, secret := range []string{"Ana", "Restrepo", "example.com", "3001234567", "020", "Calle", "123456789"} {
+			if got.status != 200 || strings.Contains(got.body, secret) {
+				t.Errorf("%s: %d, with %q: %s", path, got.status, secret, got.body)
+			}
+		}
+	}
+	if list := parse[contactList](k, k.get(shopKey, m("/contacts"))); len(list.Contacts) != 1 || list.Contacts[0].ID != made.ID {
+		t.Errorf("%+v", list)
+	}
+	k.refused("read", k.get(shopKey, m("/contacts/"+made.ID)), 404, "NOT_FOUND", "contactId")
+	k.refused("changed", k.put(shopKey, m("/contacts/"+made.ID), `{"firstName":"B"}`), 404, "NOT_FOUND", "contactId")
+	k.refused("accounts", k.get(shopKey, m("/contacts/"+made.ID+"/accounts")), 404, "NOT_FOUND", "contactId")
+	if got := k.post(shopKey, m("/contacts"), anaContact); got.status != 201 || parse[contactBody](k, got).ID == made.ID {
+		t.Errorf("somebody else with the same address: %d %s", got.status, got.body)
+	}
+}

@@ -23,6 +23,7 @@ type Customer struct {
 	Document     string    `json:"document,omitempty" doc:"masked"`
 	CreatedAt    time.Time `json:"createdAt"`
 	UpdatedAt    time.Time `json:"updatedAt"`
+	Erased       bool      `json:"erased,omitempty" doc:"nothing is left that says who it is"`
 }
 
 // CustomerPage is one page of customers.
@@ -48,6 +49,7 @@ type ExternalAccount struct {
 	Currency  string    `json:"currency,omitempty" doc:"absent: every token of the network"`
 	Default   bool      `json:"default"`
 	CreatedAt time.Time `json:"createdAt"`
+	Erased    bool      `json:"erased,omitempty" doc:"nothing is left that says whose it is"`
 }
 
 // ExternalAccountPage is one page of accounts.
@@ -76,6 +78,12 @@ func (c *Client) Customers(ctx context.Context, q RecordQuery) (CustomerPage, er
 func (c *Client) Customer(ctx context.Context, id string) (Customer, error) {
 	var got Customer
 	return got, c.call(ctx, http.MethodGet, "/customers/"+url.PathEscape(id), nil, nil, &got)
+}
+
+// EraseCustomer takes out what says who a customer is.
+func (c *Client) EraseCustomer(ctx context.Context, id string) (Customer, error) {
+	var got Customer
+	return got, c.call(ctx, http.MethodPost, "/customers/"+url.PathEscape(id)+"/erase", nil, nil, &got)
 }
 
 // ExternalAccounts is one page of the accounts that a merchant can send money to, the newest first.
