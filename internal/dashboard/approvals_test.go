@@ -42,7 +42,7 @@ func (h *house) told(seen ...rail.Observation) {
 // screened is an order with a hit on a list, in the state that the sandbox was asked for.
 func (h *house) screened(public, maker string, force engine.Force) {
 	h.Helper()
-	h.create(engine.NewOrder{PublicID: public, Kind: "PAYIN", Maker: maker, Screen: &engine.Screening{Force: force, Documents: []string{"Proof of <address>"}}},
+	h.create(engine.NewOrder{PublicID: public, Kind: "SALE", Maker: maker, Screen: &engine.Screening{Force: force, Documents: []string{"Proof of <address>"}}},
 		order.Terms{To: ledger.Owed("shop").Account(ledger.Merchant), Instant: true})
 }
 
