@@ -95,13 +95,13 @@ func openWith(t *testing.T, face func(h *house) Face) *house {
 	opened, err := store.OpenSQLite(context.Background(), filepath.Join(t.TempDir(), "till.db"), store.Options{Now: h.clock, Log: log})
 	h.must(err)
 	t.Cleanup(func() { h.must(opened.Close()) })
-	h.engine = engine.New(opened, []engine.Network{chain, played, kept}, nil).WithMethods(ways)
+	h.engine = engine.New(opened, []engine.Network{chain, played, kept, service}, nil).WithMethods(ways)
 	h.must(h.engine.SaveMerchant(context.Background(), engine.Merchant{ID: scope.Merchant, Name: "Shop"}))
 	pool := engine.Pool{Merchant: scope.Merchant, Mode: scope.Mode, Family: engine.EVM}
 	_, err = h.engine.ImportInstruments(context.Background(), pool, []engine.Imported{{Value: payTo}, {Value: "0xfB6916095ca1df60bB79Ce92cE3Ea74c37c5d359"}})
 	h.must(err)
 	h.told()
-	for _, n := range []engine.Network{played, kept} {
+	for _, n := range []engine.Network{played, kept, service} {
 		h.must(h.engine.Observe(context.Background(), n, engine.Report{Progress: engine.Progress{Rail: n.Rail, Fence: 1}}))
 	}
 

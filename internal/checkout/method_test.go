@@ -28,7 +28,11 @@ var (
 	// kept is an account of the house at a bank, which tells of money the day after.
 	kept = engine.Network{ID: "giro", Name: "Giro", Family: "bank:giro", Mode: engine.Sandbox, Rail: "bank:giro", Custodial: true,
 		Tokens: []engine.Token{{Asset: cop}}, Reference: func(io.Reader) (string, error) { return creditor, nil }}
+	// service has pages of its own, one for each attempt.
+	service = engine.Network{ID: "psp", Name: "Service", Family: "psp:one", Mode: engine.Sandbox, Rail: "psp:one", Custodial: true, Prefix: "PSP-", Pages: true,
+		Tokens: []engine.Token{{Asset: cop}}}
 	ways = []engine.Method{
+		{Code: "FAR", Name: "Far card", Country: "CO", Currency: "COP", Network: "psp", Prompt: engine.PromptLink},
 		{Code: "PSE", Name: "PSE", Country: "CO", Currency: "COP", Network: "sandbox", Prompt: engine.PromptLink, Reports: true,
 			Required: []string{"bank", "document", "email", "phone"}, Banks: []string{"BANCOLOMBIA", "DAVIVIENDA"}},
 		{Code: "NEQUI", Name: "Nequi", Country: "CO", Currency: "COP", Network: "sandbox", Prompt: engine.PromptQR, Reports: true},
@@ -148,6 +152,18 @@ var methodStages = []struct {
 	{"asking", "", func(h *house) { h.bill("ord_m", nil); h.picks("ord_m", "PSE") },
 		[]string{"To pay with PSE the following is needed first", "Your bank", "Your identity document number", "Your e-mail address", "Pay in another way"}, []string{"SBX-", "Continue to PSE"}},
 	{"link", "", func(h *house) { h.bill("ord_m", nil); h.picks("ord_m", "CARD") }, []string{"with Card", "Continue to Card", "Pay in another way"}, []string{"SBX-"}},
+	{"page-waits", "", func(h *house) { h.bill("ord_m", nil); h.picks("ord_m", "FAR") }, []string{"with Far card", "The payment page of Far card is being prepared", "Pay in another way"}, []string{"Continue to", "PSP-"}},
+	{"page", "", func(h *house) {
+		h.bill("ord_m", nil)
+		h.picks("ord_m", "FAR")
+		h.hears(rail.Session{URL: "https://far.example/1"})
+	},
+		[]string{"Continue to Far card"}, []string{"being prepared", "was declined"}},
+	{"page-declined", "", func(h *house) {
+		h.bill("ord_m", nil)
+		h.picks("ord_m", "FAR")
+		h.hears(rail.Session{URL: "https://far.example/1", Reason: "insufficient_funds"})
+	}, []string{"Continue to Far card", "The payment was declined"}, nil},
 	{"qr", "", func(h *house) { h.bill("ord_m", nil); h.picks("ord_m", "NEQUI") }, []string{"Scan to pay with Nequi", "Continue to Nequi"}, nil},
 	{"transfer", "", func(h *house) { h.bill("ord_m", nil); h.picks("ord_m", "TRANSFER") },
 		[]string{"Transfer exactly", "646180157000000004", "With this reference", "SBX-", "Banco de Prueba", "Till Sandbox"}, nil},
@@ -184,6 +200,55 @@ var methodStages = []struct {
 	{"sandbox-card", "/sandbox", func(h *house) { h.bill("ord_m", nil); h.picks("ord_m", "CARD") }, []string{"Card number", "4242 4242 4242 4242 pays"}, []string{"The payment fails"}},
 	{"sandbox-bank", "/sandbox", func(h *house) { h.bill("ord_m", nil); h.picks("ord_m", "pay_via_bank") }, []string{"Pay via bank (test)", "stands for your bank", "Authorise the payment", "Decline"}, []string{"Card number"}},
 	{"sandbox-document", "/sandbox", func(h *house) { h.bill("ord_m", enforced("NEQUI")) }, []string{"Document of the payer"}, []string{"1020304050"}},
+}
+
+// hears is what the service says of the page of the order's present attempt.
+func (h *house) hears(s rail.Session) {
+	h.Helper()
+	h.must(h.engine.Observe(context.Background(), service, engine.Report{Progress: engine.Progress{Rail: service.Rail, Fence: 1}, Seen: []rail.Observation{{
+		Instrument: h.order("ord_m").Instrument.Value, Value: h.clock(), Session: &s,
+	}}}))
+}
+
+// The page leads to the service's own, and there is no page of the sandbox's beside.
+func TestPageOfAService(t *testing.T) {
+	h := open(t)
+	h.bill("ord_m", nil)
+	h.picks("ord_m", "FAR")
+	h.hears(rail.Session{URL: "https://far.example/pay?x=1&y=2"})
+	if _, body := h.fetch(h.page("ord_m")); !strings.Contains(body, `href="https://far.example/pay?x=1&amp;y=2"`) {
+		t.Errorf("%s", body)
+	}
+	if status, to, _ := h.send("/sandbox", url.Values{"attempt": {"1"}, "card": {cardGood}, "outcome": {"success"}}); status != http.StatusSeeOther || to != "../ord_m" || h.order("ord_m").State != order.Waiting {
+		t.Errorf("%d to %q, the order is %s", status, to, h.order("ord_m").State)
+	}
+}
+
+// A payer types in a test card whose bank asks for a one-time code, mistypes the code, and pays.
+func TestPayerPaysByTestCard(t *testing.T) {
+	for _, noScript := range []bool{false, true} {
+		t.Run(fmt.Sprintf("without JavaScript %v", noScript), func(t *testing.T) {
+			h := open(t)
+			h.bill("ord_m", nil)
+			h.picks("ord_m", "CARD")
+			tab := pagetest.Open(t, pagetest.Look{Phone: true, NoScript: noScript})
+			tab.Allow("422") // the answer to a form that is not right
+			tab.Go(h.page("ord_m") + "/sandbox")
+			tab.Type("#card", "3469 1222 2222 2222")
+			tab.Click("form button")
+			tab.UntilText("label", "One-time code")
+			if !noScript { // what looks is a script
+				tab.Axe()
+				tab.Picture("method-sandbox-code")
+			}
+			tab.Type("#code", "abc")
+			tab.Click("form button")
+			tab.UntilText("#code-error", "1 to 8 digits")
+			tab.Type("#code", "123456")
+			tab.Click("form button")
+			tab.UntilText("h1", "Payment complete")
+		})
+	}
 }
 
 // wires is what the bank's statement tells of money that names the order's reference.

@@ -41,6 +41,7 @@ var (
 	errUnknown  = errors.New("stripe: there is no such object")
 	errRefused  = errors.New("stripe: the request is refused")
 	errNotNow   = errors.New("stripe: the request was not carried out")
+	errUnsure   = errors.New("stripe: nobody knows what became of the request")
 	errNonsense = errors.New("stripe: the answer makes no sense")
 )
 
@@ -94,7 +95,7 @@ func (a api) call(ctx context.Context, method, path, once string, body []byte, a
 		return err
 	}
 	if status != http.StatusOK {
-		return problem(method, status, document)
+		return problem(status, document)
 	}
 	d := json.NewDecoder(bytes.NewReader(document))
 	if err := d.Decode(answer); err != nil {
@@ -107,7 +108,7 @@ func (a api) call(ctx context.Context, method, path, once string, body []byte, a
 }
 
 // problem is what an answer of another status says. Its message is Stripe's, and may repeat what was sent: it is not kept.
-func problem(method string, status int, document []byte) error {
+func problem(status int, document []byte) error {
 	var body struct {
 		Error struct {
 			Type string `json:"type"`
@@ -127,11 +128,11 @@ func problem(method string, status int, document []byte) error {
 	case code == "balance_insufficient", code == "insufficient_funds":
 		return &refusal{errNotNow, code}
 	case body.Error.Type == "idempotency_error", status == http.StatusConflict, status == http.StatusRequestTimeout:
-		return fmt.Errorf("stripe: nobody knows what became of the %s (%s)", method, code)
+		return &refusal{errUnsure, code}
 	case status >= 400 && status < 500:
 		return &refusal{errRefused, code}
 	}
-	return fmt.Errorf("stripe: the answer has the status %d", status)
+	return &refusal{errUnsure, code}
 }
 
 var goodWord = regexp.MustCompile(`^[a-z0-9_]{1,64}$`)

@@ -55,6 +55,7 @@ type far struct {
 	lose     int               // answers that are lost after the call was carried out
 	drop     int               // calls that do not arrive
 	down     bool              // no call arrives
+	broken   string            // the reference of a session that cannot be made
 	status   int               // of every answer; 0: as it is
 	play     map[string]string // what becomes of refunds of a charge
 }
@@ -183,6 +184,8 @@ func (f *far) post(path string, q url.Values) (int, []byte) {
 		expires, err2 := strconv.ParseInt(q.Get("expires_at"), 10, 64)
 		until := time.Unix(expires, 0).Sub(f.at)
 		switch {
+		case f.broken != "" && q.Get("client_reference_id") == f.broken:
+			return 500, []byte(`{"error":{"type":"api_error"}}`)
 		case err != nil || err2 != nil || q.Get("mode") != "payment" || q.Get("line_items[0][quantity]") != "1" || q.Get("line_items[0][price_data][product_data][name]") == "":
 			return refused("parameter_invalid")
 		case until < 30*time.Minute || until > 24*time.Hour:

@@ -254,6 +254,20 @@ func TestClosed(t *testing.T) {
 	}
 }
 
+// A page that cannot be made holds up no other, and its attempt ends when it is too late to make it.
+func TestPageCannotBeMade(t *testing.T) {
+	f := open(t)
+	f.broken = "PSP-A"
+	f.asks("PSP-A", money.FromInt(usd, 500))
+	w := f.watch(t)
+	f.paid(t, w, "PSP-B")
+	f.pass(tooLate)
+	wait(t, "it is given up", func() bool {
+		o, _ := w.last("")
+		return o.Instrument == "PSP-A" && o.Session.Ends == rail.EndsDeclined && o.Session.Reason == "too_late"
+	})
+}
+
 // case 63
 func TestUnmatched(t *testing.T) {
 	for name, change := range map[string]func(s object, f *far){

@@ -119,7 +119,7 @@ func (w *watch) make(ctx context.Context, item rail.Item) error {
 	rec := record{Page: p, Made: asked}
 	why := ""
 	switch {
-	case errors.Is(err, errNonsense):
+	case errors.Is(err, errNonsense), errors.Is(err, errUnsure): // an error of theirs they repeat for this page; it holds up no other
 		w.leaveAlone(p.ID, err)
 		return nil
 	case errors.Is(err, errRefused), errors.Is(err, errUnits), errors.Is(err, errUnknown):
@@ -227,8 +227,15 @@ func (w *watch) close(ctx context.Context, item rail.Item) error {
 			return err
 		}
 	}
+	if w.leftAlone(item.Key) {
+		return nil
+	}
 	if rec != nil && !rec.Over {
 		err := w.api.expire(ctx, rec.Session, w.now())
+		if errors.Is(err, errUnsure) {
+			w.leaveAlone(item.Key, err)
+			return nil
+		}
 		if err != nil && !errors.Is(err, errRefused) && !errors.Is(err, errUnknown) { // refused: it is not open any more
 			return err
 		}
@@ -317,7 +324,7 @@ func (w *watch) heard(ctx context.Context, item rail.Item) error {
 		return w.park(ctx, item.Key, h)
 	}
 	if err := w.look(ctx, *rec, true); err != nil {
-		if errors.Is(err, errNonsense) || errors.Is(err, errUnknown) || errors.Is(err, errRefused) {
+		if errors.Is(err, errNonsense) || errors.Is(err, errUnknown) || errors.Is(err, errRefused) || errors.Is(err, errUnsure) {
 			return w.park(ctx, item.Key, h)
 		}
 		return err
@@ -340,10 +347,11 @@ func (w *watch) byIntent(ctx context.Context, intent string) (*record, error) {
 	return w.record(ctx, string(items[0].Value))
 }
 
-// park lets a hint wait, or gives it up after an hour: the account may do other business than ours.
+// park lets a hint wait, or gives it up after an hour: the account may do other business than ours. What looks like ours is
+// found again by the questions after open sessions.
 func (w *watch) park(ctx context.Context, key string, h hint) error {
 	if w.now().Sub(h.Since) > parkFor {
-		w.log.Warn("something was heard of a payment that is not known here", "about", key[len(hintKey):])
+		w.log.Info("something was heard of a payment that is not known here", "about", key[len(hintKey):])
 		return w.state.Update(ctx, func(m rail.Memory) error { return m.Put(key, nil) })
 	}
 	h.Next = w.now().Add(min(time.Second<<min(h.Tries, 6), parkMax))
@@ -371,6 +379,10 @@ func (w *watch) due(ctx context.Context, item rail.Item) error {
 		return nil
 	}
 	err = w.look(ctx, *rec, false)
+	if errors.Is(err, errUnsure) {
+		w.leaveAlone(q.page, err)
+		return nil
+	}
 	if errors.Is(err, errNonsense) || errors.Is(err, errUnknown) || errors.Is(err, errRefused) {
 		w.leaveAlone(q.page, err)
 		if w.now().Sub(rec.Page.At) > giveUp { // it must not hold the horizon back for ever
