@@ -72,6 +72,9 @@ var (
 	descListed     = desc("screening_entries", "Entries on the lists to screen against.")
 	descListAge    = desc("screening_age_seconds", "How long ago the newest file of the lists in use was changed.")
 	descListBroken = desc("screening_broken", "1 while a list cannot be read and the last good ones are in use.")
+	descDisputes   = desc("psp_disputes_open", "Disputes at a payment service that nobody has decided.", "rail")
+	descUnmatched  = desc("psp_unmatched", "Payments at a payment service since the start that were not what was asked for.", "rail")
+	descPSP        = desc("psp_trouble", "1 while a payment service cannot be asked.", "rail")
 	descMissing    = desc("collection_failed", "1 when the database did not give its numbers in time.")
 )
 
@@ -120,6 +123,13 @@ func (m *meter) Collect(out chan<- prometheus.Metric) {
 		if wallet, ok := s.(*evm.Sender); ok {
 			collectWallet(gauge, string(s.Name()), wallet.Status(), now)
 		}
+	}
+
+	for _, r := range m.app.psps.rails {
+		s := r.Status()
+		gauge(descDisputes, float64(s.Disputes), string(r.Name()))
+		gauge(descUnmatched, float64(s.Unmatched), string(r.Name()))
+		gauge(descPSP, flag(s.Err != nil), string(r.Name()))
 	}
 
 	if s := m.app.screener; s != nil {

@@ -185,7 +185,7 @@ func TestPaidByCard(t *testing.T) {
 	server := httptest.NewServer(far)
 	t.Cleanup(server.Close)
 	log := &safeLog{}
-	text := networksOff + "ethereum-sepolia.enabled = false\n[webhooks]\nallow_private = true\nallow_http = true\n[log]\nlevel = \"debug\"\n" +
+	text := networksOff + "ethereum-sepolia.enabled = false\n[webhooks]\nallow_private = true\nallow_http = true\n[log]\nlevel = \"debug\"\n[metrics]\nenabled = true\n" +
 		strings.Replace(pspText, "[psp.main]", "[psp.main]\nurl = \""+server.URL+"\"", 1) + "[methods.card.US]\nnetwork = \"main\"\napi = \"\"\n"
 	a := startIn(t, t.TempDir(), text, log)
 	if _, err := a.FirstStart(t.Context(), t.TempDir()+"/keys"); err != nil {
@@ -291,6 +291,14 @@ func TestPaidByCard(t *testing.T) {
 		t.Errorf("after a dispute: %s %v", o.State, o.Balances)
 	}
 	waitFor(t, a, "main", []reason{pspDisputes})
+	if got, err = http.Get(a.URL() + "/metrics"); err != nil {
+		t.Fatal(err)
+	}
+	numbers, _ := io.ReadAll(got.Body)
+	got.Body.Close()
+	if !strings.Contains(string(numbers), `till_psp_disputes_open{rail="stripe:main"} 1`) {
+		t.Errorf("the metrics say nothing of the dispute: %d", got.StatusCode)
+	}
 	far.mu.Lock()
 	defer far.mu.Unlock()
 	for key, n := range far.keys {

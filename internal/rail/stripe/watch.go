@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"strconv"
+	"sync"
 	"time"
 
 	"till/internal/killpoint"
@@ -15,6 +16,7 @@ import (
 const (
 	page     = 50
 	pages    = 40 // of a list of the memory that one round goes through
+	width    = 8  // pages that are asked for at a time
 	maxPause = 15 * time.Second
 
 	parkFor = time.Hour // that a hint waits for its page to become known
@@ -42,7 +44,7 @@ type watch struct {
 // open or that something was heard of, reads the list of events, and tells what changed, until ctx ends. Its horizon is how
 // far all open sessions were looked at.
 //
-// What is told is remembered after it was reported, so a crash in between tells it again. Stripe being out of reach is
+// What is told is remembered after it was reported, also when ctx ends then, so only a crash in between tells it again. Stripe being out of reach is
 // retried inside, after the time of a round doubling to 15 seconds.
 func (r *Rail) Watch(ctx context.Context, from rail.Cursor, _ rail.Book, report func(context.Context, rail.Cursor, []rail.Observation) error) error {
 	w := &watch{Rail: r, report: report, at: from, skipped: map[string]time.Time{}}
@@ -92,8 +94,8 @@ func (w *watch) round(ctx context.Context) error {
 		w.pages(ctx, rail.PageKey, func(item rail.Item) error { return w.make(ctx, item) }),
 		w.pages(ctx, rail.CloseKey, func(item rail.Item) error { return w.close(ctx, item) }),
 		w.listen(ctx),
-		w.pages(ctx, hintKey, func(item rail.Item) error { return w.heard(ctx, item) }),
-		w.pages(ctx, dueKey, func(item rail.Item) error { return w.due(ctx, item) }),
+		w.lists(ctx, hintKey, func(items []rail.Item) error { return w.heard(ctx, items) }),
+		w.lists(ctx, dueKey, func(items []rail.Item) error { return w.due(ctx, items) }),
 	)
 	return errors.Join(err, w.pass(ctx))
 }
@@ -145,7 +147,7 @@ func (w *watch) make(ctx context.Context, item rail.Item) error {
 		return err
 	}
 	killpoint.Here("page.told")
-	return w.state.Update(ctx, func(m rail.Memory) error {
+	return w.state.Update(context.WithoutCancel(ctx), func(m rail.Memory) error {
 		if err := m.Put(p.Key(), nil); err != nil {
 			return err
 		}
@@ -239,7 +241,9 @@ func (w *watch) close(ctx context.Context, item rail.Item) error {
 		if err != nil && !errors.Is(err, errRefused) && !errors.Is(err, errUnknown) { // refused: it is not open any more
 			return err
 		}
-		if err := w.look(ctx, *rec, false); err != nil && !errors.Is(err, errNonsense) {
+		looks := []look{{rec: *rec}}
+		w.readAll(ctx, looks)
+		if err := w.looked(ctx, looks[0], false); err != nil && !errors.Is(err, errNonsense) {
 			return err
 		}
 	}
@@ -304,38 +308,56 @@ func (w *watch) listen(ctx context.Context) error {
 }
 
 // heard looks at what something was heard of, or lets it wait while its page is not known.
-func (w *watch) heard(ctx context.Context, item rail.Item) error {
-	var h hint
-	if _, err := load(oneItem(item), item.Key, &h); err != nil {
-		return err
+func (w *watch) heard(ctx context.Context, items []rail.Item) error {
+	var looks []look
+	for _, item := range items {
+		var h hint
+		if _, err := load(oneItem(item), item.Key, &h); err != nil {
+			return err
+		}
+		if h.Next.After(w.now()) {
+			continue
+		}
+		about := item.Key[len(hintKey):]
+		rec, err := w.record(ctx, about)
+		if err == nil && rec == nil {
+			rec, err = w.byIntent(ctx, about)
+		}
+		if err != nil {
+			return err
+		}
+		if rec == nil || rec.Session == "" {
+			if err := w.park(ctx, item.Key, h); err != nil {
+				return err
+			}
+			continue
+		}
+		looks = append(looks, look{key: item.Key, hint: h, rec: *rec})
 	}
-	if h.Next.After(w.now()) {
-		return nil
+	w.readAll(ctx, looks)
+	for _, l := range looks {
+		if err := w.heardOf(ctx, l); err != nil {
+			return err
+		}
 	}
-	about := item.Key[len(hintKey):]
-	rec, err := w.record(ctx, about)
-	if err == nil && rec == nil {
-		rec, err = w.byIntent(ctx, about)
+	return nil
+}
+
+func (w *watch) heardOf(ctx context.Context, l look) error {
+	err := w.looked(ctx, l, true)
+	if useless(err) || errors.Is(err, errUnsure) {
+		return w.park(ctx, l.key, l.hint)
 	}
 	if err != nil {
 		return err
 	}
-	if rec == nil || rec.Session == "" {
-		return w.park(ctx, item.Key, h)
-	}
-	if err := w.look(ctx, *rec, true); err != nil {
-		if errors.Is(err, errNonsense) || errors.Is(err, errUnknown) || errors.Is(err, errRefused) || errors.Is(err, errUnsure) {
-			return w.park(ctx, item.Key, h)
-		}
-		return err
-	}
-	return w.state.Update(ctx, func(m rail.Memory) error {
+	return w.state.Update(context.WithoutCancel(ctx), func(m rail.Memory) error {
 		var now hint
-		if found, err := load(m, item.Key, &now); err != nil || !found || now.Calls != h.Calls {
+		if found, err := load(m, l.key, &now); err != nil || !found || now.Calls != l.hint.Calls {
 			return err
 		}
-		return m.Put(item.Key, nil)
-	}, item.Key)
+		return m.Put(l.key, nil)
+	}, l.key)
 }
 
 // byIntent is the record whose money an intent moves; nil when there is none.
@@ -359,47 +381,91 @@ func (w *watch) park(ctx context.Context, key string, h hint) error {
 	return w.state.Update(ctx, func(m rail.Memory) error { return save(m, key, h) })
 }
 
-// due looks at an open session whose time has come.
-func (w *watch) due(ctx context.Context, item rail.Item) error {
-	q, err := readQueued(item)
-	if err != nil {
-		return err
-	}
-	if q.at.After(w.now()) {
-		return errEnough
-	}
-	rec, err := w.record(ctx, q.page)
-	if err != nil {
-		return err
-	}
-	if rec == nil || rec.Next != q.key { // a line that a crash left
-		return w.state.Update(ctx, func(m rail.Memory) error { return m.Put(q.key, nil) })
-	}
-	if w.leftAlone(q.page) {
-		return nil
-	}
-	err = w.look(ctx, *rec, false)
-	if errors.Is(err, errUnsure) {
-		w.leaveAlone(q.page, err)
-		return nil
-	}
-	if errors.Is(err, errNonsense) || errors.Is(err, errUnknown) || errors.Is(err, errRefused) {
-		w.leaveAlone(q.page, err)
-		if w.now().Sub(rec.Page.At) > giveUp { // it must not hold the horizon back for ever
-			rec.Over = true
-			return w.keep(ctx, *rec, nil, w.time())
+// due looks at the open sessions whose time has come.
+func (w *watch) due(ctx context.Context, items []rail.Item) error {
+	var looks []look
+	var end error
+	for _, item := range items {
+		q, err := readQueued(item)
+		if err != nil {
+			return err
 		}
-		return nil
+		if q.at.After(w.now()) {
+			end = errEnough
+			break
+		}
+		rec, err := w.record(ctx, q.page)
+		if err != nil {
+			return err
+		}
+		if rec == nil || rec.Next != q.key { // a line that a crash left
+			if err := w.state.Update(ctx, func(m rail.Memory) error { return m.Put(q.key, nil) }); err != nil {
+				return err
+			}
+			continue
+		}
+		if !w.leftAlone(q.page) {
+			looks = append(looks, look{key: q.key, rec: *rec})
+		}
 	}
-	return err
+	w.readAll(ctx, looks)
+	for _, l := range looks {
+		if err := w.dueIs(ctx, l); err != nil {
+			return err
+		}
+	}
+	return end
 }
 
-// look asks for all of a page's money, tells what changed of it (with always: also what did not), and remembers that.
-func (w *watch) look(ctx context.Context, rec record, always bool) error {
-	asked := w.time()
-	s, err := w.read(ctx, rec.Session)
-	if err != nil {
+func (w *watch) dueIs(ctx context.Context, l look) error {
+	err := w.looked(ctx, l, false)
+	if !useless(err) && !errors.Is(err, errUnsure) {
 		return err
+	}
+	w.leaveAlone(l.rec.Page.ID, err)
+	if useless(err) && w.now().Sub(l.rec.Page.At) > giveUp { // it must not hold the horizon back for ever
+		l.rec.Over = true
+		return w.keep(ctx, l.rec, nil, w.time())
+	}
+	return nil
+}
+
+// useless says that asking again at once brings nothing.
+func useless(err error) bool {
+	return errors.Is(err, errNonsense) || errors.Is(err, errUnknown) || errors.Is(err, errRefused)
+}
+
+// look is a record with what Stripe said of it.
+type look struct {
+	key   string // of the line that wants it
+	hint  hint
+	rec   record
+	asked time.Time
+	seen  seen
+	err   error
+}
+
+// readAll asks for the money of several pages at a time.
+func (w *watch) readAll(ctx context.Context, looks []look) {
+	places := make(chan struct{}, width)
+	var asking sync.WaitGroup
+	for i := range looks {
+		places <- struct{}{}
+		asking.Go(func() {
+			defer func() { <-places }()
+			l := &looks[i]
+			l.asked = w.time()
+			l.seen, l.err = w.read(ctx, l.rec.Session)
+		})
+	}
+	asking.Wait()
+}
+
+// looked tells what changed of a page's money (with always: also what did not), and remembers that.
+func (w *watch) looked(ctx context.Context, l look, always bool) error {
+	rec, s, asked := l.rec, l.seen, l.asked
+	if l.err != nil {
+		return l.err
 	}
 	if why := s.disagrees(rec.Page, w.live); why != "" {
 		if err := w.unmatched(ctx, Unmatched{Session: s.session.ID, Page: rec.Page.ID, Why: why}); err != nil {
@@ -453,7 +519,7 @@ func (w *watch) look(ctx context.Context, rec record, always bool) error {
 
 // keep remembers what was told, and when the session is looked at next.
 func (w *watch) keep(ctx context.Context, now record, disputes []dispute, asked time.Time) error {
-	err := w.state.Update(ctx, func(m rail.Memory) error {
+	err := w.state.Update(context.WithoutCancel(ctx), func(m rail.Memory) error {
 		var was record
 		if found, err := load(m, recordKey+now.Page.ID, &was); err != nil || !found {
 			return err
@@ -608,27 +674,36 @@ func (w *watch) time() time.Time { return w.now().UTC().Truncate(time.Microsecon
 // errEnough ends the walk through a list before its end.
 var errEnough = errors.New("enough")
 
-// pages goes through the lines with a prefix, by key. The first error of Stripe ends it: who does not answer one question is
-// not asked fifty.
+// pages goes through the lines with a prefix, by key. The first error ends it.
 func (w *watch) pages(ctx context.Context, prefix string, do func(rail.Item) error) error {
+	return w.lists(ctx, prefix, func(items []rail.Item) error {
+		for _, item := range items {
+			if err := do(item); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// lists is pages, some lines at a time.
+func (w *watch) lists(ctx context.Context, prefix string, do func([]rail.Item) error) error {
 	after := ""
 	for range pages {
 		items, err := w.state.List(ctx, prefix, after, page)
 		if err != nil || len(items) == 0 {
 			return err
 		}
-		for _, item := range items {
-			if err := do(item); err != nil {
-				if errors.Is(err, errEnough) {
-					return nil
-				}
-				return err
+		if err := do(items); err != nil {
+			if errors.Is(err, errEnough) {
+				return nil
 			}
-			after = item.Key
+			return err
 		}
 		if len(items) < page {
 			return nil
 		}
+		after = items[len(items)-1].Key
 	}
 	return nil
 }
