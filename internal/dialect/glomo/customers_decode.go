@@ -29,6 +29,8 @@ type customerDoc struct {
 	Born        string `json:"dob,omitempty"`   // as it was sent
 	Nationality string `json:"nationality,omitempty"`
 	Country     string `json:"country"` // three letters
+
+	Account *customerAccount `json:"account,omitempty"` // that he pays from; nil: none is known
 }
 
 var nameForm = regexp.MustCompile(`^[A-Za-z0-9 &.,'-]{2,128}$`)

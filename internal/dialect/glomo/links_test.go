@@ -157,7 +157,7 @@ func TestReviewedLink(t *testing.T) {
 	k.refused("more keys", k.patch(shopKey, path+"/update_rfi", `{"documents":[],"x":1}`), 400, "x")
 	k.refused("more keys inside", k.patch(shopKey, path+"/update_rfi", `{"documents":[{"id":"doc_1","rfi_doc_id":"rfidoc_1","x":1}]}`), 400, "x")
 	k.refused("one slot twice", k.patch(shopKey, path+"/update_rfi", `{"documents":[{"id":"doc_1","rfi_doc_id":"r"},{"id":"doc_2","rfi_doc_id":"r"}]}`), 400, "twice")
-	doc := k.file()
+	doc := k.paper()
 	given := fmt.Sprintf(`{"documents":[{"id":%q,"rfi_doc_id":%q}]}`, doc, made.Order.Requested[0].ID)
 	want(k, "given", parse[linkBody](k, k.ok(k.patch(shopKey, path+"/update-rfi", given), 200)).Status, statusUnderReview)
 	k.refused("in live", k.patch(liveKey, path+"/mock_mark_reviewed", ""), 404, "Entity not found")

@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"till/internal/order"
 )
 
 func (g *golden) asks(title, method, path, body string) reply {
@@ -32,6 +34,31 @@ func TestGoldenPayments(t *testing.T) {
 	g.asks("documents that nobody asks for", "PATCH", "/api/v1/payment/"+p.ID+"/update_rfi", `{"documents":[{"id":"doc_1","rfi_doc_id":"rfidoc_1"}]}`)
 	g.asks("no such request for information", "GET", "/api/v1/rfis/rfi_none", "")
 	g.asks("an answer to none", "PATCH", "/api/v1/rfis/rfi_none/respond", `{"documents":[{"doc_id":"doc_1","rfi_doc_id":"rfidoc_1"}]}`)
+	g.check()
+}
+
+func TestGoldenRFIs(t *testing.T) {
+	g := &golden{kit: moneyKit(t), file: "rfis.golden"}
+	id := g.order("amount", "6623")
+	p := g.reviewed(g.mocks(6623, id))
+	o, err := g.engine.Ask(t.Context(), g.found(id).ID, order.Compliance, "ops", []string{"Passport"})
+	g.must(err)
+	rfi := "/api/v1/rfis/" + text(g.paymentNow(p.ID).RFIID)
+	g.asks("a payment whose funds are withheld", "GET", "/api/v1/payment/"+p.ID, "")
+	g.asks("what is asked for", "GET", rfi, "")
+	g.asks("a key too many", "PATCH", rfi+"/respond", `{"documents":[{"doc_id":"doc_1","rfi_doc_id":"rfidoc_1","name":"Passport"}]}`)
+	g.asks("what was not asked for", "PATCH", rfi+"/respond", `{"documents":[{"doc_id":"doc_1","rfi_doc_id":"rfidoc_1"}]}`)
+	g.asks("the answer", "PATCH", rfi+"/respond", `{"documents":[{"doc_id":"`+g.paper()+`","rfi_doc_id":"`+o.MissingFor(order.Compliance)[0].ID+`"}]}`)
+	g.asks("funds made available", "PATCH", "/api/v1/payment/"+p.ID+"/mock-funds-available", "")
+	g.check()
+}
+
+func TestGoldenBankAccounts(t *testing.T) {
+	g := &golden{kit: moneyKit(t), file: "bank_accounts.golden"}
+	path := "/api/v1/customer/" + g.customer() + "/bank-accounts"
+	g.asks("an account", "POST", path, `{"account_number":"1234567890","bic_primary":"HDFCINBBDEL"}`)
+	g.asks("no BIC", "POST", path, `{"account_number":"1234567890"}`)
+	g.asks("accounts", "GET", path, "")
 	g.check()
 }
 

@@ -183,8 +183,8 @@ func text(p *string) string {
 	return *p
 }
 
-// file is a document of the merchant shop.
-func (k *kit) file() string {
+// paper is a document of the merchant shop.
+func (k *kit) paper() string {
 	k.Helper()
 	id := k.dialect.newID(documentID)
 	_, err := k.engine.AddFile(context.Background(), scopeOf("shop", engine.Sandbox), engine.NewFile{ID: id, Name: "Passport", FileName: "p.pdf", Content: strings.NewReader("%PDF-1.7\nx")})

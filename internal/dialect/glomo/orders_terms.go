@@ -65,6 +65,13 @@ func (d *Dialect) plan(ctx context.Context, s engine.Scope, a asked) (p plan, er
 	if err != nil {
 		return p, err
 	}
+	named, err := namedAccount(a.body, p.customer)
+	if err != nil {
+		return p, err
+	}
+	if named != nil {
+		p.asked.account = named
+	}
 	if err := d.checkDocument(ctx, s, a.document); err != nil {
 		return p, err
 	}

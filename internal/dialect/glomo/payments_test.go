@@ -3,6 +3,7 @@ package glomo
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -215,4 +216,96 @@ func TestConnectPayin(t *testing.T) {
 	if got := k.get(shopKey, "/api/v1/payment/"+p.ID+"/eligible-payins"); !strings.Contains(got.body, `"data":[]`) {
 		t.Errorf("eligible: %s", got.body)
 	}
+}
+
+// A hit on the remitter withholds the money, not the order.
+func TestWithheldPayment(t *testing.T) {
+	k := moneyKit(t)
+	id := k.bills(6623)
+	p := k.reviewed(k.mocks(6623, id))
+	want(k, "status", p.Status+" "+text(p.ComplianceStatus), "success under_review")
+	want(k, "funds", p.FundsAvailable, false)
+	want(k, "order", parse[brief](k, k.get(shopKey, "/api/v1/orders/"+id)).Status, statusPaid)
+	balance := k.get(shopKey, "/api/v1/balances").body
+	if !strings.Contains(balance, `"pending":[{"amount":6623,"currency":"USD"}]`) {
+		t.Errorf("the balance is %s", balance)
+	}
+	want(k, "found by it", len(parse[pageBody[paymentBody]](k, k.get(shopKey, "/api/v1/payment?compliance_status=under_review")).Data), 1)
+	path := "/api/v1/payment/" + p.ID + "/mock-funds-available"
+	freed := k.ok(k.patch(shopKey, path, ""), 200)
+	if !strings.Contains(freed.body, `"compliance_status":"approved"`) || !strings.Contains(freed.body, `"funds_available":true`) {
+		t.Errorf("freed: %s", freed.body)
+	}
+	k.refused("again", k.patch(shopKey, path, ""), 400, "Transaction already has funds available")
+	k.refused("live", k.patch(liveKey, path, ""), 404, "Entity not found")
+	k.refused("not a success", k.patch(shopKey, "/api/v1/payment/"+k.mocks(500, "").ID+"/mock-funds-available", ""), 400, "Payment must be in success status")
+	told := k.tells(k.onRecord(id))
+	for _, event := range []string{"payment.compliance_under_review", "payment.success", "orders.paid", "payment.compliance_approved", "payment.funds_available"} {
+		if !slices.Contains(told, event) {
+			t.Errorf("told %v and not %s", told, event)
+		}
+	}
+
+	listed := k.bills(2000)
+	hit := k.reviewed(k.mocks(2000, listed, `"remitter_name":"Sanctioned_Entity"`))
+	want(k, "a listed remitter", text(hit.ComplianceStatus), complianceReview)
+	_, err := k.engine.Refuse(context.Background(), k.onRecord(listed).ID, order.Compliance, order.ByOperator, "ops", "listed")
+	k.must(err)
+	hit = k.paymentNow(hit.ID)
+	want(k, "refused", hit.Status+" "+text(hit.ComplianceStatus)+fmt.Sprint(hit.FundsAvailable), "success rejectedfalse")
+	k.refused("free what was refused", k.patch(shopKey, "/api/v1/payment/"+hit.ID+"/mock-funds-available", ""), 400, "No transaction found")
+}
+
+// reviewed is a payment whose documents, where any were asked for, were given: a person decides next.
+func (k *kit) reviewed(p paymentBody) paymentBody {
+	k.Helper()
+	if text(p.ComplianceStatus) != complianceAction {
+		return p
+	}
+	var pairs []string
+	for _, r := range p.RFIDocuments {
+		pairs = append(pairs, fmt.Sprintf(`{"rfi_doc_id":%q,"doc_id":%q}`, r.ID, k.paper()))
+	}
+	k.ok(k.patch(shopKey, "/api/v1/rfis/"+text(p.RFIID)+"/respond", `{"documents":[`+strings.Join(pairs, ",")+`]}`), 200)
+	return k.paymentNow(p.ID)
+}
+
+// Compliance asks for documents about a payment; with all of them it looks again.
+func TestRFI(t *testing.T) {
+	k := moneyKit(t)
+	ctx := context.Background()
+	id := k.bills(6623)
+	p := k.reviewed(k.mocks(6623, id))
+	o, err := k.engine.Ask(ctx, k.onRecord(id).ID, order.Compliance, "ops", []string{"Passport", "Invoice"})
+	k.must(err)
+	p = k.paymentNow(p.ID)
+	want(k, "status", text(p.ComplianceStatus), complianceAction)
+	want(k, "asks", len(p.RFIDocuments), 2)
+	path := "/api/v1/rfis/" + text(p.RFIID)
+	rfi := parse[rfiBody](k, k.ok(k.get(shopKey, path), 200))
+	want(k, "rfi", fmt.Sprint(rfi.Status, text(rfi.EntityID) == p.ID, rfi.PayinID == id, len(o.MissingFor(order.Compliance))), "action_requiredtrue true 2")
+	k.refused("another merchant's", k.get(otherKey, path), 404, "Entity not found")
+	k.refused("another noun", k.get(shopKey, "/api/v1/rfis/payt_1"), 400, "Id must start with 'rfi_'")
+	slots := o.MissingFor(order.Compliance)
+	pair := func(slot, key, doc string) string { return fmt.Sprintf(`{"rfi_doc_id":%q,%q:%q}`, slot, key, doc) }
+	first, second := k.paper(), k.paper()
+	for _, test := range []struct{ body, part string }{
+		{`{}`, "documents is required"},
+		{`{"documents":[]}`, "documents is required"},
+		{`{"documents":[` + pair(slots[0].ID, "doc_id", first) + `]}`, "in one call"},
+		{`{"documents":[` + pair(slots[0].ID, "doc_id", first) + `,` + pair(slots[1].ID, "doc_id", "doc_none") + `]}`, "Invalid rfi_doc_id"},
+		{`{"documents":[` + pair(slots[0].ID, "doc_id", first) + `,` + pair("rfidoc_none", "doc_id", second) + `]}`, "Invalid rfi_doc_id"},
+		{`{"documents":[` + pair(slots[0].ID, "id", first) + `]}`, "id"},
+		{`{"documents":[],"note":"x"}`, "note"},
+	} {
+		k.refused(test.body, k.patch(shopKey, path+"/respond", test.body), 400, test.part)
+	}
+	want(k, "nothing was kept", len(k.paymentNow(p.ID).RFIDocuments), 2)
+	one := k.ok(k.patch(shopKey, "/api/v1/payment/"+p.ID+"/update_rfi", `{"documents":[`+pair(slots[0].ID, "id", first)+`]}`), 200)
+	want(k, "one of two", len(parse[paymentBody](k, one).RFIDocuments), 1)
+	answered := parse[rfiBody](k, k.ok(k.patch(shopKey, path+"/respond", `{"documents":[`+pair(slots[1].ID, "doc_id", second)+`]}`), 200))
+	want(k, "answered", answered.Status, complianceReview)
+	want(k, "the document", text(answered.Documents[len(answered.Documents)-1].Document), second)
+	k.refused("again", k.patch(shopKey, path+"/respond", `{"documents":[`+pair(slots[1].ID, "doc_id", second)+`]}`), 400, "RFI not in action_required")
+	k.refused("by the payment", k.patch(shopKey, "/api/v1/payment/"+p.ID+"/update-rfi", `{"documents":[`+pair(slots[1].ID, "id", second)+`]}`), 400, "payment not in action_required")
 }

@@ -249,7 +249,7 @@ func TestScreenedPayout(t *testing.T) {
 	}
 	path := "/api/v1/payouts/" + got.ID + "/update-rfi"
 	k.refused("what is not there", k.patch(shopKey, path, `{"documents":[{"id":"doc_none","rfi_doc_id":"`+got.RFIDocuments[0].ID+`"}]}`), 400, "Invalid rfi_doc_id")
-	given := parse[payoutBody](k, k.ok(k.patch(shopKey, path, `{"documents":[{"id":"`+k.file()+`","rfi_doc_id":"`+got.RFIDocuments[0].ID+`"}]}`), 200))
+	given := parse[payoutBody](k, k.ok(k.patch(shopKey, path, `{"documents":[{"id":"`+k.paper()+`","rfi_doc_id":"`+got.RFIDocuments[0].ID+`"}]}`), 200))
 	want(k, "given", given.Status, payoutApproval)
 	_, err := k.engine.Refuse(context.Background(), k.spends(got.ID).ID, order.Screening, order.ByOperator, "ops", "listed")
 	k.must(err)

@@ -45,6 +45,7 @@ func (d *Dialect) routes() []route {
 		d.documentRoutes(),
 		d.priceRoutes(),
 		d.orderRoutes(),
+		d.bankAccountRoutes(),
 		d.paymentRoutes(),
 		d.linkRoutes(),
 		d.refundRoutes(),
