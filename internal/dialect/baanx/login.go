@@ -158,6 +158,9 @@ func (d *Dialect) sendOTP(r *http.Request, c caller) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
+	if c.scope.Mode != engine.Sandbox && d.SendCode == nil { // whoever is asked for: the refusal says nothing of him
+		return answer{}, errNoCodes
+	}
 	done := answer{status: http.StatusOK, body: successBody{true}}
 	u, err := d.engine.User(r.Context(), c.scope, id)
 	if err != nil && !fault.Is(err, fault.CodeNotFound) {
@@ -174,12 +177,14 @@ func (d *Dialect) sendOTP(r *http.Request, c caller) (answer, error) {
 	return done, d.newCode(r.Context(), u)
 }
 
+var errNoCodes = fault.New(fault.CodeNotConfigured, "No codes can be sent at the moment")
+
 // newCode makes a code of six digits and sends it.
 //
 // Error: not_configured.
 func (d *Dialect) newCode(ctx context.Context, u *engine.User) error {
 	if d.SendCode == nil {
-		return fault.New(fault.CodeNotConfigured, "No codes can be sent at the moment")
+		return errNoCodes
 	}
 	n := new(big.Int).SetBytes(d.draw(16)) // so many bits that no code is likelier than another
 	code := fmt.Sprintf("%06d", n.Mod(n, big.NewInt(1_000_000)).Int64())

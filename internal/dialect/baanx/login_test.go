@@ -127,6 +127,7 @@ func TestLiveOTP(t *testing.T) {
 	k.refused("too late", login(`,"otpCode":"`+k.sent["user-bob"]+`"`), 401, "")
 	k.dialect.SendCode = nil
 	k.refused("nobody sends", k.do(request{method: "POST", path: "/v1/auth/login/otp", client: liveClient, body: `{"userId":"user-bob"}`}), 503, "")
+	k.refused("nobody sends, to nobody", k.do(request{method: "POST", path: "/v1/auth/login/otp", client: liveClient, body: `{"userId":"user-none"}`}), 503, "")
 }
 
 func TestLogout(t *testing.T) {
