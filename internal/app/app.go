@@ -87,35 +87,36 @@ type Config struct {
 type App struct {
 	Engine *engine.Engine
 
-	log       *slog.Logger
-	box       *secrets.Box
-	store     *store.Store
-	workers   *worker.Workers
-	client    *webhook.Client
-	dialects  []dialect.Dialect
-	people    *auth.People
-	grants    *auth.Grants
-	shop      *baanx.Dialect // for what is asked of merchants beside webhooks
-	signing   *signing       // of the API whose keys are signed
-	uses      *keyUses
-	pages     *page.Kit
-	dashboard *dashboard.Dashboard
-	checkout  *checkout.Checkout
-	server    *http.Server
-	listener  net.Listener
-	served    chan struct{} // closed when the HTTP server has ended
-	failed    chan error    // why, when nobody asked it to
-	rails     []worker.Rail
-	senders   []rail.Sender
-	sandbox   *sandbox.Rail
-	screener  *screener             // nil: no lists
-	banks     map[string]*bank.Rail // those that send, by the id of their network
-	gateways  gateways
-	psps      psps
-	now       func() time.Time
-	random    io.Reader
-	tracing   *tracing // nil: none
-	secure    bool     // it speaks https
+	log        *slog.Logger
+	box        *secrets.Box
+	store      *store.Store
+	workers    *worker.Workers
+	client     *webhook.Client
+	dialects   []dialect.Dialect
+	people     *auth.People
+	grants     *auth.Grants
+	shop       *baanx.Dialect // for what is asked of merchants beside webhooks
+	signing    *signing       // of the API whose keys are signed
+	signedKeys *auth.SignedKeys
+	uses       *keyUses
+	pages      *page.Kit
+	dashboard  *dashboard.Dashboard
+	checkout   *checkout.Checkout
+	server     *http.Server
+	listener   net.Listener
+	served     chan struct{} // closed when the HTTP server has ended
+	failed     chan error    // why, when nobody asked it to
+	rails      []worker.Rail
+	senders    []rail.Sender
+	sandbox    *sandbox.Rail
+	screener   *screener             // nil: no lists
+	banks      map[string]*bank.Rail // those that send, by the id of their network
+	gateways   gateways
+	psps       psps
+	now        func() time.Time
+	random     io.Reader
+	tracing    *tracing // nil: none
+	secure     bool     // it speaks https
 }
 
 // Start opens the database, listens and starts the workers. The caller must Stop it.

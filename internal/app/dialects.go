@@ -41,7 +41,7 @@ func dialects(a *App, keyring *auth.Auth, cfg Config) ([]dialect.Dialect, error)
 	}
 	a.shop = shop
 	a.signing = newSigning(a.Engine, cfg.Box, glomo.Name, cfg.NewSigningKey)
-	signed := auth.NewSignedKeys(auth.SignedKeysConfig{Auth: keyring, Signing: a.signing, API: glomo.Name, Now: cfg.Now, Random: cfg.Random})
+	a.signedKeys = auth.NewSignedKeys(auth.SignedKeysConfig{Auth: keyring, Signing: a.signing, API: glomo.Name, Now: cfg.Now, Random: cfg.Random})
 	return []dialect.Dialect{
 		payin.New(payin.Config{
 			Engine: a.Engine, Auth: keyring, People: a.people, Limits: cfg.PayIn, NewKey: a.newKeyOf(payin.Name), ParseAddress: evm.ParseAddress,
@@ -53,7 +53,7 @@ func dialects(a *App, keyring *auth.Auth, cfg Config) ([]dialect.Dialect, error)
 			PublicURL: below(public, koywe.Name), Now: cfg.Now, Random: cfg.Random, Log: cfg.Log,
 		}),
 		glomo.New(glomo.Config{
-			Engine: a.Engine, Keys: signed, Auth: keyring, PublicURL: below(public, glomo.Name), Now: cfg.Now, Random: cfg.Random, Log: cfg.Log,
+			Engine: a.Engine, Keys: a.signedKeys, SecretKey: a.secretKey, Auth: keyring, PublicURL: below(public, glomo.Name), Now: cfg.Now, Random: cfg.Random, Log: cfg.Log,
 			Play: func(ctx context.Context, p glomo.Play) error {
 				_, err := a.sandbox.Pay(ctx, sandbox.Payment{ID: p.ID, Reference: p.Reference, Amount: p.Amount, From: p.Account, Name: p.Name})
 				return err
@@ -66,7 +66,7 @@ func dialects(a *App, keyring *auth.Auth, cfg Config) ([]dialect.Dialect, error)
 // newKeyOf makes keys of one API.
 func (a *App) newKeyOf(dialect string) func(m engine.Mode) (key, hash, shown string, err error) {
 	return func(m engine.Mode) (key, hash, shown string, err error) {
-		made, err := a.newKey(dialect, m)
+		made, err := NewKey(dialect, m, a.draw)
 		return made.Key, made.Hash, made.Shown, err
 	}
 }

@@ -31,11 +31,14 @@ func TestFirstStart(t *testing.T) {
 	if err != nil || keys == nil {
 		t.Fatalf("%v %v", keys, err)
 	}
-	if len(keys.APIKeys) != len(a.dialects) {
+	if len(keys.APIKeys) != len(a.dialects)-1 { // keys that are signed are made by an operator
 		t.Errorf("%d pairs of keys for %d dialects", len(keys.APIKeys), len(a.dialects))
 	}
 	for _, d := range a.dialects {
-		pair := keys.APIKeys[d.Name()]
+		pair, made := keys.APIKeys[d.Name()]
+		if !made && d.Name() == "glomo" {
+			continue
+		}
 		for _, key := range []secrets.Text{pair.Live, pair.Test} {
 			if _, err := authOf(a).Check(t.Context(), key.Reveal(), d.Name()); err != nil {
 				t.Errorf("%s: %v", d.Name(), err)

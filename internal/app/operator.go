@@ -10,6 +10,7 @@ import (
 	"net/http"
 
 	"till/internal/auth"
+	"till/internal/dialect/glomo"
 	"till/internal/engine"
 	"till/internal/fault"
 	"till/internal/operator"
@@ -30,6 +31,12 @@ func operatorAPI(a *App, keys *auth.Auth, cfg Config) http.Handler {
 			organisations = append(organisations, d.Name())
 		}
 	}
+	var reporters []operator.Reporter
+	for _, d := range a.dialects {
+		if r, ok := d.(operator.Reporter); ok {
+			reporters = append(reporters, r)
+		}
+	}
 	return operator.Handler(operator.Config{
 		Engine: a.Engine, Auth: keys, People: a.people, Now: cfg.Now, Log: cfg.Log, Dialects: names, Organisations: organisations,
 		NewKey:      a.newKey,
@@ -43,7 +50,7 @@ func operatorAPI(a *App, keys *auth.Auth, cfg Config) http.Handler {
 		Pay: func(ctx context.Context, p operator.Payment) (string, error) {
 			return a.sandbox.Pay(ctx, sandbox.Payment{ID: p.ID, Reference: p.Reference, Amount: p.Amount, Rank: p.Rank, From: p.From, Name: p.Name})
 		},
-		Banks: a.operatorBanks(cfg.Banks),
+		Banks: a.operatorBanks(cfg.Banks), Reporters: reporters,
 		Shop: operator.Shop{
 			SealProduct: func(s engine.Scope, code string) (string, string, error) {
 				raw, err := a.draw(secretBytes)
@@ -80,8 +87,14 @@ func operatorAPI(a *App, keys *auth.Auth, cfg Config) http.Handler {
 }
 
 // newKey makes a key of an API, or an operator's token for "".
-func (a *App) newKey(dialect string, m engine.Mode) (operator.NewKey, error) {
-	return NewKey(dialect, m, a.draw)
+func (a *App) newKey(ctx context.Context, n operator.KeyFor) (operator.NewKey, error) {
+	switch {
+	case n.Dialect == glomo.Name:
+		return a.newSignedKey(ctx, n)
+	case n.Publishable:
+		return operator.NewKey{}, errNoPublishable()
+	}
+	return NewKey(n.Dialect, n.Mode, a.draw)
 }
 
 // NewKey makes a key of an API ("" for the operator API) of as many random bytes as it draws.

@@ -82,6 +82,9 @@ func RotateMaster(ctx context.Context, config string, env func(string) string, l
 	}); err != nil {
 		return done, err
 	}
+	if err := resealKeys(ctx, e, r.Both, r.New); err != nil {
+		return done, err
+	}
 	done.Endpoints, err = eachEndpoint(ctx, e, func(ep engine.Endpoint) error {
 		_, err := openSecrets(r.New, ep.ID, append([]string{ep.Secret}, oldSecrets(ep)...))
 		return err

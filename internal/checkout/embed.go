@@ -17,15 +17,7 @@ type Embedded interface {
 	Face
 	// Tells is what the page around is told of an order by now, oldest first. It is asked again and again: what was
 	// told once is told again in the same words, and the page around leaves out what it knows by its id.
-	Tells(ctx context.Context, o *engine.Order) ([]Told, error)
-}
-
-// Told is one message to the page around.
-type Told struct {
-	ID    string // the same one is the same event
-	Event string
-	Data  any  // becomes JSON
-	Claim bool // the payer says it, by a button
+	Tells(ctx context.Context, o *engine.Order) ([]engine.PageEvent, error)
 }
 
 // message is what the page around gets.
@@ -67,7 +59,7 @@ func (c *Checkout) addAround(ctx context.Context, v *view, f Face) error {
 		return err
 	}
 	for _, t := range tells {
-		text, err := json.Marshal(message{fromCheckout, t.ID, t.Event, t.Data})
+		text, err := json.Marshal(message{fromCheckout, t.ID, t.Name, t.Data})
 		if err != nil {
 			return err
 		}

@@ -17,17 +17,17 @@ import (
 // framedFace is the face of the tests, whose pages may stand in frames.
 type framedFace struct{ *house }
 
-func (f framedFace) Tells(_ context.Context, o *engine.Order) (list []Told, err error) {
+func (f framedFace) Tells(_ context.Context, o *engine.Order) (list []engine.PageEvent, err error) {
 	for _, a := range o.Attempts {
 		switch a.State {
 		case order.AttemptDeclined:
-			list = append(list, Told{ID: a.ID + ".lost", Event: "lost", Data: map[string]string{"evil": `"><script>alert(1)</script>`}})
+			list = append(list, engine.PageEvent{ID: a.ID + ".lost", Name: "lost", Data: map[string]string{"evil": `"><script>alert(1)</script>`}})
 		case order.AttemptOpen, order.AttemptPending:
-			list = append(list, Told{ID: a.ID + ".claim", Event: "claimed", Data: map[string]string{"order": o.PublicID}, Claim: true})
+			list = append(list, engine.PageEvent{ID: a.ID + ".claim", Name: "claimed", Data: map[string]string{"order": o.PublicID}, Claim: true})
 		}
 	}
 	if o.State == order.Completed {
-		list = append(list, Told{ID: "won", Event: "won", Data: map[string]string{"order": o.PublicID}})
+		list = append(list, engine.PageEvent{ID: "won", Name: "won", Data: map[string]string{"order": o.PublicID}})
 	}
 	return list, nil
 }

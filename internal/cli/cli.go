@@ -48,6 +48,7 @@ type commands struct {
 	Review       reviewCommand       `cmd:"" help:"Orders about which a person must decide."`
 	Suspense     suspenseCommand     `cmd:"" help:"Money that came and did not fit."`
 	Delivery     deliveryCommand     `cmd:"" help:"What leaves the house and waits for a second person."`
+	Report       reportCommand       `cmd:"" help:"Tables of orders and payments, as CSV."`
 	Short        shortCommand        `cmd:"" help:"Money that is missing."`
 
 	Version versionCommand `cmd:"" help:"Print the version."`

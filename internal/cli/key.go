@@ -15,6 +15,7 @@ import (
 type keyCommand struct {
 	List   keyList   `cmd:"" help:"List API keys and operators' tokens."`
 	Add    keyAdd    `cmd:"" help:"Make an API key, or an operator's token. Prints it, this once."`
+	Rotate keyRotate `cmd:"" help:"Make a key in place of another, which goes on for a while. Prints the new one, this once."`
 	Revoke keyRevoke `cmd:"" help:"End a key for good, within a second."`
 
 	RotateMaster keyRotateMaster `cmd:"" help:"Replace the master key that seals webhook secrets. The server must be stopped."`
@@ -68,11 +69,12 @@ type keyAdd struct {
 	Dialect      string        `help:"The API it opens."`
 	Name         string        `help:"For people."`
 	Scopes       []string      `name:"scope" help:"What it may do, like orders:read; may be repeated. Default: everything."`
+	Publishable  bool          `help:"A key for pages that everybody reads, where the API has such keys."`
 	For          time.Duration `name:"for" placeholder:"DURATION" help:"How long it is valid, like 720h. Default: until it is revoked."`
 }
 
 func (c *keyAdd) Run(t *terminal) error {
-	ask := client.NewKey{Name: c.Name, Merchant: c.Merchant, Mode: c.Mode, Dialect: c.Dialect, Scopes: c.Scopes}
+	ask := client.NewKey{Name: c.Name, Merchant: c.Merchant, Mode: c.Mode, Dialect: c.Dialect, Scopes: c.Scopes, Publishable: c.Publishable}
 	switch {
 	case c.Operator && c.Organisation != "":
 		return errors.New("an operator's token is no organisation's: leave --organisation out")
@@ -102,6 +104,11 @@ func (c *keyAdd) Run(t *terminal) error {
 	if err != nil {
 		return err
 	}
+	return c.showKey(t, k)
+}
+
+// showKey shows a key that was just made.
+func (c remote) showKey(t *terminal, k client.Key) error {
 	return c.show(t, k, func(w io.Writer) {
 		row(w, "id", k.ID)
 		if k.Secret != "" {
@@ -113,6 +120,24 @@ func (c *keyAdd) Run(t *terminal) error {
 		row(w, "key", k.Key)
 		row(w, "", "Keep the key: it is not shown again.")
 	})
+}
+
+type keyRotate struct {
+	remote  `embed:""`
+	ID      string        `arg:"" help:"The key's id, as till key list shows it."`
+	Overlap time.Duration `default:"24h" help:"How long the old key goes on, at most 2160h. Default: ${default}."`
+}
+
+func (c *keyRotate) Run(t *terminal) error {
+	api, err := c.client()
+	if err != nil {
+		return err
+	}
+	k, err := api.RotateKey(t, c.ID, client.KeyRotation{OverlapSeconds: int64(c.Overlap / time.Second)})
+	if err != nil {
+		return err
+	}
+	return c.showKey(t, k)
 }
 
 type keyRevoke struct {

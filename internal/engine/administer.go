@@ -56,7 +56,10 @@ func (e *Engine) AddKeyOnce(ctx context.Context, k Key, r Repeatable[Key]) (Key,
 		if err := e.act(tx, made.Scope.Mode, "key.add", made.ID, keyDetail(made)); err != nil {
 			return Key{}, err
 		}
-		return made, tx.SaveKey(made)
+		if err := tx.SaveKey(made); err != nil {
+			return Key{}, err
+		}
+		return made, keepText(tx, made)
 	})
 }
 

@@ -27,3 +27,12 @@ type Choice struct {
 	// payer, who pressed twice. "": nobody can tell.
 	Once string
 }
+
+// PageEvent is what the page of a payer says to the page around it, where it stands in a frame. The engine does not read
+// it: a dialect, which knows what merchants' pages understand, tells it to whatever makes the page.
+type PageEvent struct {
+	ID    string // the same one is the same event, however often it is said
+	Name  string
+	Data  any  // becomes JSON
+	Claim bool // nobody knows it but the payer, who says it by a button
+}

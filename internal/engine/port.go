@@ -175,6 +175,7 @@ type Key struct {
 	UpdatedAt time.Time // zero: never changed
 	UsedAt    time.Time // within a minute or so; zero: never used
 	RevokedAt time.Time // it ended for good then; zero: it may be switched on and off
+	Sealed    string    // its text, of an API that signs with it: to AddKey and from KeyWithText; "" everywhere else
 }
 
 // Stray is a payment that no order owns.

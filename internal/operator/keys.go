@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -29,7 +30,14 @@ func (a *api) keys() {
 		OperationID: "revokeKey", Method: http.MethodPost, Path: "/keys/{keyId}/revoke", Security: needs("keys:write"),
 		Summary: "End a key", Description: "For good, within a second. The key that asks cannot end itself.",
 	}, a.revokeKey)
+	serve(a, huma.Operation{
+		OperationID: "rotateKey", Method: http.MethodPost, Path: "/keys/{keyId}/rotate", Security: needs("keys:write"),
+		Summary: "Make a key in place of another", Description: "It may do the same. The other one ends when the overlap is over. Only the answer has the new key.",
+	}, a.rotateKey)
 }
+
+// publishable is what a publishable key may do: what pages ask that everybody reads, and nothing else.
+const publishable = "publishable"
 
 type keysInput struct {
 	PageInput
@@ -64,12 +72,19 @@ func (a *api) addKey(ctx context.Context, in *addKeyInput) (client.Key, error) {
 	if err := a.mayMake(ctx, b); err != nil {
 		return client.Key{}, err
 	}
-	made, err := a.NewKey(b.Dialect, engine.Mode(b.Mode))
+	n := KeyFor{Dialect: b.Dialect, Merchant: b.Merchant, Mode: engine.Mode(b.Mode), Publishable: b.Publishable}
+	if b.ExpiresAt != nil {
+		n.ExpiresAt = *b.ExpiresAt
+	}
+	if b.Publishable {
+		b.Scopes = []string{publishable}
+	}
+	made, err := a.NewKey(ctx, n)
 	if err != nil {
 		return client.Key{}, err
 	}
 	k := engine.Key{
-		Hash: made.Hash, Prefix: made.Shown, Name: b.Name, Scopes: b.Scopes,
+		Hash: made.Hash, Prefix: made.Shown, Sealed: made.Sealed, Name: b.Name, Scopes: b.Scopes,
 		Scope: engine.Scope{Merchant: b.Merchant, Mode: engine.Mode(b.Mode), Dialect: b.Dialect},
 	}
 	if b.Organisation != "" {
@@ -103,6 +118,9 @@ func (a *api) mayMake(ctx context.Context, k client.NewKey) error {
 	if who.Mode != "" && k.Mode != who.Mode {
 		return fault.New(fault.CodeForbidden, "this token is for the other mode").On("mode")
 	}
+	if k.Publishable && (k.Merchant == "" || len(k.Scopes) > 0) {
+		return fault.New(fault.CodeInvalidValue, "a publishable key is a merchant's, and has no scopes").On("publishable")
+	}
 	switch {
 	case strings.Contains(k.Merchant, ":"):
 		return fault.New(fault.CodeNotFound, "no such merchant").On("merchant")
@@ -128,6 +146,31 @@ func (a *api) mayMake(ctx context.Context, k client.NewKey) error {
 
 type keyInput struct {
 	ID string `path:"keyId"`
+}
+
+type rotateKeyInput struct {
+	ID   string `path:"keyId"`
+	Body client.KeyRotation
+}
+
+func (a *api) rotateKey(ctx context.Context, in *rotateKeyInput) (client.Key, error) {
+	visible := func(k engine.Key) bool { return sees(ctx, k.Scope.Mode) && k.Scope.Merchant != "" }
+	old, err := a.Engine.AnyKey(ctx, in.ID, visible)
+	if err != nil {
+		return client.Key{}, err
+	}
+	made, err := a.NewKey(ctx, KeyFor{Dialect: old.Scope.Dialect, Merchant: old.Scope.Merchant, Mode: old.Scope.Mode, Publishable: slices.Equal(old.Scopes, []string{publishable})})
+	if err != nil {
+		return client.Key{}, err
+	}
+	fresh := engine.Key{Hash: made.Hash, Prefix: made.Shown, Sealed: made.Sealed}
+	k, err := a.as(ctx).RotateKey(ctx, in.ID, fresh, time.Duration(in.Body.OverlapSeconds)*time.Second, visible)
+	if err != nil {
+		return client.Key{}, err
+	}
+	out := keyOf(k)
+	out.Key, out.Secret = made.Key, made.Secret
+	return out, nil
 }
 
 func (a *api) revokeKey(ctx context.Context, in *keyInput) (client.Key, error) {

@@ -91,10 +91,10 @@ func testConfig(e *engine.Engine, now func() time.Time, log *slog.Logger) Config
 		Engine: e, Auth: auth.New(newTestKeys(), now), Now: now, Log: log,
 		People:   auth.NewPeople(auth.PeopleConfig{Store: burning{}, Now: now, Random: rand.Reader, Cost: auth.Cost{Memory: 8, Passes: 1, Threads: 1}}),
 		Dialects: []string{"some", "other"}, Organisations: []string{"some"},
-		NewKey: func(dialect string, m engine.Mode) (NewKey, error) {
+		NewKey: func(_ context.Context, n KeyFor) (NewKey, error) {
 			made++
-			key := "made_" + dialect + string(m) + strconv.Itoa(made)
-			return NewKey{Key: key, Hash: secrets.Hash(key), Shown: key[:4]}, nil
+			key := "made_" + n.Dialect + string(n.Mode) + strconv.Itoa(made)
+			return NewKey{Key: key, Hash: secrets.Hash(key), Shown: key[:4], Sealed: "sealed " + key}, nil
 		},
 		NewEndpoint: func() (NewEndpoint, error) {
 			made++
@@ -131,8 +131,8 @@ func testConfig(e *engine.Engine, now func() time.Time, log *slog.Logger) Config
 			}
 			return strings.Join([]string{p.ID, p.Reference, p.Amount.String(), p.Rank.String(), p.From, p.Name}, "|"), nil
 		},
-		Banks: testBanks(e),
-		Jobs:  func() []client.Job { return []client.Job{{Name: "tell", OK: true}} },
+		Banks: testBanks(e), Reporters: []Reporter{testReports{}},
+		Jobs: func() []client.Job { return []client.Job{{Name: "tell", OK: true}} },
 	}
 }
 

@@ -45,8 +45,8 @@ type Config struct {
 	Dialects []string // the APIs that are served
 	// Organisations are those of them whose keys may open all merchants of an organisation.
 	Organisations []string
-	// NewKey makes a key for an API ("" is this one): the key, its hash as it is stored, and what may be shown.
-	NewKey func(dialect string, m engine.Mode) (NewKey, error)
+	// NewKey makes a key. Error: invalid_value, where the API has no such keys.
+	NewKey func(ctx context.Context, n KeyFor) (NewKey, error)
 	// NewEndpoint makes the id and the secret of an endpoint, and seals the secret for the database.
 	NewEndpoint func() (NewEndpoint, error)
 	// NewSecret makes and seals another secret for an endpoint that exists.
@@ -60,13 +60,23 @@ type Config struct {
 	Pay   func(ctx context.Context, p Payment) (id string, err error)
 	Banks []Bank // by mode and id
 	// Shop is what products and users take.
-	Shop Shop
+	Shop      Shop
+	Reporters []Reporter // the APIs that have reports
 	// Jobs is how the background loops of this process are.
 	Jobs func() []client.Job
 }
 
-// NewKey is a key that was just made. Key is shown once and kept nowhere, as is the Secret of a key of two parts.
-type NewKey struct{ Key, Secret, Hash, Shown string }
+// KeyFor says for whom a key is made. Dialect "" is this API.
+type KeyFor struct {
+	Dialect, Merchant string
+	Mode              engine.Mode
+	ExpiresAt         time.Time
+	Publishable       bool // it stands in pages that everybody reads
+}
+
+// NewKey is a key that was just made: the key, its hash as it is stored, and what may be shown. Key is shown once and kept
+// nowhere, as is the Secret of a key of two parts; an API that signs with its keys has their text stored as Sealed.
+type NewKey struct{ Key, Secret, Hash, Shown, Sealed string }
 
 // NewEndpoint is an endpoint's id and a secret made for it. Secret is shown once; Sealed is what is stored.
 type NewEndpoint struct{ ID, Secret, Sealed string }
@@ -111,6 +121,7 @@ func Handler(cfg Config) http.Handler {
 	a.merchants()
 	a.customers()
 	a.settings()
+	a.reports()
 	a.keys()
 	a.people()
 	a.instruments()

@@ -26,6 +26,8 @@ type Config struct {
 	Engine *engine.Engine
 	Keys   *auth.SignedKeys // the merchants' secret keys
 	Auth   *auth.Auth       // checks publishable keys
+	// SecretKey is a good secret key of a merchant with its text: the one whose id is preferred, else the newest; nil: there is none.
+	SecretKey func(ctx context.Context, s engine.Scope, preferred string) (*SecretKey, error)
 
 	// Currencies are what orders are sold in, by their ISO 4217 codes; none: DefaultCurrencies.
 	Currencies []string
@@ -43,9 +45,10 @@ type Config struct {
 
 // Dialect is the API.
 type Dialect struct {
-	engine *engine.Engine
-	keys   *auth.SignedKeys
-	auth   *auth.Auth
+	engine    *engine.Engine
+	keys      *auth.SignedKeys
+	auth      *auth.Auth
+	secretKey func(ctx context.Context, s engine.Scope, preferred string) (*SecretKey, error)
 
 	currencies []string
 
@@ -64,7 +67,7 @@ func New(c Config) *Dialect {
 	if len(c.Currencies) == 0 {
 		c.Currencies = DefaultCurrencies
 	}
-	return &Dialect{engine: c.Engine, keys: c.Keys, auth: c.Auth, currencies: c.Currencies, publicURL: c.PublicURL, play: c.Play, now: c.Now, random: c.Random, log: c.Log}
+	return &Dialect{engine: c.Engine, keys: c.Keys, auth: c.Auth, secretKey: c.SecretKey, currencies: c.Currencies, publicURL: c.PublicURL, play: c.Play, now: c.Now, random: c.Random, log: c.Log}
 }
 
 var _ dialect.Dialect = (*Dialect)(nil)

@@ -55,6 +55,7 @@ func (d *Dialect) routes() []route {
 		d.conversionRoutes(),
 		d.beneficiaryRoutes(),
 		d.payoutRoutes(),
+		d.checkoutRoutes(),
 	)
 }
 
@@ -62,8 +63,15 @@ func (d *Dialect) routes() []route {
 func (d *Dialect) Handler() http.Handler {
 	mux := http.NewServeMux()
 	for _, rt := range d.routes() {
-		mux.Handle(rt.method+" "+rt.path, d.serve(rt)) // what GET serves HEAD is served too; its body is not sent
+		h := d.serve(rt) // what GET serves HEAD is served too; its body is not sent
+		if rt.needs == publishable {
+			h = crossOrigin(h)
+			mux.Handle("OPTIONS "+rt.path, crossOrigin(http.HandlerFunc(preflight)))
+		}
+		mux.Handle(rt.method+" "+rt.path, h)
 	}
+	mux.HandleFunc("GET "+ReportPath+"{name}", d.serveReport)
+	mux.HandleFunc("GET /checkout.js", serveCheckoutJS)
 	mux.HandleFunc("GET /openapi.yaml", serveOpenAPI)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		d.refuse(w, r, fault.New(fault.CodeRouteNotFound, "There is no "+r.Method+" "+r.URL.Path+" here"))

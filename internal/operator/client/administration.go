@@ -86,6 +86,18 @@ type NewKey struct {
 	Dialect      string     `json:"dialect,omitempty" maxLength:"32" doc:"needed for a merchant's key: the API it opens"`
 	Scopes       []string   `json:"scopes,omitempty" maxItems:"50" doc:"absent: everything"`
 	ExpiresAt    *time.Time `json:"expiresAt,omitempty"`
+	Publishable  bool       `json:"publishable,omitempty" doc:"for pages that everybody reads, where the API has such keys"`
+}
+
+// KeyRotation says how long the key that is replaced goes on.
+type KeyRotation struct {
+	OverlapSeconds int64 `json:"overlapSeconds" minimum:"0" maximum:"7776000"`
+}
+
+// RotateKey makes a key in place of another. Only its answer has the key.
+func (c *Client) RotateKey(ctx context.Context, id string, r KeyRotation) (Key, error) {
+	var got Key
+	return got, c.call(ctx, http.MethodPost, "/keys/"+url.PathEscape(id)+"/rotate", nil, r, &got)
 }
 
 // AddKey makes a key. Only its answer has the key.

@@ -1,0 +1,67 @@
+package app
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"till/internal/dialect/glomo"
+	"till/internal/engine"
+	"till/internal/operator/client"
+)
+
+// Keys that are signed are made, replaced and revoked by an operator, and the text of the one that is good is found.
+func TestSignedKeys(t *testing.T) {
+	dir := t.TempDir()
+	var log locked
+	a := startIn(t, dir, "", &log)
+	first, err := a.FirstStart(t.Context(), dir+"/first.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := client.New(a.URL()+client.Path, first.OperatorToken.Reveal(), nil)
+	ask := func(path, key string) int {
+		t.Helper()
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, a.URL()+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Authorization", "Bearer "+key)
+		answer, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer.Body.Close()
+		return answer.StatusCode
+	}
+	opens := func(key string) int { return ask("/glomo/api/v1/orders", key) }
+	secret, err := c.AddKey(t.Context(), client.NewKey{Merchant: "default", Mode: "sandbox", Dialect: glomo.Name, Name: "shop"})
+	if err != nil || strings.Count(secret.Key, ".") != 2 || opens(secret.Key) != http.StatusOK {
+		t.Fatalf("%+v %v: %d", secret, err, opens(secret.Key))
+	}
+	scope := engine.Scope{Merchant: "default", Mode: engine.Sandbox, Dialect: glomo.Name}
+	if got, err := a.secretKey(t.Context(), scope, secret.ID); err != nil || got == nil || got.Text != secret.Key || got.ID != secret.ID {
+		t.Errorf("its text: %+v %v", got, err)
+	}
+	scope.Mode = engine.Live
+	if got, err := a.secretKey(t.Context(), scope, secret.ID); err != nil || got != nil {
+		t.Errorf("in the other mode: %+v %v", got, err)
+	}
+	rotated, err := c.RotateKey(t.Context(), secret.ID, client.KeyRotation{OverlapSeconds: 3600})
+	if err != nil || opens(secret.Key) != http.StatusOK || opens(rotated.Key) != http.StatusOK {
+		t.Errorf("in the overlap: %v", err)
+	}
+	if _, err := c.RevokeKey(t.Context(), rotated.ID); err != nil || opens(rotated.Key) != http.StatusUnauthorized {
+		t.Errorf("revoked: %v", err)
+	}
+	public, err := c.AddKey(t.Context(), client.NewKey{Merchant: "default", Mode: "sandbox", Dialect: glomo.Name, Publishable: true})
+	if err != nil || !strings.HasPrefix(public.Key, "test_") || opens(public.Key) != http.StatusUnauthorized {
+		t.Errorf("%+v %v", public, err)
+	}
+	if got := ask("/glomo/api/public/v1/order/order_none", public.Key); got != http.StatusNotFound {
+		t.Errorf("the public path: %d", got)
+	}
+	if _, err := c.AddKey(t.Context(), client.NewKey{Merchant: "default", Mode: "sandbox", Dialect: "payin", Publishable: true}); err == nil {
+		t.Error("an API without publishable keys made one")
+	}
+}
