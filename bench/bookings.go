@@ -122,7 +122,7 @@ func (b *bench) importFile(ctx context.Context, e *engine.Engine, account worker
 		return err
 	}
 	started := time.Now()
-	report, err := worker.ImportFile(ctx, e, account, file, func(int) {
+	report, err := worker.ImportFile(ctx, e, account, file, func(int, int) {
 		now, err := residentMemory()
 		most, failed = max(most, now), errors.Join(failed, err)
 	})

@@ -393,8 +393,8 @@ func (a *App) operatorBanks(list []Bank) (all []operator.Bank) {
 	accounts := bankAccounts(list, a.banks)
 	for i, b := range list {
 		one := operator.Bank{Network: b.Network, Account: b.Account, Holder: b.Holder}
-		one.Import = func(ctx context.Context, file io.ReadSeeker) (client.ImportReport, error) {
-			got, err := worker.ImportFile(ctx, a.Engine, accounts[i], file, nil)
+		one.Import = func(ctx context.Context, file io.ReadSeeker, progress func(booked, lines int)) (client.ImportReport, error) {
+			got, err := worker.ImportFile(ctx, a.Engine, accounts[i], file, progress)
 			if wrong, is := errors.AsType[*rail.FileError](err); is {
 				f := fault.New(fault.CodeInvalidValue, wrong.Error()).On("file")
 				if wrong.Line > 0 {

@@ -3,12 +3,16 @@ package cli
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"till/internal/operator/client"
@@ -147,36 +151,92 @@ func importFile(t *terminal, api *client.Client, bank, name string) (got client.
 	if err != nil {
 		return got, err
 	}
-	var body io.Reader = file
-	if about.Size() >= longFile {
-		shown := &progress{in: file, to: t.err, name: filepath.Base(name), size: about.Size(), last: -1}
-		defer shown.end()
-		body = shown
+	if about.Size() < longFile {
+		return api.ImportBankFile(t, bank, file)
 	}
-	return api.ImportBankFile(t, bank, body)
+	shown := &progress{in: file, digest: sha256.New(), sent: make(chan struct{}), to: t.err, name: filepath.Base(name), size: about.Size(), last: -1}
+	defer shown.end()
+	ended := make(chan struct{})
+	var following sync.WaitGroup
+	following.Go(func() { shown.follow(t, api, bank, ended) })
+	got, err = api.ImportBankFile(t, bank, shown)
+	close(ended)
+	following.Wait()
+	if err == nil {
+		shown.show("booked", 100)
+	}
+	return got, err
 }
 
-// progress shows how much of a file was read.
+// progress shows how much of a file was sent, and then how much of it is booked.
 type progress struct {
 	in         io.Reader
+	digest     hash.Hash
+	sent       chan struct{} // closed when all of it was read
 	to         io.Writer
 	name       string
 	size, read int64
+	doing      string
 	last       int64 // percent
 }
 
 func (p *progress) Read(b []byte) (int, error) {
 	n, err := p.in.Read(b)
+	if n == 0 {
+		return n, err
+	}
+	p.digest.Write(b[:n])
+	was := p.read
 	p.read += int64(n)
-	if percent := p.read * 100 / p.size; percent != p.last {
-		const width = 40
-		done := int(percent) * width / 100
-		fmt.Fprintf(p.to, "\r%s [%s%s] %3d%%", p.name, strings.Repeat("#", done), strings.Repeat(".", width-done), percent)
-		if p.last = percent; percent == 100 {
-			fmt.Fprint(p.to, " sent, being imported")
-		}
+	if p.read < p.size {
+		p.show("sent", p.read*100/p.size)
+	} else if was < p.size {
+		close(p.sent)
 	}
 	return n, err
+}
+
+func (p *progress) show(doing string, percent int64) {
+	if doing == p.doing && percent == p.last {
+		return
+	}
+	const width = 40
+	done := int(percent) * width / 100
+	fmt.Fprintf(p.to, "\r%s [%s%s] %3d%% %s", p.name, strings.Repeat("#", done), strings.Repeat(".", width-done), percent, doing)
+	p.doing, p.last = doing, percent
+}
+
+// askEvery is how often a server is asked how far it is.
+const askEvery = 500 * time.Millisecond
+
+// follow shows how much the server has booked, from when it has the file until the end. One that does not say goes on in silence.
+func (p *progress) follow(ctx context.Context, api *client.Client, bank string, ended <-chan struct{}) {
+	select {
+	case <-p.sent:
+	case <-ended:
+		return
+	}
+	p.show("sent", 100)
+	own := hex.EncodeToString(p.digest.Sum(nil))
+	ticker := time.NewTicker(askEvery)
+	defer ticker.Stop()
+	for {
+		list, err := api.Imports(ctx, bank)
+		for _, one := range list {
+			switch {
+			case err != nil || one.SHA256 != own:
+			case one.Lines == 0:
+				p.show("sent, being checked", 100)
+			default:
+				p.show("booked", int64(one.Booked)*100/int64(one.Lines))
+			}
+		}
+		select {
+		case <-ended:
+			return
+		case <-ticker.C:
+		}
+	}
 }
 
 func (p *progress) end() { fmt.Fprintln(p.to) }

@@ -135,4 +135,7 @@ func TestBankCommands(t *testing.T) {
 	if left := answer[[]client.Booking](t, "bank", "bookings", "--state", "suspense"); len(left) != 1 || left[0].ID != waiting[1].ID {
 		t.Errorf("left in suspense: %+v", left)
 	}
+	if _, shown := runs(t, 0, "bank", "import", bankFile(t, "long.sta", credits(ofGiro, longFile/80))); !strings.Contains(shown, " sent") || !strings.Contains(shown, "100% booked") {
+		t.Errorf("of a long file is shown %q", shown)
+	}
 }

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -25,7 +26,8 @@ type Bank struct {
 	Account, Holder string
 
 	// Import imports a file of the bank. A fault of the file is invalid_value, with the detail "line" where there is one.
-	Import func(ctx context.Context, file io.ReadSeeker) (client.ImportReport, error)
+	// progress hears how far it is.
+	Import func(ctx context.Context, file io.ReadSeeker, progress func(booked, lines int)) (client.ImportReport, error)
 	// Export makes payment files of what waits.
 	Export func(ctx context.Context) ([]client.PaymentFile, error)
 	// Files lists the payment files, the newest first, behind the given id.
@@ -54,6 +56,10 @@ func (a *api) banks() {
 		Summary:     "Import a statement, or the bank's answer to a payment file",
 		Description: "camt.052, camt.053, camt.054, MT940, MT942, CSV and pain.002. A file with an error books nothing; a file may be imported again.",
 	}, a.importBankFile)
+	serve(a, huma.Operation{
+		OperationID: "listImports", Method: http.MethodGet, Path: "/banks/{bank}/imports", Security: needs("banks:read"),
+		Summary: "Files that this server is importing by hand, and how far it is with each",
+	}, a.listImports)
 	serve(a, huma.Operation{
 		OperationID: "exportPayments", Method: http.MethodPost, Path: "/banks/{bank}/payments", Security: needs("banks:write"),
 		Summary: "Make payment files of the transfers that wait", Description: "None when none waits. A transfer is in one file for ever.",
@@ -153,7 +159,55 @@ func (a *api) importBankFile(ctx context.Context, in *bankFileInput) (report cli
 	if err := a.as(ctx).Asked(ctx, b.Network.Mode, "bank.import", b.Network.ID, fmt.Sprintf("%d bytes, SHA-256 %x", size, digest)); err != nil {
 		return report, err
 	}
-	return b.Import(ctx, file)
+	progress, end := a.imports.begin(b.Network.ID, fmt.Sprintf("%x", digest))
+	defer end()
+	return b.Import(ctx, file, progress)
+}
+
+// imports is the files that are being imported.
+type imports struct {
+	mu   sync.Mutex
+	list []*runningImport
+}
+
+type runningImport struct {
+	bank string
+	client.Import
+}
+
+// begin puts a file on the list, and says how its progress is told and its end.
+func (i *imports) begin(bank, digest string) (progress func(booked, lines int), end func()) {
+	one := &runningImport{bank, client.Import{SHA256: digest}}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.list = append(i.list, one)
+	return func(booked, lines int) {
+			i.mu.Lock()
+			defer i.mu.Unlock()
+			one.Booked, one.Lines = booked, lines
+		}, func() {
+			i.mu.Lock()
+			defer i.mu.Unlock()
+			i.list = slices.DeleteFunc(i.list, func(other *runningImport) bool { return other == one })
+		}
+}
+
+// of is the files of a bank.
+func (i *imports) of(bank string) []client.Import {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	list := []client.Import{}
+	for _, one := range i.list {
+		if one.bank == bank {
+			list = append(list, one.Import)
+		}
+	}
+	return list
+}
+
+func (a *api) listImports(ctx context.Context, in *bankInput) (client.Imports, error) {
+	b, err := a.bank(ctx, in.Bank)
+	return client.Imports{Imports: a.imports.of(b.Network.ID)}, err
 }
 
 // keep writes a body of at most limit bytes to a file. Errors: body_too_large; invalid_body of one that is empty, breaks off or comes too slowly.

@@ -39,7 +39,7 @@ func testBanks(e *engine.Engine) []Bank {
 	}
 	return []Bank{{
 		Network: giro, Account: "DE93999999990000000001", Holder: "Till",
-		Import: func(ctx context.Context, file io.ReadSeeker) (client.ImportReport, error) {
+		Import: func(ctx context.Context, file io.ReadSeeker, progress func(booked, lines int)) (client.ImportReport, error) {
 			_, err := file.Seek(0, io.SeekStart)
 			if err != nil {
 				return client.ImportReport{}, err
@@ -207,5 +207,20 @@ func TestKeepOnAFullDisk(t *testing.T) {
 	}
 	if _, _, err := keep(io.Discard, strings.NewReader("abcd"), 3); !fault.Is(err, fault.CodeBodyTooLarge) {
 		t.Errorf("the error is %v", err)
+	}
+}
+
+func TestImportsSayHowFarTheyAre(t *testing.T) {
+	var i imports
+	progress, end := i.begin("giro", "ab12")
+	_, endOther := i.begin("giro", "cd34")
+	defer endOther()
+	progress(3, 10)
+	if got := fmt.Sprint(i.of("giro"), i.of("other")); got != "[{ab12 3 10} {cd34 0 0}] []" {
+		t.Errorf("under way are %s", got)
+	}
+	end()
+	if got := fmt.Sprint(i.of("giro")); got != "[{cd34 0 0}]" {
+		t.Errorf("under way are then %s", got)
 	}
 }

@@ -92,8 +92,9 @@ type Payment struct {
 // api serves the operations.
 type api struct {
 	Config
-	mux  *http.ServeMux
-	huma huma.API
+	mux     *http.ServeMux
+	huma    huma.API
+	imports imports
 }
 
 // Handler serves the API at /operator/v1, full paths. Every operation needs an operator's token as a bearer

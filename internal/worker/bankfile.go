@@ -41,10 +41,10 @@ type bankEngine interface {
 
 // ImportFile imports a file of an account. It is read twice: the first time nothing is booked, so that a file with an error anywhere
 // books nothing. The second time books in chunks; a file whose import broke off is imported again. progress, which may be nil, hears how
-// many bookings were read the second time.
+// many of its lines are booked: none, when it was read for the first time.
 //
 // Errors: a *rail.FileError for what is wrong with the file; others say nothing about it.
-func ImportFile(ctx context.Context, e bankEngine, a BankAccount, file io.ReadSeeker, progress func(bookings int)) (engine.FileReport, error) {
+func ImportFile(ctx context.Context, e bankEngine, a BankAccount, file io.ReadSeeker, progress func(booked, lines int)) (engine.FileReport, error) {
 	head, err := headOf(file)
 	if err != nil {
 		return engine.FileReport{}, err
@@ -60,7 +60,11 @@ func ImportFile(ctx context.Context, e bankEngine, a BankAccount, file io.ReadSe
 	if err := readFrom(ctx, reader, file, first); err != nil {
 		return engine.FileReport{}, err
 	}
-	return bookFile(ctx, e, a, reader, file, first.statements, progress)
+	if progress == nil {
+		progress = func(int, int) {}
+	}
+	progress(0, first.read)
+	return bookFile(ctx, e, a, reader, file, first, progress)
 }
 
 // headOf reads the beginning of a file and goes back to it.
@@ -97,6 +101,7 @@ type survey struct {
 	account    BankAccount
 	statements []surveyed
 	now        surveyed
+	read       int // lines
 }
 
 type surveyed struct {
@@ -113,6 +118,7 @@ func (s *survey) Open(st rail.Statement) error {
 }
 
 func (s *survey) Booking(_ rail.Statement, b rail.Booking) error {
+	s.read++
 	if err := engine.CheckBooking(s.account.Network, b); err != nil {
 		f, _ := fault.As(err)
 		return &rail.FileError{Format: "file", Line: b.Line, Field: f.Param, Message: f.Message}
@@ -162,14 +168,14 @@ type piece struct {
 }
 
 // bookFile is the second reading.
-func bookFile(ctx context.Context, e bankEngine, a BankAccount, reader rail.Reader, file io.ReadSeeker, statements []surveyed, progress func(int)) (engine.FileReport, error) {
+func bookFile(ctx context.Context, e bankEngine, a BankAccount, reader rail.Reader, file io.ReadSeeker, first *survey, progress func(booked, lines int)) (engine.FileReport, error) {
 	reading, stop := context.WithCancel(ctx)
 	pieces, read := make(chan piece, ahead), make(chan error, 1)
 	go func() {
 		defer close(pieces)
-		read <- readFrom(reading, reader, file, &cutter{ctx: reading, to: pieces, statements: len(statements)})
+		read <- readFrom(reading, reader, file, &cutter{ctx: reading, to: pieces, statements: len(first.statements)})
 	}()
-	b := &booker{ctx: ctx, engine: e, account: a, statements: statements, progress: progress}
+	b := &booker{ctx: ctx, engine: e, account: a, statements: first.statements, lines: first.read, progress: progress}
 	err := b.book(pieces)
 	stop()
 	for range pieces { // what was read in vain; the file is let go of at the end
@@ -234,7 +240,8 @@ type booker struct {
 	account    BankAccount
 	statements []surveyed
 	read       int
-	progress   func(int)
+	lines      int // that there are
+	progress   func(booked, lines int)
 	report     engine.FileReport
 }
 
@@ -257,9 +264,7 @@ func (b *booker) book(pieces <-chan piece) error {
 		killpoint.Here("import.booked")
 		b.report.Add(done)
 		b.read += len(p.bookings)
-		if b.progress != nil {
-			b.progress(b.read)
-		}
+		b.progress(b.read, b.lines)
 	}
 	return nil
 }

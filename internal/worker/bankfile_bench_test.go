@@ -45,7 +45,7 @@ func BenchmarkImportFile(b *testing.B) {
 				var peak uint64
 				before := cpu(b)
 				b.StartTimer()
-				report, err := ImportFile(b.Context(), e, inboxAccount(""), strings.NewReader(file), func(int) {
+				report, err := ImportFile(b.Context(), e, inboxAccount(""), strings.NewReader(file), func(int, int) {
 					var m runtime.MemStats
 					runtime.ReadMemStats(&m)
 					peak = max(peak, m.HeapInuse)

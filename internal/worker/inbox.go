@@ -155,7 +155,7 @@ func (i *Inbox) imports(ctx context.Context, path string) (report engine.FileRep
 	var lost error
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	report, err = ImportFile(ctx, i.engine, i.account, file, func(int) {
+	report, err = ImportFile(ctx, i.engine, i.account, file, func(int, int) {
 		if i.now().Sub(renewed) < inboxLease/4 {
 			return
 		}

@@ -439,8 +439,8 @@ func TestKilledImport(t *testing.T) {
 func TestImportFileSaysHowFarItIs(t *testing.T) {
 	b := newInboxBed(t, filepath.Join(t.TempDir(), "till.db"))
 	var heard []int
-	report, err := ImportFile(t.Context(), b.engine, inboxAccount(""), strings.NewReader(bankFile(0, 1001)), func(n int) { heard = append(heard, n) })
-	if err != nil || report.Statements != 1 || report.Booked != 1001 || report.Suspense != 1001 || fmt.Sprint(heard) != "[500 1000 1001]" {
+	report, err := ImportFile(t.Context(), b.engine, inboxAccount(""), strings.NewReader(bankFile(0, 1001)), func(n, lines int) { heard = append(heard, n, lines) })
+	if err != nil || report.Statements != 1 || report.Booked != 1001 || report.Suspense != 1001 || fmt.Sprint(heard) != "[0 1001 500 1001 1000 1001 1001 1001]" {
 		t.Errorf("%+v, %v: %v", report, heard, err)
 	}
 	b.wantLedger("100100")

@@ -60,6 +60,25 @@ func (c *Client) ImportBankFile(ctx context.Context, bank string, file io.Reader
 	return got, c.send(ctx, "/banks/"+url.PathEscape(bank)+"/files", file, &got)
 }
 
+// Import is a file that is being imported.
+type Import struct {
+	SHA256 string `json:"sha256" doc:"of the file, in hex"`
+	Booked int    `json:"booked" doc:"lines that are booked"`
+	Lines  int    `json:"lines" doc:"lines that it has; 0 while it is read for the first time"`
+}
+
+// Imports is what one server imports by hand at the moment.
+type Imports struct {
+	Imports []Import `json:"imports" nullable:"false"`
+}
+
+// Imports lists the files that the server is importing, by hand and of that bank.
+func (c *Client) Imports(ctx context.Context, bank string) ([]Import, error) {
+	var got Imports
+	err := c.call(ctx, http.MethodGet, "/banks/"+url.PathEscape(bank)+"/imports", nil, nil, &got)
+	return got.Imports, err
+}
+
 // PaymentFile is a file of transfers for the bank.
 type PaymentFile struct {
 	ID       string     `json:"id" doc:"its MsgId, and its name without an ending"`
