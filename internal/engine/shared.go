@@ -59,8 +59,20 @@ func (s *shared[V]) lead(ctx context.Context, l *look[V]) {
 	s.mu.Lock()
 	s.next = nil
 	s.mu.Unlock()
-	l.found, l.err = s.find(context.WithoutCancel(ctx), l.ids)
+	l.found, l.err = s.find(Beginning(context.WithoutCancel(ctx)), l.ids)
 }
+
+// beginning is the mark in a context.
+type beginning struct{}
+
+// Beginning marks the look that a request begins with. A store need not wait until what it sees is on disk: who changes something by it is answered
+// when that is, with all before it, and who only reads or is refused acts on nothing. Never for a worker, who acts on the outside.
+func Beginning(ctx context.Context) context.Context {
+	return context.WithValue(ctx, beginning{}, true)
+}
+
+// IsBeginning says whether a context has the mark.
+func IsBeginning(ctx context.Context) bool { return ctx.Value(beginning{}) != nil }
 
 // looks are the questions that every request of a busy merchant asks.
 type looks struct {

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"till/internal/engine"
 	"till/internal/fault"
 )
 
@@ -172,9 +173,9 @@ func (s *Store) waitFor(ctx context.Context, commit int64) error {
 	}
 }
 
-// seeDisk makes a reader see its state now, and waits until that is on disk.
+// seeDisk makes a reader see its state now, and waits until that is on disk, unless it is only what a request begins with.
 func (s *Store) seeDisk(ctx context.Context, r *session) error {
-	if s.syncs == nil {
+	if s.syncs == nil || engine.IsBeginning(ctx) {
 		return nil
 	}
 	if _, err := queryMark(r, markNow); err != nil {

@@ -54,6 +54,11 @@ func TestNobodyIsAnsweredBeforeTheDisk(t *testing.T) {
 	}()
 	waitFor(t, func() bool { return len(s.idle) < cap(s.idle) })
 
+	var found []engine.Merchant
+	if err := s.View(engine.Beginning(context.Background()), func(rd engine.Reader) (err error) { found, err = rd.Merchants(); return err }); err != nil || len(found) != 2 {
+		t.Errorf("what a request begins with waits for no disk: %d merchants, %v", len(found), err)
+	}
+
 	nobody := func(when string, all ...chan error) {
 		t.Helper()
 		for _, done := range all {
