@@ -45,6 +45,7 @@ type heldReview struct {
 	Kind     string
 	Open     bool     // else documents are waited for
 	Missing  []string // their names
+	Given    []engine.Requested
 	First    string   // who approved first, where two persons must
 	Findings []engine.Finding
 }
@@ -136,6 +137,11 @@ func heldOrderOf(o *engine.Order) heldOrder {
 			continue
 		}
 		one := heldReview{Kind: string(r.Kind), Open: r.State == order.ReviewOpen, Missing: r.Missing, First: o.Firsts[r.Kind]}
+		for _, asked := range o.Requested {
+			if asked.Review == r.Kind && asked.Document != "" {
+				one.Given = append(one.Given, asked)
+			}
+		}
 		for _, f := range o.Findings {
 			if f.Review == r.Kind {
 				one.Findings = append(one.Findings, f)

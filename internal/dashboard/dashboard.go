@@ -54,7 +54,7 @@ func New(c Config) (*Dashboard, error) {
 }
 
 // Paths are where [Dashboard.Handler] must be mounted, at the root of the server.
-var Paths = []string{"/login", "/logout", "/account", "/approvals"}
+var Paths = []string{"/login", "/logout", "/account", "/approvals", "/files/"}
 
 // Handler serves the pages, full paths.
 func (d *Dashboard) Handler() http.Handler {
@@ -66,6 +66,7 @@ func (d *Dashboard) Handler() http.Handler {
 	mux.HandleFunc("POST /account", d.signedIn(d.changeAccount))
 	mux.HandleFunc("GET /approvals", d.operators(d.showApprovals))
 	mux.HandleFunc("POST /approvals", d.operators(d.decide))
+	mux.HandleFunc("GET /files/{id}", d.signedIn(d.file))
 	mux.HandleFunc("/", d.kit.NotFound)
 	return d.kit.Guard(mux)
 }

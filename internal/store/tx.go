@@ -579,7 +579,10 @@ func cloneOrder(o *engine.Order) *engine.Order {
 	if o.Quote != nil {
 		c.Quote = new(*o.Quote) // what a quote says never changes
 	}
-	c.Asks, c.Findings, c.Requested = slices.Clone(o.Asks), slices.Clone(o.Findings), slices.Clone(o.Requested) // why a finding is one never changes
+	c.Asks, c.Findings, c.Requested = slices.Clone(o.Asks), slices.Clone(o.Findings), slices.Clone(o.Requested)
+	for i := range c.Findings {
+		c.Findings[i].Why = slices.Clone(c.Findings[i].Why)
+	}
 	c.Firsts = maps.Clone(o.Firsts)
 	c.Doc = bytes.Clone(o.Doc)
 	return &c
