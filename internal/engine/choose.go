@@ -159,9 +159,31 @@ func (e *Engine) Declined(ctx context.Context, orderID, attemptID, why string) (
 			c.Reason = why
 			o.surroundAttempt(id, c)
 		}
-		_, err := e.apply(tx, o, order.Change{Kind: order.AttemptIsLost, Actor: order.ByEngine, Attempt: order.Attempt{ID: attemptID}}, false)
-		return err
+		out, err := e.apply(tx, o, order.Change{Kind: order.AttemptIsLost, Actor: order.ByEngine, Attempt: order.Attempt{ID: attemptID}}, false)
+		if err != nil || !out.Changed {
+			return err
+		}
+		return e.refusedPayment(tx, o, attemptID)
 	})
+}
+
+// refusedPayment puts on record, for an order that completes when it is collected, the payment that a declined attempt would
+// have been: who sells by such orders sees each try to pay them. One of which the rail told itself is on record already.
+func (e *Engine) refusedPayment(tx Tx, o *Order, attemptID string) error {
+	told := slices.ContainsFunc(o.Payments, func(p order.Payment) bool { return p.Attempt == attemptID })
+	if !o.Terms.CompleteOnCollect || told {
+		return nil
+	}
+	now, err := modeTime(tx, o.Scope.Mode)
+	if err != nil {
+		return err
+	}
+	c := o.Chosen[attemptID]
+	_, err = e.apply(tx, o, order.Change{Kind: order.PayFailed, Actor: order.ByEngine, Payment: order.Payment{
+		PaymentKey: order.PaymentKey{Rail: string(c.Rail), External: "declined/" + attemptID}, Amount: o.Terms.Due, Value: now,
+		Source: payer(o.Terms.Book, c.Rail), Evidence: order.Evidence{To: c.Instrument.Value}, Attempt: attemptID,
+	}}, false)
+	return err
 }
 
 // paying is the bracket of what payers do.

@@ -303,6 +303,30 @@ func TestDeclined(t *testing.T) {
 }
 
 // case: who must pay is somebody else. His money is set aside, the order waits on, and the payer's own completes it.
+// An order that completes when it is collected shows the payment that was refused; it counts for nothing.
+func TestRefusedPaymentIsOnRecord(t *testing.T) {
+	k := newKit(t)
+	ctx := context.Background()
+	o := k.choose(k.order(withTerms(k.link(), func(t *order.Terms) { t.CompleteOnCollect = true })), "CARD")
+	id, _, _ := o.Current()
+	declined, err := k.engine.Declined(ctx, o.ID, id, "insufficient_funds")
+	k.must(err)
+	want(k, "payments", len(declined.Payments), 1)
+	p := declined.Payments[0]
+	want(k, "rank", p.Rank, order.RankFailed)
+	want(k, "attempt", p.Attempt, id)
+	want(k, "amount", p.Amount.Decimal(), "10.00")
+	want(k, "state", declined.State, order.Waiting)
+	k.unchanged("declining it twice", func() {
+		_, err := k.engine.Declined(ctx, o.ID, id, "")
+		k.must(err)
+	})
+	again := k.choose(o, "CARD")
+	k.pays(again, "p", 1000, "")
+	k.wantState(o, order.Completed)
+	want(k, "payments", len(k.now(o).Payments), 2)
+}
+
 func TestEnforcedDocument(t *testing.T) {
 	k := newKit(t)
 	ctx := context.Background()

@@ -91,6 +91,11 @@ func (e *Engine) pageTold(tx Tx, n Network, s rail.Observation) error {
 			return err
 		}
 		changed = changed || out.Changed
+		if kind == order.AttemptIsLost && out.Changed {
+			if err := e.refusedPayment(tx, o, id); err != nil {
+				return err
+			}
+		}
 	}
 	if changed || !heard {
 		return nil

@@ -26,7 +26,7 @@ func (r RefundRecord) isZero() bool { return r.Key == "" && r.Doc == nil }
 // RecordedRefund is a refund with its order.
 type RecordedRefund struct {
 	ID        string
-	Number    int64 // counts the scope's from 1
+	Number    int64     // counts the scope's from 1
 	CreatedAt time.Time // on the mode's clock
 	Order     *Order
 }

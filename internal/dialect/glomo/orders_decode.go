@@ -107,7 +107,7 @@ func (a asked) check() error {
 
 // unserved are fields of orders that would change where money goes or what is asked of the payer: to ignore them would
 // make another order than the one that was asked for.
-var unserved = []string{"split_ids", "lrs"}
+var unserved = []string{"quote_id", "split_ids", "lrs"}
 
 func decodeProduct(body web.Object) (*product, error) {
 	o, sent, err := body.Object("product")

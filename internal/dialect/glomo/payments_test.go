@@ -126,6 +126,31 @@ func TestPaymentStates(t *testing.T) {
 	}
 }
 
+// A declined card is a payment that failed; the order goes on, and is paid by the next.
+func TestDeclinedCard(t *testing.T) {
+	k := moneyKit(t)
+	id := k.bills(1000)
+	o, err := k.engine.Choose(context.Background(), k.onRecord(id).ID, engine.Pick{Method: byCard})
+	k.must(err)
+	attempt, _, _ := o.Current()
+	_, err = k.engine.Declined(context.Background(), o.ID, attempt, "insufficient_funds")
+	k.must(err)
+	list := parse[pageBody[paymentBody]](k, k.get(shopKey, "/api/v1/payment?status=failed")).Data
+	if len(list) != 1 || text(list[0].ErrorCode) != errorFunds || list[0].PaymentMethod.Type != byCard {
+		t.Fatalf("failed: %+v", list)
+	}
+	want(k, "found", k.paymentNow(list[0].ID).Status, paymentFailed)
+	want(k, "the order", parse[brief](k, k.get(shopKey, "/api/v1/orders/"+id)).Status, statusActive)
+	k.clock.Move(time.Second)
+	o, err = k.engine.Choose(context.Background(), o.ID, engine.Pick{Method: byCard})
+	k.must(err)
+	k.told(k.word("paid", o.Instrument.Value, order.RankConfirmed, cents("USD", 1000), nil))
+	want(k, "the order", parse[brief](k, k.get(shopKey, "/api/v1/orders/"+id)).Status, statusPaid)
+	if told := fmt.Sprint(k.tells(k.onRecord(id))); told != "[payment.failed payment.success orders.paid]" {
+		t.Errorf("told %s", told)
+	}
+}
+
 func TestListPayments(t *testing.T) {
 	k := moneyKit(t)
 	var all []string // the newest first
