@@ -12,11 +12,11 @@ import (
 )
 
 var stories = map[string]func(context.Context, dev.Info, io.Writer) (string, error){
-	"orders": demo.Orders, "payin": demo.PayIn, "koywe": demo.Koywe, "baanx": demo.Baanx, "bank": demo.Bank,
+	"orders": demo.Orders, "payin": demo.PayIn, "koywe": demo.Koywe, "baanx": demo.Baanx, "glomo": demo.Glomo, "bank": demo.Bank,
 }
 
 type demoCommand struct {
-	Story string `arg:"" optional:"" enum:"orders,payin,koywe,baanx,bank" default:"orders" help:"What to show: ${enum}; ${default} if nothing is said."`
+	Story string `arg:"" optional:"" enum:"orders,payin,koywe,baanx,glomo,bank" default:"orders" help:"What to show: ${enum}; ${default} if nothing is said."`
 
 	Exit bool `help:"Stop after the last step. Without it the server stays up for a look around."`
 }

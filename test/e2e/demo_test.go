@@ -46,6 +46,28 @@ func TestDemoBank(t *testing.T) {
 	}
 }
 
+// A business is paid on the hosted checkout; what the payer's browser brings back is signed.
+func TestDemoGlomo(t *testing.T) {
+	t.Parallel()
+	var result map[string]any
+	parseStrictly(t, runDemo(t, "glomo"), &result)
+	for _, name := range []string{"bank_transfer", "card", "declined_then_paid", "rfi_paid", "refused", "expired", "refunded"} {
+		if result[name] != 1.0 {
+			t.Errorf("%s: %v", name, result[name])
+		}
+	}
+	// Four orders are paid; each tells of its payment and of itself, two others of their ends.
+	if signed, _ := result["signatures_verified"].(float64); signed != 4 {
+		t.Errorf("%v signatures", result["signatures_verified"])
+	}
+	if told, _ := result["webhooks_verified"].(float64); told < 10 {
+		t.Errorf("%v webhooks", result["webhooks_verified"])
+	}
+	if result["ledger_balanced"] != true || len(result) != 10 {
+		t.Errorf("%v", result)
+	}
+}
+
 // Each order's end is told, and on the way what else changed its status.
 func TestDemoKoywe(t *testing.T) {
 	t.Parallel()

@@ -111,6 +111,11 @@ func properties(tag string) map[string]string {
 
 // press opens a page and posts the form that has a button or a choice of that name and value.
 func (b browser) press(ctx context.Context, page, name, value string) error {
+	return b.fill(ctx, page, name, value, nil)
+}
+
+// fill is press of a form whose fields are filled in before.
+func (b browser) fill(ctx context.Context, page, name, value string, typed url.Values) error {
 	text, at, err := b.open(ctx, page)
 	if err != nil {
 		return err
@@ -126,6 +131,9 @@ func (b browser) press(ctx context.Context, page, name, value string) error {
 		}
 		if !found {
 			continue
+		}
+		for field, values := range typed {
+			filled[field] = values
 		}
 		to, err := at.Parse(properties(form[1])["action"])
 		if err != nil {

@@ -161,6 +161,9 @@ func (s *Server) start(ctx context.Context, o Options) error {
 	if err := s.shop(ctx, keys); err != nil {
 		return err
 	}
+	if err := s.business(ctx, keys); err != nil {
+		return err
+	}
 	// Behind the funds: the receiver begins with what the client did.
 	return s.addEndpoint(ctx, keys, engine.Endpoint{
 		ID: koyweEndpoint, Scope: engine.OfOrganisation(merchant, engine.Sandbox, koywe.Name), URL: s.Info.Sink.URL + "/koywe",
@@ -301,6 +304,7 @@ func (s *Server) info(keys Keys, tools, database string) Info {
 		BaseURL: base + "/baanx", ClientID: keys.BaanxClient, Email: baanxEmail, Password: keys.BaanxPassword, ProductIDs: baanxProducts,
 		RedirectURI: tools + "/sink/hook/back", GatewayURL: base + "/gateway/daimo/" + app.SandboxGateway,
 	}
+	i.Glomo = Glomo{BaseURL: base + "/glomo", WebhookSecret: keys.WebhookSecret}
 	for code, t := range s.chain.Tokens() {
 		i.Chain.Tokens[code] = Token{Address: t.Address.Hex(), Decimals: t.Decimals}
 	}

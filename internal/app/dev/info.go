@@ -16,6 +16,7 @@ type Info struct {
 	PayIn    PayIn    `json:"payin"`
 	Koywe    Koywe    `json:"koywe"`
 	Baanx    Baanx    `json:"baanx"`
+	Glomo    Glomo    `json:"glomo"`
 	Bank     *Bank    `json:"bank,omitempty"` // nil: there is none
 }
 
@@ -63,6 +64,15 @@ type Koywe struct {
 	Secret           string            `json:"secret"`
 	FundedAccountIDs map[string]string `json:"funded_account_ids"` // virtual balances with money in them, by currency
 	WebhookSecret    string            `json:"webhook_secret"`
+}
+
+// Glomo is the ready merchant's access to the Glomo API, and a customer of his.
+type Glomo struct {
+	BaseURL        string `json:"base_url"`
+	SecretKey      string `json:"secret_key"`
+	PublishableKey string `json:"publishable_key"`
+	WebhookSecret  string `json:"webhook_secret"`
+	CustomerID     string `json:"customer_id"`
 }
 
 // Bank is an account of the house at a bank that exists nowhere else.

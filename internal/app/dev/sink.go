@@ -81,6 +81,7 @@ func NewSink(secret string, now func() time.Time) *Sink {
 		"/hook":       {PayInScheme(secret), StandardScheme(secret)},
 		"/hook/koywe": {KoyweScheme(secret), StandardScheme(secret)},
 		"/hook/baanx": {BaanxScheme(secret), StandardScheme(secret)},
+		"/hook/glomo": {GlomoScheme(secret), StandardScheme(secret)},
 	}}
 }
 
@@ -270,6 +271,16 @@ func PayInScheme(secret string) Scheme {
 		mac.Write([]byte(seconds + "."))
 		mac.Write(body)
 		return hmac.Equal([]byte(hex.EncodeToString(mac.Sum(nil))), []byte(given))
+	}}
+}
+
+// GlomoScheme checks the header of the Glomo API: the HMAC-SHA256 of the body in hexadecimal. It has no time in it.
+func GlomoScheme(secret string) Scheme {
+	const header = "X-Glomopay-Signature"
+	return Scheme{Name: "glomo", Header: header, Verify: func(h http.Header, body []byte, _ time.Time) bool {
+		mac := hmac.New(sha256.New, []byte(secret))
+		mac.Write(body)
+		return hmac.Equal([]byte(hex.EncodeToString(mac.Sum(nil))), []byte(h.Get(header)))
 	}}
 }
 

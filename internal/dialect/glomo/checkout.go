@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"till/internal/engine"
+	"till/internal/order"
 	"till/internal/webhook"
 )
 
@@ -115,6 +116,48 @@ type resultBody struct {
 type resultFail struct {
 	Code    string `json:"code"`
 	Message string `json:"message"`
+}
+
+// Tells is what the merchant's page is told of an order by now: each attempt that was declined, the payment that made it paid,
+// and, while a bank transfer is chosen, that the payer says he has made it.
+func (d *Dialect) Tells(ctx context.Context, o *engine.Order) (list []engine.PageEvent, err error) {
+	for _, a := range o.Attempts {
+		id := o.PublicID + "." + a.ID
+		switch {
+		case a.State == order.AttemptDeclined:
+			code := declineOf(o, order.Payment{Attempt: a.ID})
+			text, known := errorTexts[code]
+			if !known {
+				text = errorTexts[errorDeclined]
+			}
+			list = append(list, engine.PageEvent{ID: id + ".failure", Name: eventFailure, Data: resultBody{
+				Order: o.PublicID, Payment: attempted(o, a.ID), Status: paymentFailed, Error: &resultFail{code, text},
+			}})
+		case (a.State == order.AttemptOpen || a.State == order.AttemptPending) && a.Method == byTransfer:
+			list = append(list, engine.PageEvent{ID: id + ".submitted", Name: eventSubmitted, Data: resultBody{Order: o.PublicID}, Claim: true})
+		}
+	}
+	if projection[o.State] != statusPaid {
+		return list, nil
+	}
+	result := resultBody{Order: o.PublicID, Status: paymentSuccess}
+	if p, found := paidBy(o); found {
+		result.Payment = p.id()
+	}
+	if result.Signature, err = d.signResult(ctx, o, result.Payment, result.Status); err != nil {
+		return nil, err
+	}
+	return append(list, engine.PageEvent{ID: o.PublicID + ".success", Name: eventSuccess, Data: result}), nil
+}
+
+// attempted is the id of the payment that an attempt became; "" where its far side never told of one.
+func attempted(o *engine.Order, attempt string) string {
+	for _, p := range paymentsOf(o) {
+		if p.Attempt == attempt {
+			return p.id()
+		}
+	}
+	return ""
 }
 
 // signResult is the signature of a result: the HMAC-SHA256 of "order|payment|status" in lower-case hexadecimal, whose key is the

@@ -181,3 +181,52 @@ func TestResultBody(t *testing.T) {
 		t.Errorf("%s %v", text, err)
 	}
 }
+
+// What the merchant's page is told follows the order: a claim while a transfer is chosen, each declined attempt, and the
+// signed success. Told twice it is the same.
+func TestTells(t *testing.T) {
+	k := withTexts(t)
+	k.issue("first", "", 0)
+	id := k.made("first", "/api/v1/orders", k.good())
+	told := func() (names []string, last resultBody) {
+		list, err := k.dialect.Tells(context.Background(), k.found(id))
+		k.must(err)
+		for _, e := range list {
+			names, last = append(names, e.Name), e.Data.(resultBody)
+			if e.ID == "" || e.Claim != (e.Name == eventSubmitted) {
+				t.Errorf("%+v", e)
+			}
+		}
+		return names, last
+	}
+	if names, _ := told(); len(names) != 0 {
+		t.Errorf("at the beginning: %v", names)
+	}
+	k.choose(id, byTransfer)
+	if names, _ := told(); strings.Join(names, " ") != eventSubmitted {
+		t.Errorf("a transfer is chosen: %v", names)
+	}
+	k.choose(id, byCard)
+	o := k.found(id)
+	attempt, _, _ := o.Current()
+	_, err := k.engine.Declined(context.Background(), o.ID, attempt, "insufficient_funds")
+	k.must(err)
+	names, last := told()
+	if strings.Join(names, " ") != eventFailure || last.Status != paymentFailed || last.Signature != "" || last.Error == nil || last.Error.Code != errorFunds || last.Error.Message == "" {
+		t.Errorf("declined: %v %+v", names, last)
+	}
+	k.paid(id, "x-1")
+	names, last = told()
+	mac := hmac.New(sha256.New, []byte(k.tokens["first"]))
+	mac.Write([]byte(id + "|" + last.Payment + "|success"))
+	if strings.Join(names, " ") != eventFailure+" "+eventSuccess || last.Status != "success" || !isID(last.Payment, paymentID) || last.Signature != hex.EncodeToString(mac.Sum(nil)) {
+		t.Errorf("paid: %v %+v", names, last)
+	}
+	if got := k.get("first", "/api/v1/payment/"+last.Payment); got.status != http.StatusOK {
+		t.Errorf("the payment that the page was told of: %d %s", got.status, got.body)
+	}
+	columns, lines := k.report("first", "/reports/payments.csv")
+	if columns[0] != "id" || len(lines) != 1 || lines[0]["id"] != last.Payment || lines[0]["order_id"] != id || lines[0]["status"] != "success" || lines[0]["payment_amount"] != "1000" || lines[0]["payment_method"] != "card" {
+		t.Errorf("%v %v", columns, lines)
+	}
+}

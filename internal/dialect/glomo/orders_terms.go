@@ -100,7 +100,7 @@ func (d *Dialect) currencyOf(code string) (money.Asset, error) {
 //
 // Errors: invalid_value (on payment_methods), not_configured, invalid_amount and amount_too_large (on amount).
 func (d *Dialect) methodsOf(m engine.Mode, currency string, named []string, due money.Amount) (list []string, err error) {
-	configured := d.engine.Methods(m, engine.MethodFilter{Currency: currency, Codes: payments})
+	configured := d.engine.Methods(m, engine.MethodFilter{API: Name, Currency: currency, Codes: payments})
 	var refused error
 	takes := false
 	for _, code := range payments {

@@ -49,7 +49,8 @@ func (d *Dialect) Reports() []string { return slices.Sorted(maps.Keys(d.tables()
 
 func (d *Dialect) tables() map[string]table {
 	return map[string]table{
-		"orders": {orderColumns, orderLines},
+		"orders":   {orderColumns, orderLines},
+		"payments": {paymentColumns, d.paymentLines},
 	}
 }
 
@@ -148,6 +149,18 @@ func textOf(text *string) string {
 		return ""
 	}
 	return *text
+}
+
+// paymentLines are the payments of an order or a payment link, in paymentColumns.
+func (d *Dialect) paymentLines(o *engine.Order) (lines [][]string) {
+	for _, p := range paymentsOf(o) {
+		b := d.encodePayment(p)
+		lines = append(lines, []string{
+			b.ID, o.PublicID, projection[o.State], b.Status, b.PaymentMethod.Type, b.PaymentCurrency, p.Amount.Big().String(), textOf(b.CustomerID),
+			o.Reference, textOf(b.SenderName), textOf(b.TransactionReference), textOf(b.ErrorCode), b.PaymentDate, b.CreatedAt,
+		})
+	}
+	return lines
 }
 
 // ReportPath is where reports are, below the mount: a name and ".csv" follow.
