@@ -46,7 +46,7 @@ type heldReview struct {
 	Open     bool     // else documents are waited for
 	Missing  []string // their names
 	Given    []engine.Requested
-	First    string   // who approved first, where two persons must
+	First    string // who approved first, where two persons must
 	Findings []engine.Finding
 }
 
