@@ -50,6 +50,19 @@ type record struct {
 	Next    string          `json:"next,omitempty"` // its key in the queue; "": it is asked for no more
 }
 
+// gaveBack says that something was told of money that went back.
+func (r record) gaveBack() bool {
+	if len(r.Refunds) > 0 {
+		return true
+	}
+	for _, t := range r.Told {
+		if t.Epoch > 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // told is the last word about a charge.
 type told struct {
 	Rank   order.Rank   `json:"rank"`
@@ -73,6 +86,8 @@ type hint struct {
 	Next  time.Time `json:"next"` // not before
 	Tries int       `json:"tries,omitempty"`
 	Calls int       `json:"calls"`
+
+	Refund bool `json:"refund,omitempty"` // it was about a refund, of which the charge may know nothing any more
 }
 
 // Unmatched is a session that is not what was asked for.

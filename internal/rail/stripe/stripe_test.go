@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -510,6 +511,49 @@ func TestRefunds(t *testing.T) {
 	f.mu.Unlock()
 	f.webhook(b)
 	wait(t, "a part was taken back", func() bool { o, _ := w.last(id); return o.Amount.Equal(money.FromInt(usd, 1000)) && o.Epoch == 1 })
+}
+
+// Stripe counts only what stays given back: when the only refund of a charge fails, the charge says 0 again. Both kinds are
+// still told: ours came back, and what somebody else gave back is there again.
+func TestFailedRefundThatTheChargeForgot(t *testing.T) {
+	f := open(t)
+	w := f.watch(t)
+	f.paid(t, w, "PSP-A")
+	id, body := f.pays("PSP-A", "succeeded", 1234, "")
+	f.webhook(body)
+	wait(t, "the payment", func() bool { o, _ := w.last(id); return o.Rank == order.RankConfirmed })
+	given := func(refund int, status string, refunded int64) {
+		f.mu.Lock()
+		f.refunds[refund]["status"] = status
+		f.charge(id)["amount_refunded"] = refunded
+		b := f.happens("refund.updated", object{"id": "re_x", "object": "refund", "payment_intent": f.charge(id)["payment_intent"]})
+		f.mu.Unlock()
+		f.webhook(b)
+	}
+	if _, err := f.Rail.Send(t.Context(), rail.Delivery{ID: "t1", To: id, Amount: money.FromInt(usd, 200)}); err != nil {
+		t.Fatal(err)
+	}
+	said := func(status rail.Status) func() bool {
+		return func() bool {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			return slices.ContainsFunc(w.words, func(o rail.Observation) bool {
+				return o.Transfer != nil && o.Transfer.ID == "t1" && o.Transfer.Status == status
+			})
+		}
+	}
+	given(0, "succeeded", 200)
+	wait(t, "delivered", said(rail.StatusDelivered))
+	given(0, "failed", 0)
+	wait(t, "returned", said(rail.StatusReturned))
+
+	f.mu.Lock()
+	f.refunds = append(f.refunds, object{"id": "re_else", "object": "refund", "amount": int64(234), "charge": id, "currency": "usd"})
+	f.mu.Unlock()
+	given(1, "succeeded", 234)
+	wait(t, "a part was taken back", func() bool { o, _ := w.last(id); return o.Amount.Equal(money.FromInt(usd, 1000)) && o.Epoch == 1 })
+	given(1, "failed", 0)
+	wait(t, "it is there again", func() bool { o, _ := w.last(id); return o.Amount.Equal(money.FromInt(usd, 1234)) && o.Epoch == 2 })
 }
 
 // Errors of a refund say what they mean.

@@ -49,8 +49,9 @@ type seen struct {
 	refunds  []refund
 }
 
-// read asks for a session and all that moved money of it.
-func (r *Rail) read(ctx context.Context, id string) (seen, error) {
+// read asks for a session and all that moved money of it. What a charge says was given back is what stays so: refunds that failed
+// are not in it. refunds says that there may be such.
+func (r *Rail) read(ctx context.Context, id string, refunds bool) (seen, error) {
 	var s seen
 	var err error
 	if s.session, err = r.api.session(ctx, id); err != nil || s.session.Intent == "" {
@@ -60,7 +61,7 @@ func (r *Rail) read(ctx context.Context, id string) (seen, error) {
 		return s, err
 	}
 	for _, c := range s.charges {
-		if c.Refunded > 0 || c.Status == "succeeded" && c.Disputed {
+		if c.Refunded > 0 || c.Status == "succeeded" && (c.Disputed || refunds) {
 			list, err := r.api.refunds(ctx, c.ID)
 			if err != nil {
 				return s, err

@@ -455,7 +455,7 @@ func (w *watch) readAll(ctx context.Context, looks []look) {
 			defer func() { <-places }()
 			l := &looks[i]
 			l.asked = w.time()
-			l.seen, l.err = w.read(ctx, l.rec.Session)
+			l.seen, l.err = w.read(ctx, l.rec.Session, l.rec.gaveBack() || l.hint.Refund)
 		})
 	}
 	asking.Wait()
