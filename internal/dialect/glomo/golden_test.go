@@ -43,6 +43,14 @@ func TestGoldenRefusals(t *testing.T) {
 	g.check()
 }
 
+func TestGoldenCheckout(t *testing.T) {
+	g := &golden{kit: newKit(t), file: "checkout.golden"}
+	path := "/api/public/v1/order/" + g.order("product", `{"name":"A chair"}`)
+	g.ask("GET /api/public/v1/order/{id}", request{method: "GET", path: path, key: browserKey})
+	g.ask("GET /api/public/v1/order/{id}: a server's key", request{method: "GET", path: path, key: shopKey})
+	g.check()
+}
+
 func TestGoldenCustomers(t *testing.T) {
 	g := &golden{kit: newKit(t), file: "customers.golden"}
 	post := func(title, body string) reply {
