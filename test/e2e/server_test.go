@@ -32,6 +32,12 @@ type info struct {
 		URL   string `json:"url"`
 		Token string `json:"token"`
 	} `json:"operator"`
+	Glomo struct {
+		BaseURL        string `json:"base_url"`
+		SecretKey      string `json:"secret_key"`
+		PublishableKey string `json:"publishable_key"`
+		CustomerID     string `json:"customer_id"`
+	} `json:"glomo"`
 	Database string `json:"database"`
 	Chain    struct {
 		RPCURL     string           `json:"rpc_url"`
