@@ -69,9 +69,10 @@ type Config struct {
 	Hosts          map[string]string // host names at whose root an API is served too, and which
 	PayIn          payin.Limits
 	Baanx          Baanx
-	Senders        Senders // what customers are told by
-	Deliver        Deliver // how the simulated gateway moves tokens; nil: it says that it did
-	Heads          string  // the folder that heads of the sealed ledger are exported to; empty: they are not
+	Currencies     []string // that Glomo orders are sold in; none: those of the contract
+	Senders        Senders  // what customers are told by
+	Deliver        Deliver  // how the simulated gateway moves tokens; nil: it says that it did
+	Heads          string   // the folder that heads of the sealed ledger are exported to; empty: they are not
 
 	NewSigningKey func() (*rsa.PrivateKey, error) // nil: one of 3072 bits
 

@@ -25,8 +25,10 @@ import (
 	"github.com/BurntSushi/toml" // MIT
 
 	"till/internal/dialect/baanx"
+	"till/internal/dialect/glomo"
 	"till/internal/dialect/payin"
 	"till/internal/engine"
+	"till/internal/money"
 	"till/internal/secrets"
 	"till/internal/store"
 	"till/internal/webhook"
@@ -55,6 +57,7 @@ type File struct {
 	Metrics   MetricsSection            `toml:"metrics"`
 	Tracing   TracingSection            `toml:"tracing"`
 	PayIn     PayInSection              `toml:"payin"`
+	Glomo     GlomoSection              `toml:"glomo"`
 	Baanx     BaanxSection              `toml:"baanx"`
 	Networks  map[string]NetworkSection `toml:"networks"` // by the id merchants name
 	Banks     map[string]BankSection    `toml:"banks"`    // accounts of the house, by an id of the operator's own
@@ -126,6 +129,12 @@ type PayInSection struct {
 	PerDay    int      `toml:"requests_per_day"`
 }
 
+// GlomoSection is what the Glomo API asks of the operator: host names of its own, and the currencies that orders are sold in.
+type GlomoSection struct {
+	Hosts      []string `toml:"hosts"`
+	Currencies []string `toml:"currencies"` // none: those of the contract
+}
+
 // NetworkSection is one network. Name, ChainID, Mode and Tokens describe one of the operator's own; for one
 // of the catalogue they may be repeated, but not contradicted, and Tokens are added to those it has.
 type NetworkSection struct {
@@ -184,6 +193,7 @@ func Defaults() File {
 		Notify:    defaultNotify(),
 		Log:       LogSection{Level: "info", Format: "text"},
 		PayIn:     PayInSection{Hosts: []string{}},
+		Glomo:     GlomoSection{Hosts: []string{}, Currencies: glomo.DefaultCurrencies},
 		Baanx:     BaanxSection{Hosts: []string{}, PaidAt: paidAtISO},
 		Networks:  map[string]NetworkSection{},
 		Banks:     map[string]BankSection{},
@@ -495,10 +505,16 @@ func (f File) config(dir string, logTo io.Writer) (cfg Config, err error) {
 	if cfg.Senders, err = f.Notify.senders(dir); err != nil {
 		return cfg, err
 	}
+	for _, code := range f.Glomo.Currencies {
+		if _, err := money.Fiat(code); err != nil {
+			return cfg, wrong(toml.Key{"glomo", "currencies"}, "there is no currency %q", code)
+		}
+	}
+	cfg.Currencies = f.Glomo.Currencies
 	if cfg.PayIn, err = f.PayIn.limits(); err != nil {
 		return cfg, err
 	}
-	if cfg.Hosts, err = hosts(map[string][]string{payin.Name: f.PayIn.Hosts, baanx.Name: f.Baanx.Hosts}); err != nil {
+	if cfg.Hosts, err = hosts(map[string][]string{payin.Name: f.PayIn.Hosts, glomo.Name: f.Glomo.Hosts, baanx.Name: f.Baanx.Hosts}); err != nil {
 		return cfg, err
 	}
 	if cfg.Database, err = f.Database.path(dir); err != nil {

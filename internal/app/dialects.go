@@ -53,7 +53,7 @@ func dialects(a *App, keyring *auth.Auth, cfg Config) ([]dialect.Dialect, error)
 			PublicURL: below(public, koywe.Name), Now: cfg.Now, Random: cfg.Random, Log: cfg.Log,
 		}),
 		glomo.New(glomo.Config{
-			Engine: a.Engine, Keys: a.signedKeys, SecretKey: a.secretKey, Auth: keyring, PublicURL: below(public, glomo.Name), Now: cfg.Now, Random: cfg.Random, Log: cfg.Log,
+			Engine: a.Engine, Keys: a.signedKeys, SecretKey: a.secretKey, Auth: keyring, Currencies: cfg.Currencies, PublicURL: below(public, glomo.Name), Now: cfg.Now, Random: cfg.Random, Log: cfg.Log,
 			Play: func(ctx context.Context, p glomo.Play) error {
 				_, err := a.sandbox.Pay(ctx, sandbox.Payment{ID: p.ID, Reference: p.Reference, Amount: p.Amount, From: p.Account, Name: p.Name})
 				return err

@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"encoding/json"
-	"math/big"
 	"time"
 
 	"till/internal/fault"
@@ -35,9 +34,7 @@ func (p *ReferralFee) Of(due money.Amount) (money.Amount, error) {
 		}
 		return p.Amount, nil
 	}
-	const whole = 10_000
-	units := new(big.Int).Mul(due.Big(), big.NewInt(p.BPS))
-	return money.New(due.Asset(), units.Div(units.Add(units, big.NewInt(whole/2)), big.NewInt(whole))), nil
+	return share(due, p.BPS), nil
 }
 
 // AddReferralFee keeps a price. Its amount or share is above zero: the caller has checked it.

@@ -21,11 +21,16 @@ const (
 )
 
 func billOf(o *engine.Order) bill {
-	b := bill{record: recordOf(o), amount: o.Terms.Due, fee: o.Terms.Fee, bears: bearerMerchant}
 	zero := money.Zero(o.Terms.Due.Asset())
+	b := bill{record: recordOf(o), amount: o.Terms.Due, fee: o.Terms.Fee, referral: o.Terms.Referral.Amount, bears: bearerMerchant}
+	if asked := b.record.Amount; !asked.Asset().IsZero() && !asked.Equal(o.Terms.Due) {
+		b.amount, b.bears = asked, bearerCustomer
+	}
 	if b.fee.Asset().IsZero() {
 		b.fee = zero
 	}
-	b.referral = zero
+	if b.referral.Asset().IsZero() {
+		b.referral = zero
+	}
 	return b
 }

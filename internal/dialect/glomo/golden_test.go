@@ -88,6 +88,7 @@ func TestGoldenPrices(t *testing.T) {
 func TestGoldenOrders(t *testing.T) {
 	g := &golden{kit: newKit(t), file: "orders.golden"}
 	g.setting("platform", "true")
+	g.setting("platform_id", `"other"`)
 	post := func(title string, more ...string) orderBody {
 		t.Helper()
 		got := g.ask("POST /orders: "+title, request{method: "POST", path: "/api/v1/orders", key: shopKey, body: g.good(more...)})

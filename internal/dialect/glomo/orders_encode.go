@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 
 	"till/internal/engine"
+	"till/internal/money"
 	"till/internal/order"
 )
 
@@ -40,6 +41,7 @@ var projection = map[order.State]string{
 // record is what is remembered of a request for an order and echoed, beside what the engine keeps.
 type record struct {
 	Customer           string            `json:"customer"`
+	Amount             money.Amount      `json:"amount"` // as it was asked for; where the customer bears the fee he pays more
 	Document           string            `json:"document,omitempty"`
 	Purpose            string            `json:"purpose,omitempty"`
 	InvoiceNumber      string            `json:"invoiceNumber,omitempty"`
@@ -55,7 +57,7 @@ type record struct {
 func (p plan) record(notes map[string]string) record {
 	a := p.asked
 	kept := record{
-		Customer: p.customer.ID, Document: a.document, Purpose: a.purpose, InvoiceNumber: a.invoiceNumber, InvoiceDescription: a.invoiceDescription,
+		Customer: p.customer.ID, Amount: p.due, Document: a.document, Purpose: a.purpose, InvoiceNumber: a.invoiceNumber, InvoiceDescription: a.invoiceDescription,
 		Price: a.price, Request: a.request, Product: a.product, Notes: notes, Account: a.account,
 	}
 	if a.invoiceAmount != nil {
@@ -107,7 +109,7 @@ func encodeOrder(o *engine.Order) orderBody {
 	kept := recordOf(o)
 	body := orderBody{
 		ID: o.PublicID, Customer: kept.Customer, Document: textOrNull(kept.Document), Status: projection[o.State], Currency: o.Terms.Due.Asset().Code(),
-		Amount: unitsOf(o.Terms.Due), Purpose: textOrNull(kept.Purpose), InvoiceNumber: textOrNull(kept.InvoiceNumber),
+		Amount: unitsOf(kept.Amount), Purpose: textOrNull(kept.Purpose), InvoiceNumber: textOrNull(kept.InvoiceNumber),
 		InvoiceDescription: textOrNull(kept.InvoiceDescription), Reference: textOrNull(o.Reference), Price: textOrNull(kept.Price), Product: kept.Product,
 		Notes: kept.Notes, Account: kept.Account, Methods: o.Methods, CreatedAt: wireTime(o.CreatedAt), UpdatedAt: wireTime(o.UpdatedAt),
 	}

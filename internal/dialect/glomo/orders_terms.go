@@ -21,9 +21,6 @@ const (
 	kindLink  = "payment_link"
 )
 
-// settingPlatform is the setting of a merchant who sells on a platform.
-const settingPlatform = "platform"
-
 // orderMonths is how long an order waits for its payment.
 const orderMonths = 3
 
@@ -191,14 +188,24 @@ func (p plan) terms(at engine.Plan) (order.Terms, json.RawMessage, error) {
 	if err != nil {
 		return order.Terms{}, nil, err
 	}
-	if p.price != nil && string(at.Settings[settingPlatform]) != "true" {
-		return order.Terms{}, nil, wrong("price_id", "price_id is only applicable for platform businesses")
+	var referral money.Amount
+	if p.price != nil {
+		if string(at.Settings[engine.Platform]) != "true" {
+			return order.Terms{}, nil, wrong("price_id", "price_id is only applicable for platform businesses")
+		}
+		if referral, err = p.price.Of(p.due); err != nil {
+			return order.Terms{}, nil, err
+		}
+	}
+	charges, err := at.Charges(p.due, referral)
+	if err != nil {
+		return order.Terms{}, nil, err
 	}
 	book := ledger.Owed(p.scope.Merchant)
 	t := order.Terms{
-		Book: book, Due: p.due, To: book.Account(ledger.Merchant), Whole: true, Instant: true, CompleteOnCollect: true,
-		Deadline: at.Now.AddDate(0, orderMonths, 0),
+		Book: book, To: book.Account(ledger.Merchant), Whole: true, Instant: true, CompleteOnCollect: true, Deadline: at.Now.AddDate(0, orderMonths, 0),
 	}
+	charges.Put(&t)
 	doc, err := json.Marshal(p.record(notes))
 	return t, doc, err
 }

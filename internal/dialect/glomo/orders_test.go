@@ -213,8 +213,16 @@ func TestPrices(t *testing.T) {
 		{"nobody's", []string{"price_id", `"price_none"`}, 404, "Price not found"},
 	})
 	k.setting("platform", "true")
-	if got := k.shown(k.order("price_id", quoted(price))); *got.Price != price {
+	k.refused("nobody is the platform", k.post(shopKey, "/api/v1/orders", k.good("price_id", quoted(price))), 503, "referral fee")
+	k.setting("platform_id", `"other"`)
+	id := k.order("price_id", quoted(price), "amount", "1001")
+	if got := k.shown(id); *got.Price != price || string(got.Amount) != "1001" {
 		t.Errorf("%+v", got)
+	}
+	k.paid(id, "p1")
+	// 2.5 % of 10.01 are 0.25025, rounded half up once.
+	if got := k.earned(id); got != "other 25 shop 976" {
+		t.Errorf("booked %s", got)
 	}
 	for body, part := range map[string]string{
 		`{}`: "pricing_type is required", `{"pricing_type":"free"}`: "pricing_type must be one of", `{"pricing_type":"percentage"}`: "bps is required",
@@ -224,6 +232,38 @@ func TestPrices(t *testing.T) {
 		`{"pricing_type":"fixed","fees_currency":"INR","fees_amount":1}`: "Currency not supported", `{"pricing_type":"fixed","fees_currency":"USD","fees_amount":1,"bps":1}`: "bps is of a percentage price",
 	} {
 		k.refused(body, k.post(shopKey, "/api/v1/prices", body), 400, part)
+	}
+}
+
+// earned is what an order brought whose balance, in the smallest unit.
+func (k *kit) earned(id string) string {
+	k.Helper()
+	story, err := k.engine.Story(k.Context(), id)
+	k.must(err)
+	var got []string
+	for _, e := range story.Entries {
+		for _, p := range e.Postings {
+			if merchant, ok := strings.CutSuffix(string(p.To), "/merchant"); ok {
+				got = append(got, merchant[strings.LastIndex(merchant, "/")+1:]+" "+p.Amount.Units())
+			}
+		}
+	}
+	slices.Sort(got)
+	return strings.Join(got, " ")
+}
+
+// Who bears the fee is the merchant's setting: an order is of the amount that he asked for all the same.
+func TestFeeBearers(t *testing.T) {
+	k := newKit(t)
+	k.setting("fee_bps", "200")
+	mine := k.order("amount", "10000")
+	k.setting("fee_bearer", `"customer"`)
+	his := k.order("amount", "10000")
+	for id, want := range map[string]string{mine: "10000 shop 9800", his: "10200 shop 10000"} {
+		k.paid(id, "p "+id)
+		if got := k.found(id).Terms.Due.Units() + " " + k.earned(id); got != want || string(k.shown(id).Amount) != "10000" {
+			t.Errorf("%s, want %s", got, want)
+		}
 	}
 }
 
