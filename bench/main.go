@@ -11,7 +11,7 @@
 // The server is the program itself (till serve) as a child process, on a database file in a new folder; the chain it watches and the
 // clients run in this process. server.go starts them, load.go is the clients, echo.go the echo, postgres.go a PostgreSQL to measure, payouts.go
 // and quotes.go what the Koywe API is asked for, fill.go and lists.go what is measured on a database that is full, statements.go the files of
-// banks, bookings.go what they book, screening.go names among a million, report.go the tables.
+// banks, bookings.go what they book, screening.go names among a million, reports.go reports of a million orders, report.go the tables.
 package main
 
 import (
@@ -63,7 +63,7 @@ func main() {
 	flag.StringVar(&o.profile, "profile", "", "write a CPU profile of the server's last run, or of the import of a statement, into this file, and only measure orders on SQLite, or what -what and -on say")
 	flag.StringVar(&o.postgres, "postgres", "", "URL of a PostgreSQL server on which databases may be made; default: one is started, where the machine has it")
 	flag.StringVar(&o.on, "on", "", "create only on databases whose name begins so: SQLite, PostgreSQL")
-	flag.StringVar(&o.what, "what", "", "measure only these, and write no file: orders, payouts, quotes, statements, bookings or screening")
+	flag.StringVar(&o.what, "what", "", "measure only these, and write no file: orders, payouts, quotes, statements, bookings, screening or reports")
 	flag.IntVar(&o.lines, "lines", statementLines, "lines of the statement that is imported, half of them of open orders; 0: import none")
 	flag.Uint64Var(&o.seed, "seed", 1, "what addresses and references are made from")
 	flag.Parse()
@@ -75,8 +75,8 @@ func main() {
 	if o.profile != "" && o.what == "" {
 		o.what = whatOrders
 	}
-	if !slices.Contains([]string{"", whatOrders, whatPayouts, whatQuotes, whatStatements, whatBookings, whatScreening}, o.what) {
-		exit(fmt.Errorf("-what: %q is none of %s, %s, %s, %s, %s and %s", o.what, whatOrders, whatPayouts, whatQuotes, whatStatements, whatBookings, whatScreening))
+	if !slices.Contains([]string{"", whatOrders, whatPayouts, whatQuotes, whatStatements, whatBookings, whatScreening, whatReports}, o.what) {
+		exit(fmt.Errorf("-what: %q is none of %s, %s, %s, %s, %s, %s and %s", o.what, whatOrders, whatPayouts, whatQuotes, whatStatements, whatBookings, whatScreening, whatReports))
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -91,6 +91,7 @@ const (
 	whatStatements = "statements"
 	whatBookings   = "bookings"
 	whatScreening  = "screening"
+	whatReports    = "reports"
 )
 
 func (o options) wants(what string) bool { return o.what == "" || o.what == what }
@@ -123,12 +124,17 @@ func measure(ctx context.Context, o options) error {
 			return err
 		}
 	}
+	if b.wants(whatReports) {
+		if r.reported, err = b.reports(ctx); err != nil {
+			return err
+		}
+	}
 	if o.what == whatBookings { // which needs no server
 		if b.postgres, err = openPostgres(ctx, o.postgres, dir); err != nil {
 			return err
 		}
 	}
-	if !slices.Contains([]string{whatStatements, whatBookings, whatScreening}, o.what) {
+	if !slices.Contains([]string{whatStatements, whatBookings, whatScreening, whatReports}, o.what) {
 		if err := b.prepare(ctx); err != nil {
 			return err
 		}
