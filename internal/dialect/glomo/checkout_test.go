@@ -226,7 +226,7 @@ func TestTells(t *testing.T) {
 		t.Errorf("the payment that the page was told of: %d %s", got.status, got.body)
 	}
 	columns, lines := k.report("first", "/reports/payments.csv")
-	if columns[0] != "id" || len(lines) != 1 || lines[0]["id"] != last.Payment || lines[0]["order_id"] != id || lines[0]["status"] != "success" || lines[0]["payment_amount"] != "1000" || lines[0]["payment_method"] != "card" {
+	if columns[0] != "id" || len(lines) != 2 || lines[0]["status"] != "failed" || lines[1]["id"] != last.Payment || lines[1]["order_id"] != id || lines[1]["status"] != "success" || lines[1]["payment_amount"] != "1000" || lines[1]["payment_method"] != "card" {
 		t.Errorf("%v %v", columns, lines)
 	}
 }
