@@ -150,6 +150,7 @@ func (e *Engine) RotateKey(ctx context.Context, id string, fresh Key, overlap ti
 		made = *old
 		made.ID, made.Hash, made.Prefix, made.Sealed = "key_"+tx.NewID(), fresh.Hash, fresh.Prefix, fresh.Sealed
 		made.CreatedAt, made.UpdatedAt, made.UsedAt, made.ExpiresAt = tx.Now(), time.Time{}, time.Time{}, fresh.ExpiresAt
+		made.MadeBy = old.ID // in the same hands: what one makes the other does not approve
 		if err := e.act(tx, made.Scope.Mode, "key.rotate", made.ID, "in place of "+old.ID); err != nil {
 			return err
 		}

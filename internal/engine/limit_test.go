@@ -82,6 +82,31 @@ func TestNobodyApprovesByAKeyHeMade(t *testing.T) {
 	k.must(err)
 }
 
+// A key and the one in its place are in the same hands while both are good.
+func TestNobodyApprovesByARotatedKey(t *testing.T) {
+	ctx := context.Background()
+	k := limited(t, engine.Limit{})
+	_, err := k.engine.AddMerchant(ctx, engine.Merchant{ID: shop.Merchant, Name: "Shop"})
+	k.must(err)
+	key := func() string {
+		made, err := k.engine.AddKey(ctx, engine.Key{Hash: k.unique("hash"), Scope: shop})
+		k.must(err)
+		return made.ID
+	}
+	old, another := key(), key()
+	made, err := k.engine.RotateKey(ctx, old, engine.Key{Hash: k.unique("hash")}, time.Hour, func(engine.Key) bool { return true })
+	k.must(err)
+	k.deposit(shop, 100)
+	k.policy(func(p *engine.Policy) { p.Rules = []engine.PolicyRule{{ID: "r1", Action: engine.RequireApproval}} })
+	for maker, who := range map[string]string{old: made.ID, made.ID: old} {
+		o := k.order(k.send(shop, 10, maker))
+		_, err = k.engine.Approve(ctx, o.ID, order.Approval, order.ByMerchant, who)
+		k.wantCode(err, fault.CodeForbidden)
+		_, err = k.engine.Approve(ctx, o.ID, order.Approval, order.ByMerchant, another)
+		k.must(err)
+	}
+}
+
 func TestAboveTheLimitItWaitsForASecondPerson(t *testing.T) {
 	k := limited(t, engine.Limit{Order: units(northUSDT, 100)})
 	below, above := k.leaving(100, "ana"), k.leaving(101, "ana")

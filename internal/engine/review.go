@@ -107,6 +107,9 @@ func (e *Engine) decideReview(tx Tx, o *Order, c order.Change) error {
 	if r := o.reviewOf(c.Review); o.Reviewed() && r != nil && r.State == order.ReviewOpen {
 		open = true
 		same, err := isHand(tx, c.Who, r.Maker)
+		if err == nil && !same {
+			same, err = replacedBy(tx, c.Who, r.Maker)
+		}
 		if err != nil {
 			return err
 		}
@@ -227,6 +230,18 @@ func isHand(tx Tx, who, maker string) (bool, error) {
 		who = k.MadeBy
 	}
 	return true, nil
+}
+
+// replacedBy says that the maker is a key in place of the one that decides, in the time in which both are good.
+func replacedBy(tx Tx, who, maker string) (bool, error) {
+	if maker == "" {
+		return false, nil
+	}
+	k, err := tx.KeyByID(maker)
+	if err != nil || k == nil || k.Scope.Merchant == "" { // an operator's key may have been made for somebody else
+		return false, err
+	}
+	return isHand(tx, maker, who)
 }
 
 // maxKeyLine is how many keys of which each made the next are followed; nobody with more of them is believed.
