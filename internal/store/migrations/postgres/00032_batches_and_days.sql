@@ -9,7 +9,7 @@ CREATE TABLE bank_days (
 	rail TEXT COLLATE "C" NOT NULL,
 	day BIGINT NOT NULL,
 	asset TEXT COLLATE "C" NOT NULL,
-	moved TEXT NOT NULL,
+	moved TEXT COLLATE "C" NOT NULL,
 	version BIGINT NOT NULL,
 	PRIMARY KEY (rail, day, asset)
 );
