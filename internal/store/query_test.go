@@ -20,6 +20,9 @@ import (
 func TestQueriesUseIndexes(t *testing.T) {
 	s := testStore(t)
 	queries, few := indexedQueries(func(query string, columns ...string) string {
+		if query == selectBookingsOf { // its keys are always of one account
+			return strings.Replace(query, "{any}", sameAnd(columns, 1, 4), 1) + "$6"
+		}
 		return strings.Replace(query, "{any}", anyOf(columns, 0, 4), 1)
 	})
 	for _, q := range queries {
@@ -196,7 +199,7 @@ func indexedQueries(match func(query string, columns ...string) string) (list []
 		{listBookings, "bookings_rail"},
 		{listBookingsOfState, "bookings_state"},
 		{selectPending, "bookings_state"},
-		{match(selectBookingsOf, "rail", "batch") + "$9", "bookings_batch"},
+		{match(selectBookingsOf, "rail", "batch"), "bookings_batch"},
 		{selectBookingsCalled, "bookings_name"},
 		{match(selectBankDays, "rail", "day", "asset"), "PRIMARY KEY"},
 		{selectBankDaysBefore, "PRIMARY KEY"},
