@@ -71,6 +71,10 @@ type NewOrder struct {
 	Offer    OfferTaken // what it is made of; zero: the merchant asked for it
 	Purchase Purchase   // what it sells; zero: no product. Only Buy fills it
 
+	// Customer is changed with the order, or neither is written: a customer of the scope, of whom the request says
+	// something new. The zero CustomerChange: none.
+	Customer CustomerChange
+
 	// Once, when set, makes a repeat of the same request give the first answer again. Answer renders what
 	// is remembered.
 	Once   *Once
@@ -142,6 +146,9 @@ func (e *Engine) Create(ctx context.Context, n NewOrder) (Created, error) {
 	if n.Organisation != "" {
 		want.Documents = append(want.Documents, DocumentKey{kindPolicy, policyID(OfOrganisation(n.Organisation, n.Scope.Mode, n.Scope.Dialect))})
 	}
+	if n.Customer.ID != "" {
+		want.Documents = append(want.Documents, DocumentKey{KindCustomer, n.Customer.ID})
+	}
 	n.wantExchange(&want)
 	if n.Ask != nil && n.Network.ID == "" && len(n.Methods) == 0 { // out of the merchant's balance
 		book := ledger.Owed(n.Scope.Merchant)
@@ -185,6 +192,11 @@ func (e *Engine) create(tx Tx, n NewOrder) (*Order, error) {
 	terms, doc, err := n.Terms(plan)
 	if err != nil {
 		return nil, err
+	}
+	if n.Customer.ID != "" {
+		if _, err := e.As(n.Maker).changeCustomer(tx, n.Scope, n.Customer.ID, n.Customer.Change); err != nil {
+			return nil, err
+		}
 	}
 	if err := e.checkDestination(n.Destination, terms, n.Scope.Mode); err != nil {
 		return nil, err

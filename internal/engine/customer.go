@@ -77,49 +77,59 @@ func (e *Engine) AddCustomer(ctx context.Context, c Customer) (*Customer, error)
 // Errors: not_found, those of change, those of AddCustomer.
 func (e *Engine) ChangeCustomer(ctx context.Context, s Scope, id string, change func(c *Customer) error) (*Customer, error) {
 	var changed *Customer
-	err := e.update(ctx, Keys{Documents: []DocumentKey{{KindCustomer, id}}, Clocks: []Mode{s.Mode}}, func(tx Tx) error {
-		d, err := tx.Document(KindCustomer, id)
-		if err != nil {
-			return err
-		}
-		was, err := customerOf(d, s)
-		if err == nil && was.IsErased() {
-			err = noCustomer()
-		}
-		if err != nil {
-			return err
-		}
-		c := *was
-		if err := change(&c); err != nil {
-			return err
-		}
-		if c.Customer, err = party.CheckCustomer(c.Customer); err != nil {
-			return err
-		}
-		c.ID, c.CreatedAt, c.Scope, c.Number, c.Version = was.ID, was.CreatedAt, was.Scope, was.Number, was.Version
-		changed = was
-		fields := c.changed(was)
-		if len(fields) == 0 {
-			return nil
-		}
-		if c.UpdatedAt, err = modeTime(tx, s.Mode); err != nil {
-			return err
-		}
-		if d, err = c.document(); err != nil {
-			return err
-		}
-		if err := tx.SaveDocument(d); err != nil {
-			return err
-		}
-		c.Version = d.Version
-		changed = &c
-		if err := e.act(tx, s.Mode, "customer.change", c.ID, strings.Join(fields, ", ")); err != nil {
-			return err
-		}
-		_, err = announce(tx, s, Notice{Type: CustomerChanged, Ref: c.ID, Details: map[string]string{"country": c.Country}})
+	err := e.update(ctx, Keys{Documents: []DocumentKey{{KindCustomer, id}}, Clocks: []Mode{s.Mode}}, func(tx Tx) (err error) {
+		changed, err = e.changeCustomer(tx, s, id, change)
 		return err
 	})
 	return changed, err
+}
+
+// CustomerChange changes a customer in the transaction of something else.
+type CustomerChange struct {
+	ID     string
+	Change func(c *Customer) error // may run more than once
+}
+
+// changeCustomer is ChangeCustomer inside a transaction.
+func (e *Engine) changeCustomer(tx Tx, s Scope, id string, change func(c *Customer) error) (*Customer, error) {
+	d, err := tx.Document(KindCustomer, id)
+	if err != nil {
+		return nil, err
+	}
+	was, err := customerOf(d, s)
+	if err == nil && was.IsErased() {
+		err = noCustomer()
+	}
+	if err != nil {
+		return nil, err
+	}
+	c := *was
+	if err := change(&c); err != nil {
+		return nil, err
+	}
+	if c.Customer, err = party.CheckCustomer(c.Customer); err != nil {
+		return nil, err
+	}
+	c.ID, c.CreatedAt, c.Scope, c.Number, c.Version = was.ID, was.CreatedAt, was.Scope, was.Number, was.Version
+	fields := c.changed(was)
+	if len(fields) == 0 {
+		return was, nil
+	}
+	if c.UpdatedAt, err = modeTime(tx, s.Mode); err != nil {
+		return nil, err
+	}
+	if d, err = c.document(); err != nil {
+		return nil, err
+	}
+	if err := tx.SaveDocument(d); err != nil {
+		return nil, err
+	}
+	c.Version = d.Version
+	if err := e.act(tx, s.Mode, "customer.change", c.ID, strings.Join(fields, ", ")); err != nil {
+		return nil, err
+	}
+	_, err = announce(tx, s, Notice{Type: CustomerChanged, Ref: c.ID, Details: map[string]string{"country": c.Country}})
+	return &c, err
 }
 
 // Customer finds a customer of the scope; the zero Scope means any, for operators, and finds one that was erased as well.

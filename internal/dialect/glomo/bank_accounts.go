@@ -1,8 +1,10 @@
 package glomo
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
+	"reflect"
 
 	"till/internal/engine"
 	"till/internal/fault"
@@ -36,6 +38,29 @@ func bankAccountOf(customer string, a *customerAccount) bankAccountBody {
 	return bankAccountBody{ID: a.ID, CustomerID: customer, bankAccount: a.bankAccount, Status: "active", CreatedAt: a.CreatedAt}
 }
 
+// newAccount is an account that a customer is to have.
+func (d *Dialect) newAccount(ctx context.Context, s engine.Scope, a bankAccount) (*customerAccount, error) {
+	clock, err := d.engine.Clock(ctx, s.Mode)
+	if err != nil {
+		return nil, err
+	}
+	return &customerAccount{bankAccount: a, ID: d.newID(bankAccountID), CreatedAt: wireTime(clock.Shift(d.now()))}, nil
+}
+
+// hasAccount says that an account is the customer's already.
+func hasAccount(c *engine.Customer, a bankAccount) bool {
+	his := customerDocOf(c).Account
+	return his != nil && reflect.DeepEqual(his.bankAccount, a)
+}
+
+// putOn makes the account the customer's.
+func (a *customerAccount) putOn(c *engine.Customer) (err error) {
+	doc := customerDocOf(c)
+	doc.Account = a
+	c.Doc, err = json.Marshal(doc)
+	return err
+}
+
 func (d *Dialect) createBankAccount(r *http.Request, s engine.Scope) (answer, error) {
 	id := r.PathValue("id")
 	if err := checkID(id, customerID); err != nil {
@@ -49,17 +74,11 @@ func (d *Dialect) createBankAccount(r *http.Request, s engine.Scope) (answer, er
 	if err != nil {
 		return answer{}, err
 	}
-	clock, err := d.engine.Clock(r.Context(), s.Mode)
+	made, err := d.newAccount(r.Context(), s, *account)
 	if err != nil {
 		return answer{}, err
 	}
-	made := &customerAccount{bankAccount: *account, ID: d.newID(bankAccountID), CreatedAt: wireTime(clock.Shift(d.now()))}
-	_, err = d.by(r).ChangeCustomer(r.Context(), s, id, func(c *engine.Customer) (err error) {
-		doc := customerDocOf(c)
-		doc.Account = made
-		c.Doc, err = json.Marshal(doc)
-		return err
-	})
+	_, err = d.by(r).ChangeCustomer(r.Context(), s, id, made.putOn)
 	if err != nil {
 		return answer{}, orNoEntity(err)
 	}

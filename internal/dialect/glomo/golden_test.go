@@ -130,6 +130,11 @@ func TestGoldenOrders(t *testing.T) {
 	get("/orders", "?per_page=1&page=2&status=expired")
 	get("/orders: by the request", "?request_id=req-1")
 	get("/orders: no such status", "?status=done")
+	g.rates()
+	priced := g.quoteMade(dollarsForEuros).ID
+	g.ask("POST /orders: with a quote", request{method: "POST", path: "/api/v1/orders", key: shopKey, body: g.goodQuoted(priced)})
+	g.ask("POST /orders: the quote is used", request{method: "POST", path: "/api/v1/orders", key: shopKey, body: g.goodQuoted(priced)})
+	g.ask("POST /orders: a quote and an amount", request{method: "POST", path: "/api/v1/orders", key: shopKey, body: with(g.goodQuoted(priced), "amount", "1000")})
 	g.ask("GET /orders: no key", request{method: "GET", path: "/api/v1/orders"})
 	g.ask("POST /orders: a key that may not", request{method: "POST", path: "/api/v1/orders", key: readerKey, body: `{}`})
 	g.check()

@@ -47,6 +47,9 @@ func (d *Dialect) createLink(r *http.Request, s engine.Scope) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
+	if a.quote != "" { // it would end the link, whose end is the merchant's
+		return answer{}, wrong("quote_id", "quote_id is not served here")
+	}
 	t, err := decodeTimes(a.body)
 	if err != nil {
 		return answer{}, err

@@ -42,6 +42,8 @@ func explain(err error) error {
 	case f == nil:
 	case f.Code == fault.CodeDuplicateReference:
 		return fault.New(fault.CodeDuplicateReference, "Order already exists for this request_id").On("request_id")
+	case f.Param == "quote":
+		return onExchange(err)
 	case f.Param == "due" || f.Param == "fee" || f.Param == "out":
 		return f.On("amount")
 	}

@@ -30,6 +30,7 @@ type asked struct {
 	reference          string
 	price              string
 	request            string
+	quote              string
 	product            *product
 	account            *bankAccount
 	methods            []string // none: all that there are
@@ -62,6 +63,7 @@ func (d *Dialect) decodeOrder(r *http.Request) (a asked, err error) {
 		{"customer_id", maxText, &a.customer}, {"document_id", maxText, &a.document}, {"currency", maxText, &a.currency}, {"purpose_code", maxText, &a.purpose},
 		{"invoice_number", maxReference, &a.invoiceNumber}, {"invoice_description", maxText, &a.invoiceDescription},
 		{"reference_number", maxReference, &a.reference}, {"price_id", maxText, &a.price}, {"request_id", maxReference, &a.request},
+		{"quote_id", maxID, &a.quote},
 	} {
 		if *t.into, err = optional(a.body, t.field, t.limit); err != nil {
 			return a, err
@@ -94,6 +96,10 @@ func (a asked) check() error {
 		return wrong("document_id", "Document ID must start with doc_ and be valid.")
 	case a.price != "" && !isID(a.price, priceID):
 		return wrong("price_id", "Price ID must start with price_ and be valid.")
+	case a.quote != "":
+		if err := a.checkQuoted(); err != nil {
+			return err
+		}
 	case a.amount == nil:
 		return fault.New(fault.CodeMissingField, "Amount "+notPositive).On("amount")
 	}
@@ -107,7 +113,23 @@ func (a asked) check() error {
 
 // unserved are fields of orders that would change where money goes or what is asked of the payer: to ignore them would
 // make another order than the one that was asked for.
-var unserved = []string{"quote_id", "split_ids", "lrs"}
+var unserved = []string{"split_ids", "lrs"}
+
+// quoteSays are the fields of an order that its quote says already, or that would change what it says.
+var quoteSays = []string{"amount", "currency", "price_id", "payment_methods", "split_ids"}
+
+// checkQuoted refuses what the quote says already.
+func (a asked) checkQuoted() error {
+	if !isID(a.quote, quoteID) {
+		return wrong("quote_id", "quote_id must start with 'quote_'")
+	}
+	for _, field := range quoteSays {
+		if _, sent := a.body.Get(field); sent {
+			return wrong(field, field+" cannot be specified when quote_id is present")
+		}
+	}
+	return nil
+}
 
 func decodeProduct(body web.Object) (*product, error) {
 	o, sent, err := body.Object("product")

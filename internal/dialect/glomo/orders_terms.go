@@ -33,6 +33,7 @@ type plan struct {
 	invoice  money.Amount // zero: none
 	methods  []string
 	price    *engine.ReferralFee // nil: none
+	account  *customerAccount    // becomes the customer's; nil: his stays
 }
 
 // plan finds what a request names.
@@ -40,13 +41,10 @@ type plan struct {
 // Errors, on the fields: not_found, invalid_value, invalid_currency, invalid_amount, amount_too_large, not_configured.
 func (d *Dialect) plan(ctx context.Context, s engine.Scope, a asked) (p plan, err error) {
 	p = plan{scope: s, asked: a}
-	asset, err := d.currencyOf(a.currency)
-	if err != nil {
+	if err = d.priced(ctx, &p); err != nil {
 		return p, err
 	}
-	if p.due, err = amountOf(*a.amount, asset, "amount"); err != nil {
-		return p, err
-	}
+	asset := p.due.Asset()
 	if a.invoiceAmount != nil && *a.invoiceAmount != 0 {
 		if p.invoice, err = amountOf(*a.invoiceAmount, asset, "invoice_amount"); err != nil {
 			return p, err
@@ -66,8 +64,13 @@ func (d *Dialect) plan(ctx context.Context, s engine.Scope, a asked) (p plan, er
 	if err != nil {
 		return p, err
 	}
-	if named != nil {
+	switch {
+	case named != nil:
 		p.asked.account = named
+	case a.account != nil && !hasAccount(p.customer, *a.account):
+		if p.account, err = d.newAccount(ctx, s, *a.account); err != nil {
+			return p, err
+		}
 	}
 	if err := d.checkDocument(ctx, s, a.document); err != nil {
 		return p, err
@@ -76,6 +79,38 @@ func (d *Dialect) plan(ctx context.Context, s engine.Scope, a asked) (p plan, er
 		p.price, err = d.priceOf(ctx, s, a.price, asset)
 	}
 	return p, err
+}
+
+// priced finds how much the order is about: what is asked for, or what its quote says that the customer pays.
+//
+// Errors: invalid_currency, invalid_amount, amount_too_large; on quote_id invalid_value, quote_used, quote_expired. That the
+// quote is still alive when the order is made is the engine's to see.
+func (d *Dialect) priced(ctx context.Context, p *plan) error {
+	if p.asked.quote == "" {
+		asset, err := d.currencyOf(p.asked.currency)
+		if err != nil {
+			return err
+		}
+		p.due, err = amountOf(*p.asked.amount, asset, "amount")
+		return err
+	}
+	q, err := d.engine.Quote(ctx, p.scope, p.asked.quote)
+	if fault.Is(err, fault.CodeNotFound) {
+		if _, other := d.engine.Quote(ctx, p.scope.Spending(), p.asked.quote); other == nil {
+			return wrong("quote_id", "Quote is not a payin quote")
+		}
+	}
+	switch {
+	case err != nil:
+		return onExchange(err)
+	case q.OrderKind != kindOrder:
+		return wrong("quote_id", "Quote is not a payin quote")
+	}
+	if _, err := d.currencyOf(q.AmountIn.Asset().Code()); err != nil {
+		return wrong("quote_id", "Nothing is sold here in the currency of the quote")
+	}
+	p.due = q.AmountIn
+	return nil
 }
 
 // currencyOf is a currency that orders are sold in.
@@ -134,6 +169,10 @@ func (p plan) order() engine.NewOrder {
 	n := engine.NewOrder{
 		Scope: p.scope, Kind: kindOrder, Reference: p.asked.reference, UniqueKey: uniqueKey(p.asked.request),
 		Words: []string{customerWord(p.customer.ID)}, Methods: p.methods, Screen: p.screening(), Terms: p.terms,
+	}
+	n.Quote = p.asked.quote
+	if p.account != nil {
+		n.Customer = engine.CustomerChange{ID: p.customer.ID, Change: p.account.putOn}
 	}
 	return n
 }
@@ -197,15 +236,32 @@ func (p plan) terms(at engine.Plan) (order.Terms, json.RawMessage, error) {
 			return order.Terms{}, nil, err
 		}
 	}
-	charges, err := at.Charges(p.due, referral)
-	if err != nil {
-		return order.Terms{}, nil, err
-	}
 	book := ledger.Owed(p.scope.Merchant)
 	t := order.Terms{
 		Book: book, To: book.Account(ledger.Merchant), Whole: true, Instant: true, CompleteOnCollect: true, Deadline: at.Now.AddDate(0, orderMonths, 0),
 	}
-	charges.Put(&t)
+	if at.Quote != nil {
+		exchanged(&t, at)
+	} else {
+		charges, err := at.Charges(p.due, referral)
+		if err != nil {
+			return order.Terms{}, nil, err
+		}
+		charges.Put(&t)
+	}
 	doc, err := json.Marshal(p.record(notes))
 	return t, doc, err
+}
+
+// exchanged writes the amounts of a quote into the terms of the order that uses it. Its fee is all that is taken, and the order
+// does not outlive it.
+func exchanged(t *order.Terms, at engine.Plan) {
+	q := at.Quote
+	t.Due, t.Fee = q.AmountIn, q.Fee
+	if q.AmountIn.Asset() != q.AmountOut.Asset() {
+		t.Out = q.AmountOut
+	}
+	if end := at.Now.Add(q.Ends.Sub(q.UsedAt)); end.Before(t.Deadline) { // the quote's times are true ones, the order's of its mode's clock
+		t.Deadline = end
+	}
 }

@@ -144,6 +144,9 @@ func (d *Dialect) mayRefund(ctx context.Context, s engine.Scope, p payment, a as
 // Errors, on amount: invalid_amount, amount_too_large, order_state_conflict.
 func (d *Dialect) refundable(ctx context.Context, s engine.Scope, p payment, a askedRefund) (money.Amount, error) {
 	o := p.order
+	if out := o.Terms.Out.Asset(); !out.IsZero() && out != o.Terms.Due.Asset() {
+		return o.Terms.Out, wrongState("The money of an order with a quote was exchanged and cannot be refunded")
+	}
 	left := o.Balance(o.Terms.Book.Account(ledger.Merchant), o.Terms.Due.Asset())
 	if left.Sign() <= 0 {
 		return left, wrongState("The payment was refunded already")
