@@ -12,6 +12,7 @@
 package dialecttest
 
 import (
+	"cmp"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -41,6 +42,11 @@ type Face struct {
 	Networks []engine.Network
 	// Words are the API's own for where an order stands and what it is told of.
 	Words Words
+	// Waits is how long its orders wait for their money, what they allow for its way included; 0: fifteen minutes.
+	Waits time.Duration
+	// Fits says that by its contract an order is paid by one payment of its amount exactly: any other is set aside as soon as
+	// it is final, and the order goes on waiting.
+	Fits bool
 	// Sends is how often its contract tries a delivery that fails; 0: once.
 	Sends int
 	// Releases says that by its contract what is collected and cannot be delivered goes to the merchant's balance.
@@ -102,6 +108,8 @@ type House struct {
 	office *office
 	client Client
 	words  Words
+	waits  time.Duration // Face.Waits
+	fits   bool          // Face.Fits
 	sends  int
 	gives  bool // Face.Releases
 	swaps  bool // Face.Exchanges
@@ -110,7 +118,7 @@ type House struct {
 
 const (
 	merchant = "merchant"
-	window   = 10 * time.Minute // every API makes its orders payable for this long
+	window   = 10 * time.Minute // an API makes its orders payable for this long, where its face does not say otherwise
 	grace    = 5 * time.Minute  // and counts what is sent this much later
 )
 
@@ -176,7 +184,7 @@ func emptyPostgres(t *testing.T) string {
 
 func open(t *testing.T, d database, name string, face Face) *House {
 	h := &House{
-		T: t, now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), words: face.Words, sends: max(face.Sends, 1), gives: face.Releases, swaps: face.Exchanges,
+		T: t, now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), words: face.Words, waits: cmp.Or(face.Waits, window+grace), fits: face.Fits, sends: max(face.Sends, 1), gives: face.Releases, swaps: face.Exchanges,
 		Scope: engine.Scope{Merchant: merchant, Mode: engine.Sandbox, Dialect: name},
 		Log:   slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelError})),
 	}

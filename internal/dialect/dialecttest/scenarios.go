@@ -52,6 +52,12 @@ var scenarios = []scenario{
 	{"overpaid", func(h *House) {
 		o := h.place("R", "100.00")
 		h.pay(o, "t1", "120")
+		if h.fits {
+			h.stands(o, h.words.Open)
+			h.tells(o)
+			h.books(o, "outside/payer -120", "suspense/unfit +120")
+			return
+		}
 		h.stands(o, h.words.Completed)
 		h.tells(o, h.words.CompletedEvent)
 		h.books(o, join([]string{"outside/payer -120", "order/in +120"}, delivered, surplus20)...)
@@ -59,14 +65,18 @@ var scenarios = []scenario{
 	{"underpaid_expired", func(h *House) {
 		o := h.place("R", "100.00")
 		h.pay(o, "t1", "99")
-		h.passTo(window + grace + time.Minute)
+		h.passTo(h.waits + time.Minute)
 		h.stands(o, h.words.Expired)
 		h.tells(o, h.words.ExpiredEvent)
+		if h.fits {
+			h.books(o, "outside/payer -99", "suspense/unfit +99")
+			return
+		}
 		h.books(o, "outside/payer -99", "order/in +99", "order/in -99", "suspense/extra +99")
 	}},
 	{"paid_in_grace", func(h *House) {
 		o := h.place("R", "100.00")
-		h.passTo(window + grace - 30*time.Second)
+		h.passTo(h.waits - 30*time.Second)
 		h.stands(o, h.words.Open)
 		p := h.see(o, "t1", "100", h.first())
 		h.passTo(2 * time.Minute) // past the deadline: what was sent in time is waited for
@@ -78,7 +88,7 @@ var scenarios = []scenario{
 	}},
 	{"late", func(h *House) {
 		o := h.place("R", "100.00")
-		h.passTo(window + grace + time.Minute)
+		h.passTo(h.waits + time.Minute)
 		h.stands(o, h.words.Expired)
 		h.pay(o, "t1", "100")
 		h.stands(o, h.words.Expired)

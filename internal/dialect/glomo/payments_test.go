@@ -63,8 +63,8 @@ func TestMockRefuses(t *testing.T) {
 	want(k, "1e3 is 1000", parse[paymentBody](k, k.post(shopKey, "/api/v1/payment/mock", strings.Replace(`{`+good+`}`, "1000", "1e3", 1))).Status, paymentSuccess)
 }
 
-// A payment that does not fit, or comes when nobody waits, is not lost and changes no order.
-func TestPaymentsThatDoNotFit(t *testing.T) {
+// A payment of a wrong amount, or one that comes twice, is not lost and changes no order: PAYIN_AMOUNT_MISMATCH.
+func TestWrongAmount(t *testing.T) {
 	k := moneyKit(t)
 	id := k.bills(1000)
 	for _, test := range []struct {
@@ -82,17 +82,27 @@ func TestPaymentsThatDoNotFit(t *testing.T) {
 	eur := parse[paymentBody](k, k.ok(k.post(shopKey, "/api/v1/payment/mock", `{"amount":1000,"currency":"EUR","payin_id":"`+k.bills(1000)+`"}`), 201))
 	want(k, "another currency", text(eur.ErrorCode), errorMismatch)
 
-	late := k.bills(1000)
-	o, err := k.engine.Choose(context.Background(), k.onRecord(late).ID, engine.Pick{Method: byTransfer})
-	k.must(err)
-	k.later(100 * 24 * time.Hour)
-	want(k, "the order", k.onRecord(late).State, order.Expired)
-	want(k, "after its end", text(k.mocks(1000, late).ErrorCode), errorNoPayin)
-	never := k.bills(1000)
-	k.later(100 * 24 * time.Hour)
-	p := k.mocks(1000, never)
+}
+
+// A bank transfer that comes after the three months of its order asks for action, PAYIN_NOT_FOUND; one that comes before
+// their end pays it.
+func TestLateBankTransfer(t *testing.T) {
+	k := moneyKit(t)
+	inTime, late, never := k.bills(1000), k.bills(1000), k.bills(1000)
+	k.choose(inTime, byTransfer)
+	k.choose(late, byTransfer)
+	k.later(started.AddDate(0, orderMonths, 0).Sub(started) - time.Minute)
+	want(k, "before its end", k.mocks(1000, inTime).Status+k.shown(inTime).Status, paymentSuccess+statusPaid)
+	k.later(2 * time.Minute)
+	want(k, "the order", k.shown(late).Status, statusExpired)
+	p := k.mocks(1000, late)
+	want(k, "after its end", p.Status+" "+text(p.ErrorCode)+fmt.Sprint(p.FundsAvailable), "action_required PAYIN_NOT_FOUNDfalse")
+	want(k, "the order afterwards", k.shown(late).Status, statusExpired)
+	if told := k.tells(k.onRecord(late)); fmt.Sprint(told) != "[orders.expired payment.action_required]" {
+		t.Errorf("told %v", told)
+	}
+	p = k.mocks(1000, never)
 	want(k, "to what was never chosen", text(p.ErrorCode)+text(p.PayinID), errorNoPayin)
-	_ = o
 }
 
 func TestPaymentStates(t *testing.T) {
