@@ -2,19 +2,23 @@ package app
 
 import (
 	"bytes"
+	"crypto/x509"
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
 	"io/fs"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"till/internal/dialect/glomo"
 	"till/internal/engine"
 	"till/internal/operator/client"
 	"till/internal/secrets"
@@ -75,6 +79,18 @@ func TestSecretsStayOffTheDisk(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	glomoKey, err := api.AddKey(t.Context(), client.NewKey{Merchant: "default", Mode: "sandbox", Dialect: glomo.Name, Name: "signs"})
+	if err != nil || strings.Count(glomoKey.Key, ".") != 2 {
+		t.Fatalf("%v", err)
+	}
+	if got := statusOf(t, a, "/glomo/api/v1/orders?"+url.Values{"search": {glomoKey.Key}}.Encode(), "Authorization", "Bearer "+glomoKey.Key); got >= 500 {
+		t.Errorf("a token in a query: %d", got)
+	}
+	for key, want := range map[string]int{glomoKey.Key: http.StatusOK, glomoKey.Key + "x": http.StatusUnauthorized} {
+		if got := statusOf(t, a, "/glomo/api/v1/orders", "Authorization", "Bearer "+key); got != want {
+			t.Errorf("a token: %d, want %d", got, want)
+		}
+	}
 	code, answer := post(t, a, keys.APIKeys["payin"].Test, `{"orderReference":"canary","amount":"1.00","currency":"USDT","chainId":"sim"}`)
 	var order struct{ OrderID string }
 	if err := json.Unmarshal([]byte(answer), &order); err != nil || code != http.StatusCreated || order.OrderID == "" {
@@ -117,7 +133,17 @@ func TestSecretsStayOffTheDisk(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	kept := append(all(keys), endpoint.Secret, added.Key, gatewayKey, gatewaySecret, strings.TrimSpace(string(master)))
+	pair, err := a.signing.Signer(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(pair.Private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The pair is searched for by what is secret of it, as it is, in base64 and in digits.
+	private := pair.Private.D.Bytes()
+	kept := append(all(keys), endpoint.Secret, added.Key, glomoKey.Key, string(private), string(pair.Private.Primes[0].Bytes()), pair.Private.D.String(), hex.EncodeToString(private), base64.StdEncoding.EncodeToString(der), gatewayKey, gatewaySecret, strings.TrimSpace(string(master)))
 	for _, key := range kept {
 		if _, secret, found := strings.Cut(key, "whsec_"); found {
 			key = secret
@@ -126,7 +152,7 @@ func TestSecretsStayOffTheDisk(t *testing.T) {
 			kept = append(kept, string(raw))
 		}
 	}
-	if len(kept) != len(all(keys))+5+2 {
+	if len(kept) != len(all(keys))+11+2 {
 		t.Fatalf("%d secrets", len(kept))
 	}
 	offDisk(t, dir, kept) // with the server's write-ahead log

@@ -13,9 +13,11 @@ import (
 
 	"till/internal/auth"
 	"till/internal/dialect/baanx"
+	"till/internal/dialect/glomo"
 	"till/internal/dialect/koywe"
 	"till/internal/dialect/payin"
 	"till/internal/engine"
+	"till/internal/operator"
 	"till/internal/secrets"
 )
 
@@ -25,7 +27,8 @@ const FirstKeysFile = "first-keys.json"
 // firstMerchant is the merchant that every server has from its first start on.
 const firstMerchant = "default"
 
-// keyForms is how the keys of each API look. A new dialect gets its line here.
+// keyForms is how the keys of each API look whose keys are random digits. A new dialect gets its line here; the keys of glomo
+// are signed: see signedkeys.go.
 var keyForms = map[string]keyForm{
 	payin.Name: {live: "pk_live_", test: "pk_test_"},
 	koywe.Name: {live: "api_", test: "api_", pair: true},
@@ -36,7 +39,8 @@ var keyForms = map[string]keyForm{
 type FirstKeys struct {
 	Merchant      string               `json:"merchant"`
 	OperatorToken secrets.Text         `json:"operator_token"`
-	APIKeys       map[string]FirstPair `json:"api_keys"` // by dialect
+	APIKeys       map[string]FirstPair `json:"api_keys"`         // by dialect
+	Publishable   map[string]FirstPair `json:"publishable_keys"` // by dialect, of those that have such keys
 }
 
 // FirstPair is the keys for one API. One of two parts is its auth.PairText here, and an object of apiKey and secret
@@ -72,7 +76,15 @@ func readFirstKey(text json.RawMessage, key *secrets.Text) error {
 
 // Shown is the keys for one API in clear, for the person who starts the server: a key, or an API key and its secret.
 func (f *FirstKeys) Shown(dialect string) (live, test string) {
-	pair := f.APIKeys[dialect]
+	return f.APIKeys[dialect].shown()
+}
+
+// ShownPublishable is the publishable keys for one API, "" where it has none.
+func (f *FirstKeys) ShownPublishable(dialect string) (live, test string) {
+	return f.Publishable[dialect].shown()
+}
+
+func (pair FirstPair) shown() (live, test string) {
 	separate := func(key secrets.Text) string { return strings.Replace(key.Reveal(), ":", "  secret ", 1) }
 	return separate(pair.Live), separate(pair.Test)
 }
@@ -90,7 +102,7 @@ func (a *App) FirstStart(ctx context.Context, path string) (*FirstKeys, error) {
 	if err != nil || len(merchants) > 0 {
 		return nil, err
 	}
-	keys, made, err := firstKeys(path, a.random)
+	keys, made, err := a.firstKeys(ctx, path)
 	if err != nil {
 		return nil, err
 	}
@@ -109,6 +121,10 @@ func (a *App) FirstStart(ctx context.Context, path string) (*FirstKeys, error) {
 
 // recordFirst writes merchant and keys in one transaction. done is false when that was done before.
 func (a *App) recordFirst(ctx context.Context, keys *FirstKeys) (done bool, err error) {
+	records, err := a.firstRecords(keys)
+	if err != nil {
+		return false, err
+	}
 	mark := engine.AnswerKey{Scope: engine.ServerMarks, Key: "first start"}
 	err = a.store.Update(ctx, engine.Keys{Answers: []engine.AnswerKey{mark}}, func(tx engine.Tx) error {
 		done = false
@@ -121,9 +137,9 @@ func (a *App) recordFirst(ctx context.Context, keys *FirstKeys) (done bool, err 
 			tx.Remember(engine.Answer{Scope: mark.Scope, Key: mark.Key, Body: []byte{}, At: now}),
 			tx.SaveMerchant(engine.Merchant{ID: keys.Merchant, Organisation: keys.Merchant, Name: "Default merchant", CreatedAt: now}),
 		)
-		for _, k := range keys.records() {
+		for _, k := range records {
 			k.ID, k.CreatedAt = "key_"+tx.NewID(), now
-			err = errors.Join(err, tx.SaveKey(k))
+			err = errors.Join(err, engine.RecordKey(tx, k))
 		}
 		done = err == nil
 		return err
@@ -131,11 +147,11 @@ func (a *App) recordFirst(ctx context.Context, keys *FirstKeys) (done bool, err 
 	return done && err == nil, err
 }
 
-// records are the keys as they are stored: hashes, and what may be shown.
-func (f *FirstKeys) records() []engine.Key {
+// firstRecords are the keys as they are stored: hashes, what may be shown, and what must sign sealed.
+func (a *App) firstRecords(f *FirstKeys) ([]engine.Key, error) {
 	list := []engine.Key{{Name: "first operator", Hash: secrets.Hash(f.OperatorToken.Reveal()), Prefix: shown(f.OperatorToken, len("op_")), Active: true}}
-	for name, pair := range f.APIKeys {
-		form := keyForms[name]
+	for name, form := range keyForms {
+		pair := f.APIKeys[name]
 		scope := engine.Scope{Merchant: f.Merchant, Mode: engine.Live, Dialect: name}
 		if form.pair {
 			scope = engine.OfOrganisation(f.Merchant, engine.Live, name)
@@ -144,30 +160,49 @@ func (f *FirstKeys) records() []engine.Key {
 		scope.Mode = engine.Sandbox
 		list = append(list, engine.Key{Name: "first test", Scope: scope, Hash: secrets.Hash(pair.Test.Reveal()), Prefix: form.shown(pair.Test, engine.Sandbox), Active: true})
 	}
-	return list
+	for _, mode := range []engine.Mode{engine.Live, engine.Sandbox} {
+		scope := engine.Scope{Merchant: f.Merchant, Mode: mode, Dialect: glomo.Name}
+		name := map[engine.Mode]string{engine.Live: "first live", engine.Sandbox: "first test"}[mode]
+		secret, err := a.sealedKey(f.APIKeys[glomo.Name].of(mode).Reveal())
+		if err != nil {
+			return nil, err
+		}
+		public := publishableOf(f.Publishable[glomo.Name].of(mode), mode)
+		list = append(list,
+			engine.Key{Name: name, Scope: scope, Hash: secret.Hash, Prefix: secret.Shown, Sealed: secret.Sealed, Active: true},
+			engine.Key{Name: name + " publishable", Scope: scope, Hash: public.Hash, Prefix: public.Shown, Scopes: []string{operator.Publishable}, Active: true})
+	}
+	return list, nil
+}
+
+func (pair FirstPair) of(m engine.Mode) secrets.Text {
+	if m == engine.Live {
+		return pair.Live
+	}
+	return pair.Test
 }
 
 // shown is the part of an operator's token, or of a key of one part, by which people recognise it: how its kind begins, and 4 digits.
 func shown(key secrets.Text, form int) string { return key.Reveal()[:form+4] }
 
 // firstKeys reads the keys of a first start that was interrupted, or makes new ones and their file.
-func firstKeys(path string, random io.Reader) (keys *FirstKeys, made bool, err error) {
-	keys, err = readFirstKeys(path)
+func (a *App) firstKeys(ctx context.Context, path string) (keys *FirstKeys, made bool, err error) {
+	keys, err = a.readFirstKeys(ctx, path)
 	if !errors.Is(err, fs.ErrNotExist) {
 		return keys, false, err
 	}
-	if keys, err = newFirstKeys(random); err != nil {
+	if keys, err = a.newFirstKeys(ctx); err != nil {
 		return nil, false, err
 	}
 	err = keys.write(path)
 	if errors.Is(err, fs.ErrExist) { // another process in the same folder
-		keys, err = readFirstKeys(path)
+		keys, err = a.readFirstKeys(ctx, path)
 		return keys, false, err
 	}
 	return keys, true, err
 }
 
-func readFirstKeys(path string) (*FirstKeys, error) {
+func (a *App) readFirstKeys(ctx context.Context, path string) (*FirstKeys, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, err
@@ -177,15 +212,33 @@ func readFirstKeys(path string) (*FirstKeys, error) {
 		return nil, err
 	}
 	var keys FirstKeys
-	if json.Unmarshal(text, &keys) != nil || !keys.complete() || info.Mode().Perm()&0o077 != 0 {
+	whole := json.Unmarshal(text, &keys) == nil && keys.complete()
+	if whole {
+		if whole, err = a.signedHere(ctx, keys.APIKeys[glomo.Name]); err != nil {
+			return nil, err
+		}
+	}
+	if !whole || info.Mode().Perm()&0o077 != 0 {
 		return nil, fmt.Errorf("%s is not what a first start wrote, and the database has no merchant: remove the file to have new keys made", path)
 	}
 	return &keys, nil
 }
 
-// complete says that the keys are those of every API, each of its form and full length.
+// signedHere says that both keys are signed by this server for the first merchant, each for its mode.
+func (a *App) signedHere(ctx context.Context, pair FirstPair) (bool, error) {
+	for _, mode := range []engine.Mode{engine.Live, engine.Sandbox} {
+		ours, err := a.signedKeys.Issued(ctx, pair.of(mode).Reveal(), auth.NewSigned{Merchant: firstMerchant, Mode: string(mode)})
+		if err != nil || !ours {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// complete says that the keys are those of every API, each of its form and full length. Whose signature a signed one has is
+// not looked at.
 func (f *FirstKeys) complete() bool {
-	if f.Merchant != firstMerchant || !isKey(f.OperatorToken, "op_", operatorBytes) || len(f.APIKeys) != len(keyForms) {
+	if f.Merchant != firstMerchant || !isKey(f.OperatorToken, "op_", operatorBytes) || len(f.APIKeys) != len(keyForms)+1 {
 		return false
 	}
 	for name, form := range keyForms {
@@ -194,7 +247,8 @@ func (f *FirstKeys) complete() bool {
 			return false
 		}
 	}
-	return true
+	public := f.Publishable[glomo.Name]
+	return isKey(public.Live, glomo.PublishableLive, publishableBytes) && isKey(public.Test, glomo.PublishableTest, publishableBytes)
 }
 
 // The random bytes of an operator's token and of an API key.
@@ -208,13 +262,13 @@ func isKey(key secrets.Text, form string, size int) bool {
 	return len(text) == len(form)+hex.EncodedLen(size) && text[:len(form)] == form
 }
 
-func newFirstKeys(random io.Reader) (*FirstKeys, error) {
-	size := operatorBytes
+func (a *App) newFirstKeys(ctx context.Context) (*FirstKeys, error) {
+	size := operatorBytes + 2*publishableBytes
 	for _, form := range keyForms {
 		size += 2 * form.size()
 	}
 	raw := make([]byte, size)
-	if _, err := io.ReadFull(random, raw); err != nil {
+	if _, err := io.ReadFull(a.random, raw); err != nil {
 		return nil, fmt.Errorf("no randomness for the first keys: %w", err)
 	}
 	next := func(size int) []byte {
@@ -224,10 +278,20 @@ func newFirstKeys(random io.Reader) (*FirstKeys, error) {
 	}
 	keys := &FirstKeys{
 		Merchant: firstMerchant, OperatorToken: secrets.Text("op_" + hex.EncodeToString(next(operatorBytes))), APIKeys: map[string]FirstPair{},
+		Publishable: map[string]FirstPair{glomo.Name: {Live: newPublishable(engine.Live, next(publishableBytes)), Test: newPublishable(engine.Sandbox, next(publishableBytes))}},
 	}
 	for name, form := range keyForms {
 		keys.APIKeys[name] = FirstPair{Live: form.key(engine.Live, next(form.size())), Test: form.key(engine.Sandbox, next(form.size()))}
 	}
+	live, err := a.signedKeys.Issue(ctx, auth.NewSigned{Merchant: firstMerchant, Mode: string(engine.Live)})
+	if err != nil {
+		return nil, err
+	}
+	test, err := a.signedKeys.Issue(ctx, auth.NewSigned{Merchant: firstMerchant, Mode: string(engine.Sandbox)})
+	if err != nil {
+		return nil, err
+	}
+	keys.APIKeys[glomo.Name] = FirstPair{Live: secrets.Text(live), Test: secrets.Text(test)}
 	return keys, nil
 }
 
@@ -240,6 +304,11 @@ func (f *FirstKeys) write(path string) error {
 		pairs[name] = map[string]any{"live": keyForms[name].plain(pair.Live), "test": keyForms[name].plain(pair.Test)}
 	}
 	plain["api_keys"] = pairs
+	public := map[string]map[string]string{}
+	for name, pair := range f.Publishable {
+		public[name] = map[string]string{"live": pair.Live.Reveal(), "test": pair.Test.Reveal()}
+	}
+	plain["publishable_keys"] = public
 	text, err := json.MarshalIndent(plain, "", "  ")
 	if err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"crypto/rsa"
 	"encoding/json"
 	"io"
 	"io/fs"
@@ -18,7 +19,9 @@ import (
 	"sync"
 	"testing"
 
+	"till/internal/dialect/glomo"
 	"till/internal/engine"
+	"till/internal/operator"
 	"till/internal/secrets"
 )
 
@@ -31,12 +34,12 @@ func TestFirstStart(t *testing.T) {
 	if err != nil || keys == nil {
 		t.Fatalf("%v %v", keys, err)
 	}
-	if len(keys.APIKeys) != len(a.dialects)-1 { // keys that are signed are made by an operator
+	if len(keys.APIKeys) != len(a.dialects) {
 		t.Errorf("%d pairs of keys for %d dialects", len(keys.APIKeys), len(a.dialects))
 	}
 	for _, d := range a.dialects {
-		pair, made := keys.APIKeys[d.Name()]
-		if !made && d.Name() == "glomo" {
+		pair := keys.APIKeys[d.Name()]
+		if d.Name() == glomo.Name { // they are tokens: TestFirstSignedKeys
 			continue
 		}
 		for _, key := range []secrets.Text{pair.Live, pair.Test} {
@@ -125,11 +128,13 @@ func TestFirstStartLeavesADatabaseInUse(t *testing.T) {
 func TestFirstStartGoesOn(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, FirstKeysFile)
-	before, made, err := firstKeys(path, rand.Reader)
+	a := startIn(t, dir, "", io.Discard)
+	before, made, err := a.firstKeys(t.Context(), path)
 	if err != nil || !made {
 		t.Fatal(made, err)
 	}
-	a := startIn(t, dir, "", io.Discard)
+	stop(t, a)
+	a = startIn(t, dir, "", io.Discard)
 	keys, err := a.FirstStart(t.Context(), path)
 	if err != nil || strings.Join(all(keys), " ") != strings.Join(all(before), " ") {
 		t.Fatalf("other keys, or %v", err)
@@ -142,15 +147,31 @@ func TestFirstStartGoesOn(t *testing.T) {
 }
 
 func TestFirstStartRefusesAForeignFile(t *testing.T) {
-	good, err := newFirstKeys(rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, spoil := range map[string]func(path string) error{
-		"torn":            func(path string) error { return os.Truncate(path, 40) },
-		"empty":           func(path string) error { return os.Truncate(path, 0) },
-		"others can read": func(path string) error { return os.Chmod(path, 0o644) },
-		"a short key": func(path string) error {
+	for name, spoil := range map[string]func(path string, good *FirstKeys) error{
+		"torn":            func(path string, _ *FirstKeys) error { return os.Truncate(path, 40) },
+		"empty":           func(path string, _ *FirstKeys) error { return os.Truncate(path, 0) },
+		"others can read": func(path string, _ *FirstKeys) error { return os.Chmod(path, 0o644) },
+		"a signature that is another's": func(path string, good *FirstKeys) error {
+			text, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			key := []byte(good.APIKeys[glomo.Name].Live.Reveal())
+			other := bytes.Clone(key)
+			if other[len(other)-9] = 'A'; key[len(key)-9] == 'A' {
+				other[len(other)-9] = 'B'
+			}
+			return os.WriteFile(path, bytes.Replace(text, key, other, 1), 0o600)
+		},
+		"the keys of the modes exchanged": func(path string, good *FirstKeys) error {
+			if err := os.Remove(path); err != nil {
+				return err
+			}
+			pair := good.APIKeys[glomo.Name]
+			good.APIKeys[glomo.Name] = FirstPair{Live: pair.Test, Test: pair.Live}
+			return good.write(path)
+		},
+		"a short key": func(path string, good *FirstKeys) error {
 			text, err := os.ReadFile(path)
 			if err != nil {
 				return err
@@ -162,13 +183,14 @@ func TestFirstStartRefusesAForeignFile(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
 			path := filepath.Join(dir, FirstKeysFile)
-			if err := good.write(path); err != nil {
-				t.Fatal(err)
-			}
-			if err := spoil(path); err != nil {
-				t.Fatal(err)
-			}
 			a := startIn(t, dir, "", io.Discard)
+			good, made, err := a.firstKeys(t.Context(), path)
+			if err != nil || !made {
+				t.Fatal(made, err)
+			}
+			if err := spoil(path, good); err != nil {
+				t.Fatal(err)
+			}
 			if keys, err := a.FirstStart(t.Context(), path); err == nil || !strings.Contains(err.Error(), path) || keys != nil {
 				t.Errorf("%v %v", keys, err)
 			}
@@ -183,7 +205,12 @@ func TestFirstStartRefusesAForeignFile(t *testing.T) {
 // nothing.
 func TestFirstStartByMany(t *testing.T) {
 	dir := t.TempDir()
-	a := startIn(t, dir, "", io.Discard)
+	cfg, err := LoadConfig(write(t, dir, "till.toml", "[server]\naddr = \"127.0.0.1:0\"\n"), noEnv, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg.NewSigningKey = func() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, 2048) } // each its own
+	a := startWith(t, cfg)
 	const processes = 8
 	var group sync.WaitGroup
 	var mu sync.Mutex
@@ -269,6 +296,38 @@ func TestFirstKeysOfTwoParts(t *testing.T) {
 	}
 }
 
+// The signed keys of the first start are whole: they open their API in their mode, sign, and have publishable ones beside them.
+func TestFirstSignedKeys(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, FirstKeysFile)
+	a := startIn(t, dir, "", io.Discard)
+	keys, err := a.FirstStart(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var written FirstKeys
+	if text, err := os.ReadFile(path); err != nil || json.Unmarshal(text, &written) != nil || strings.Join(all(&written), " ") != strings.Join(all(keys), " ") {
+		t.Errorf("the file has other keys: %v", err)
+	}
+	secret, public := written.APIKeys[glomo.Name], written.Publishable[glomo.Name]
+	for mode, key := range map[engine.Mode]secrets.Text{engine.Live: secret.Live, engine.Sandbox: secret.Test} {
+		who, err := a.signedKeys.Check(t.Context(), key.Reveal())
+		if err != nil || who.Mode != string(mode) || who.Merchant != firstMerchant || !who.May("orders:write") {
+			t.Errorf("%s: %+v %v", mode, who, err)
+		}
+		signs, err := a.secretKey(t.Context(), engine.Scope{Merchant: firstMerchant, Mode: mode, Dialect: glomo.Name}, "")
+		if err != nil || signs == nil || signs.Text != key.Reveal() {
+			t.Errorf("%s: its text is not found: %v", mode, err)
+		}
+	}
+	for mode, key := range map[string]secrets.Text{"live": public.Live, "sandbox": public.Test} {
+		who, err := authOf(a).Check(t.Context(), key.Reveal(), glomo.Name)
+		if err != nil || who.Mode != mode || who.Merchant != firstMerchant || strings.Join(who.Scopes, " ") != operator.Publishable {
+			t.Errorf("%s publishable: %+v %v", mode, who, err)
+		}
+	}
+}
+
 // startIn starts a server with a config file of that folder.
 func startIn(t *testing.T, dir, text string, logTo io.Writer) *App {
 	t.Helper()
@@ -284,6 +343,9 @@ func startIn(t *testing.T, dir, text string, logTo io.Writer) *App {
 
 func startWith(t *testing.T, cfg Config) *App {
 	t.Helper()
+	if cfg.NewSigningKey == nil {
+		cfg.NewSigningKey = onePair
+	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
@@ -294,6 +356,9 @@ func startWith(t *testing.T, cfg Config) *App {
 	t.Cleanup(func() { stop(t, a) })
 	return a
 }
+
+// onePair is the key pair of every server of the tests: to make one takes a second.
+var onePair = sync.OnceValues(func() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, 2048) })
 
 var stopped sync.Map
 
@@ -310,7 +375,7 @@ func stop(t *testing.T, a *App) {
 }
 
 func all(keys *FirstKeys) []string {
-	list := []string{keys.OperatorToken.Reveal()}
+	list := []string{keys.OperatorToken.Reveal(), keys.Publishable[glomo.Name].Live.Reveal(), keys.Publishable[glomo.Name].Test.Reveal()}
 	for _, name := range slices.Sorted(maps.Keys(keys.APIKeys)) {
 		pair := keys.APIKeys[name]
 		for _, key := range []secrets.Text{pair.Live, pair.Test} {

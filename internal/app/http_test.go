@@ -238,12 +238,18 @@ func readyz(t *testing.T, a *App) (int, readiness) {
 
 func status(t *testing.T, a *App, path string, key secrets.Text) int {
 	t.Helper()
+	return statusOf(t, a, path, "X-API-Key", key.Reveal())
+}
+
+// statusOf is what a GET with one header is answered with.
+func statusOf(t *testing.T, a *App, path, header, value string) int {
+	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, a.URL()+path, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if key != "" {
-		r.Header.Set("X-API-Key", key.Reveal())
+	if value != "" {
+		r.Header.Set(header, value)
 	}
 	answer, err := http.DefaultClient.Do(r)
 	if err != nil {

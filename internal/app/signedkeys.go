@@ -28,17 +28,34 @@ func (a *App) newSignedKey(ctx context.Context, n operator.KeyFor) (operator.New
 		if err != nil {
 			return operator.NewKey{}, err
 		}
-		begins := glomo.PublishableLive
-		if n.Mode == engine.Sandbox {
-			begins = glomo.PublishableTest
-		}
-		key := secrets.Text(begins + hex.EncodeToString(raw))
-		return operator.NewKey{Key: key.Reveal(), Hash: secrets.Hash(key.Reveal()), Shown: shown(key, len(begins))}, nil
+		return publishableOf(newPublishable(n.Mode, raw), n.Mode), nil
 	}
 	text, err := a.signedKeys.Issue(ctx, auth.NewSigned{Merchant: n.Merchant, Mode: string(n.Mode), ExpiresAt: n.ExpiresAt})
 	if err != nil {
 		return operator.NewKey{}, err
 	}
+	return a.sealedKey(text)
+}
+
+// newPublishable makes a publishable key of random bytes.
+func newPublishable(m engine.Mode, raw []byte) secrets.Text {
+	return secrets.Text(publishableBegins(m) + hex.EncodeToString(raw))
+}
+
+func publishableBegins(m engine.Mode) string {
+	if m == engine.Sandbox {
+		return glomo.PublishableTest
+	}
+	return glomo.PublishableLive
+}
+
+// publishableOf is a publishable key as it is recorded.
+func publishableOf(key secrets.Text, m engine.Mode) operator.NewKey {
+	return operator.NewKey{Key: key.Reveal(), Hash: secrets.Hash(key.Reveal()), Shown: shown(key, len(publishableBegins(m)))}
+}
+
+// sealedKey is a secret key as it is recorded.
+func (a *App) sealedKey(text string) (operator.NewKey, error) {
 	hash := secrets.Hash(text)
 	sealed, err := a.box.Seal([]byte(text), keyTextContext(hash))
 	if err != nil {

@@ -96,8 +96,9 @@ func (a *Auth) byHash(ctx context.Context, hash, api string) (Principal, error) 
 	return Principal{KeyID: k.ID, Merchant: k.Merchant, Mode: k.Mode, Scopes: k.Scopes, ExpiresAt: k.ExpiresAt}, nil
 }
 
-// Forget makes the next check of a key look it up: it was changed or revoked by this process.
-func (a *Auth) Forget(hash string) { a.known.drop(hash) }
+// Forget makes the next check of a key look it up: it was changed or revoked by this process. No check that begins
+// afterwards believes what the key was before.
+func (a *Auth) Forget(hash string) { a.known.end(hash) }
 
 func (a *Auth) use(id string) {
 	at, found := a.used.Load(id)
@@ -126,12 +127,13 @@ func (a *Auth) find(ctx context.Context, hash string) (*Key, error) {
 	if k, ok := a.known.get(hash, now); ok {
 		return k, nil
 	}
+	since := a.known.begin()
 	k, err := a.keys.KeyByHash(ctx, hash)
 	if err != nil || k == nil {
 		a.known.drop(hash)
 		return nil, err
 	}
-	a.known.put(hash, k, now)
+	a.known.putSince(since, hash, k, now)
 	return k, nil
 }
 

@@ -17,6 +17,7 @@ type keys struct {
 	rows  map[string]auth.Key
 	reads int
 	fails error
+	found func() // nil: nothing happens between the look at a record and its answer
 }
 
 func (k *keys) KeyByHash(_ context.Context, hash string) (*auth.Key, error) {
@@ -24,6 +25,9 @@ func (k *keys) KeyByHash(_ context.Context, hash string) (*auth.Key, error) {
 	row, found := k.rows[hash]
 	if k.fails != nil || !found {
 		return nil, k.fails
+	}
+	if k.found != nil {
+		k.found()
 	}
 	return &row, nil
 }

@@ -141,6 +141,18 @@ func (s *SignedKeys) Check(ctx context.Context, key string) (Principal, error) {
 	return who, nil
 }
 
+// Issued says whether a key was made by Issue for a merchant and mode, whether or not it is on record.
+func (s *SignedKeys) Issued(ctx context.Context, key string, n NewSigned) (bool, error) {
+	if key == "" || len(key) > maxSigned {
+		return false, nil
+	}
+	said, err := s.said(ctx, key, secrets.Hash(key))
+	if fault.Is(err, fault.CodeUnauthorized) {
+		return false, nil
+	}
+	return err == nil && said.Subject == n.Merchant && said.Environment == environments[n.Mode], err
+}
+
 // maxVerified is how many keys are remembered; more, and the memory begins anew.
 const maxVerified = 10_000
 

@@ -166,6 +166,44 @@ func TestSignedKeysEnd(t *testing.T) {
 	}
 }
 
+// A check that began before a key was revoked does not leave behind what it saw.
+func TestRevokedWhileChecked(t *testing.T) {
+	k := newSigned(t)
+	text := k.issue(auth.NewSigned{Merchant: "m", Mode: "live"})
+	k.keys.found = func() { // the check has read the record, and has not remembered it yet
+		k.keys.found = nil
+		k.keys.put(text, false)
+		k.auth.Forget(secrets.Hash(text))
+	}
+	if err := k.check(text); err != nil {
+		t.Fatalf("the check that was there first: %v", err)
+	}
+	if err := k.check(text); !fault.Is(err, fault.CodeUnauthorized) {
+		t.Errorf("the next: %v", err)
+	}
+}
+
+// Issued tells what this server signed, on record or not.
+func TestIssued(t *testing.T) {
+	k := newSigned(t)
+	text, err := k.all.Issue(t.Context(), auth.NewSigned{Merchant: "m", Mode: "live"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	forged := signed(t, jwt.SigningMethodRS256, twoPairs()[1], "one", jwt.MapClaims{"sub": "m", "env": "production"})
+	for _, test := range []struct {
+		key, merchant, mode string
+		want                bool
+	}{
+		{text, "m", "live", true}, {text, "n", "live", false}, {text, "m", "sandbox", false}, {forged, "m", "live", false}, {"", "m", "live", false},
+		{strings.Repeat("x", 3000), "m", "live", false},
+	} {
+		if got, err := k.all.Issued(t.Context(), test.key, auth.NewSigned{Merchant: test.merchant, Mode: test.mode}); got != test.want || err != nil {
+			t.Errorf("%.20s %s %s: %v %v", test.key, test.merchant, test.mode, got, err)
+		}
+	}
+}
+
 // A signature is checked once, and the pairs are not asked for again; a pair that replaces another leaves its keys good.
 func TestSigningKeysRotate(t *testing.T) {
 	k := newSigned(t)

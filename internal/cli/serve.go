@@ -70,6 +70,9 @@ func showFirstKeys(out io.Writer, keys *app.FirstKeys, path string) {
 	for _, name := range slices.Sorted(maps.Keys(keys.APIKeys)) {
 		live, test := keys.Shown(name)
 		fmt.Fprintf(out, "  %-6s live key  %s\n  %-6s test key  %s\n", name, live, name, test)
+		if live, test := keys.ShownPublishable(name); live != "" {
+			fmt.Fprintf(out, "  %-6s live publishable key  %s\n  %-6s test publishable key  %s\n", name, live, name, test)
+		}
 	}
 	fmt.Fprintln(out)
 }

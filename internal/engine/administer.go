@@ -56,10 +56,7 @@ func (e *Engine) AddKeyOnce(ctx context.Context, k Key, r Repeatable[Key]) (Key,
 		if err := e.act(tx, made.Scope.Mode, "key.add", made.ID, keyDetail(made)); err != nil {
 			return Key{}, err
 		}
-		if err := tx.SaveKey(made); err != nil {
-			return Key{}, err
-		}
-		return made, keepText(tx, made)
+		return made, RecordKey(tx, made)
 	})
 }
 
@@ -90,7 +87,8 @@ func (e *Engine) ChangeKey(ctx context.Context, id string, visible func(Key) boo
 	return e.changeKey(ctx, "key.change", id, func(k Key) bool { return visible(k) && k.RevokedAt.IsZero() }, func(_ Tx, k *Key) error { return change(k) })
 }
 
-// RevokeKey ends a key for good; a process that has just checked it may believe it for a moment longer. To revoke it again changes nothing. visible says whether the
+// RevokeKey ends a key for good; the caller has it forgotten (auth.Auth.Forget), another process that has just checked it may
+// believe it for a moment longer. To revoke it again changes nothing. visible says whether the
 // caller may see a key.
 //
 // Error: not_found, also for a key that is not visible.

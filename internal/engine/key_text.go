@@ -25,6 +25,14 @@ func keepText(tx Tx, k Key) error {
 	return tx.InsertDocument(&Document{Kind: kindKeyText, ID: k.ID, Scope: k.Scope, CreatedAt: k.CreatedAt, UpdatedAt: k.CreatedAt, Doc: doc})
 }
 
+// RecordKey puts a new key on record, with its sealed text where it has one. For who makes keys in a transaction of his own.
+func RecordKey(tx Tx, k Key) error {
+	if err := tx.SaveKey(k); err != nil {
+		return err
+	}
+	return keepText(tx, k)
+}
+
 // good says that a key opens its API at a time.
 func (k *Key) good(now time.Time) bool {
 	return k != nil && k.Active && k.RevokedAt.IsZero() && (k.ExpiresAt.IsZero() || now.Before(k.ExpiresAt))
@@ -154,10 +162,7 @@ func (e *Engine) RotateKey(ctx context.Context, id string, fresh Key, overlap ti
 		if err := e.act(tx, made.Scope.Mode, "key.rotate", made.ID, "in place of "+old.ID); err != nil {
 			return err
 		}
-		if err := tx.SaveKey(made); err != nil {
-			return err
-		}
-		if err := keepText(tx, made); err != nil {
+		if err := RecordKey(tx, made); err != nil {
 			return err
 		}
 		ended := *old

@@ -28,7 +28,7 @@ func (a *api) keys() {
 	}, a.addKey)
 	serve(a, huma.Operation{
 		OperationID: "revokeKey", Method: http.MethodPost, Path: "/keys/{keyId}/revoke", Security: needs("keys:write"),
-		Summary: "End a key", Description: "For good, within a second. The key that asks cannot end itself.",
+		Summary: "End a key", Description: "For good, at once; where several servers share a database, within a second on the others. The key that asks cannot end itself.",
 	}, a.revokeKey)
 	serve(a, huma.Operation{
 		OperationID: "rotateKey", Method: http.MethodPost, Path: "/keys/{keyId}/rotate", Security: needs("keys:write"),
@@ -36,8 +36,8 @@ func (a *api) keys() {
 	}, a.rotateKey)
 }
 
-// publishable is what a publishable key may do: what pages ask that everybody reads, and nothing else.
-const publishable = "publishable"
+// Publishable is what a publishable key may do: what pages ask that everybody reads, and nothing else.
+const Publishable = "publishable"
 
 type keysInput struct {
 	PageInput
@@ -77,7 +77,7 @@ func (a *api) addKey(ctx context.Context, in *addKeyInput) (client.Key, error) {
 		n.ExpiresAt = *b.ExpiresAt
 	}
 	if b.Publishable {
-		b.Scopes = []string{publishable}
+		b.Scopes = []string{Publishable}
 	}
 	made, err := a.NewKey(ctx, n)
 	if err != nil {
@@ -159,7 +159,7 @@ func (a *api) rotateKey(ctx context.Context, in *rotateKeyInput) (client.Key, er
 	if err != nil {
 		return client.Key{}, err
 	}
-	made, err := a.NewKey(ctx, KeyFor{Dialect: old.Scope.Dialect, Merchant: old.Scope.Merchant, Mode: old.Scope.Mode, Publishable: slices.Equal(old.Scopes, []string{publishable})})
+	made, err := a.NewKey(ctx, KeyFor{Dialect: old.Scope.Dialect, Merchant: old.Scope.Merchant, Mode: old.Scope.Mode, Publishable: slices.Equal(old.Scopes, []string{Publishable})})
 	if err != nil {
 		return client.Key{}, err
 	}
@@ -168,6 +168,7 @@ func (a *api) rotateKey(ctx context.Context, in *rotateKeyInput) (client.Key, er
 	if err != nil {
 		return client.Key{}, err
 	}
+	a.Auth.Forget(old.Hash) // it ends when the overlap is over, which may be now
 	out := keyOf(k)
 	out.Key, out.Secret = made.Key, made.Secret
 	return out, nil
@@ -178,7 +179,11 @@ func (a *api) revokeKey(ctx context.Context, in *keyInput) (client.Key, error) {
 		return client.Key{}, fault.New(fault.CodeForbidden, "a token cannot end itself: use another")
 	}
 	k, err := a.as(ctx).RevokeKey(ctx, in.ID, func(k engine.Key) bool { return sees(ctx, k.Scope.Mode) })
-	return keyOf(k), err
+	if err != nil {
+		return client.Key{}, err
+	}
+	a.Auth.Forget(k.Hash)
+	return keyOf(k), nil
 }
 
 func keyOf(k engine.Key) client.Key {

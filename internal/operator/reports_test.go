@@ -109,7 +109,7 @@ func TestKeyRotation(t *testing.T) {
 	}
 
 	shown, err := c.AddKey(ctx, client.NewKey{Merchant: "m1", Mode: "sandbox", Dialect: "some", Publishable: true})
-	if err != nil || strings.Join(shown.Scopes, "") != publishable {
+	if err != nil || strings.Join(shown.Scopes, "") != Publishable {
 		t.Errorf("%+v %v", shown, err)
 	}
 	wantProblem(t, call(k.handler, "POST", "/keys", tokenAll, `{"publishable":true}`), http.StatusBadRequest, fault.CodeInvalidValue, "publishable")

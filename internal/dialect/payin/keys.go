@@ -179,6 +179,9 @@ func (d *Dialect) changeKey(r *http.Request, s engine.Scope) (answer, error) {
 		}
 		return nil
 	})
+	if err == nil {
+		d.auth.Forget(k.Hash)
+	}
 	return answer{http.StatusOK, oneKeyBody{Success: true, Data: keyOfBody(k)}}, orNoKey(err)
 }
 
@@ -186,6 +189,9 @@ func (d *Dialect) changeKey(r *http.Request, s engine.Scope) (answer, error) {
 func (d *Dialect) deleteKey(r *http.Request, s engine.Scope) (answer, error) {
 	visible := func(k engine.Key) bool { return k.Scope == s && k.RevokedAt.IsZero() }
 	k, err := d.engine.As(callerOf(r.Context()).Who()).RevokeKey(r.Context(), r.PathValue("keyId"), visible)
+	if err == nil {
+		d.auth.Forget(k.Hash)
+	}
 	return answer{http.StatusOK, doneBody{Success: true, Message: fmt.Sprintf("API key '%s' revoked", k.Name)}}, orNoKey(err)
 }
 

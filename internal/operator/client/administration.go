@@ -106,7 +106,7 @@ func (c *Client) AddKey(ctx context.Context, k NewKey) (Key, error) {
 	return got, c.call(ctx, http.MethodPost, "/keys", nil, k, &got)
 }
 
-// RevokeKey ends a key for good, within a second.
+// RevokeKey ends a key for good: at once, on other servers of the same database within a second.
 func (c *Client) RevokeKey(ctx context.Context, id string) (Key, error) {
 	var got Key
 	return got, c.call(ctx, http.MethodPost, "/keys/"+url.PathEscape(id)+"/revoke", nil, nil, &got)
