@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"till/internal/fault"
+	"till/internal/party"
 	"till/internal/web"
 )
 
@@ -84,6 +85,9 @@ func (d *Dialect) decodeOrder(r *http.Request) (a asked, err error) {
 	if a.methods, err = decodeMethods(a.body); err != nil {
 		return a, err
 	}
+	if err = a.checkCards(); err != nil {
+		return a, err
+	}
 	return a, a.check()
 }
 
@@ -109,6 +113,24 @@ func (a asked) check() error {
 		}
 	}
 	return checkPurpose(a.purpose)
+}
+
+// checkCards refuses the number of a card in what people write. It is not repeated.
+func (a asked) checkCards() error {
+	type written struct{ field, text string }
+	list := []written{{"invoice_description", a.invoiceDescription}, {"reference_number", a.reference}, {"invoice_number", a.invoiceNumber}}
+	if a.product != nil {
+		list = append(list, written{"product.name", a.product.Name})
+		if a.product.Description != nil {
+			list = append(list, written{"product.description", *a.product.Description})
+		}
+	}
+	for _, w := range list {
+		if party.HoldsCardNumber(w.text) {
+			return wrong(w.field, w.field+" must not hold the number of a card")
+		}
+	}
+	return nil
 }
 
 // unserved are fields of orders that would change where money goes or what is asked of the payer: to ignore them would

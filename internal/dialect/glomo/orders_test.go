@@ -352,6 +352,30 @@ func TestOrdersAreTheirMerchants(t *testing.T) {
 	k.refused("an id of no form", k.get(shopKey, "/api/v1/orders/order_%20"), 404, "Entity not found")
 }
 
+// The number of a card is taken in no text, and no refusal repeats it. A number that only looks like one is taken.
+func TestNoCardNumbers(t *testing.T) {
+	k := newKit(t)
+	const number = "4111 1111 1111 1111"
+	for field, more := range map[string][]string{
+		"invoice_description": {"invoice_description", quoted("paid by " + number)},
+		"reference_number":    {"reference_number", quoted(number)},
+		"invoice_number":      {"invoice_number", quoted("4111111111111111")},
+		"product.name":        {"product", `{"name":"` + number + `"}`},
+		"product.description": {"product", `{"name":"Book","description":"` + number + `"}`},
+		"Notes card":          {"notes", `{"card":"` + number + `"}`},
+	} {
+		for path, body := range map[string]string{"/api/v1/orders": k.good(more...), "/api/v1/payin": with(k.good(more...), "expires_at", `"2026-03-20T00:00:00Z"`)} {
+			got := k.post(shopKey, path, body)
+			k.refused(path+" "+field, got, 400, field+" must not hold the number of a card")
+			if strings.Contains(got.body, "4111") {
+				t.Errorf("%s", got.body)
+			}
+		}
+	}
+	want(k, "orders", parse[pageBody[orderBody]](k, k.get(shopKey, "/api/v1/orders")).Meta.Count, 0)
+	k.order("reference_number", `"4111 1111 1111 1112"`, "invoice_number", `"1234567890123456"`)
+}
+
 func TestUnservedFields(t *testing.T) {
 	refuseAll(t, newKit(t), []broken{
 		{"a split", []string{"split_ids", `["split_1"]`}, 400, "split_ids is not served here"},
