@@ -43,8 +43,9 @@ type Charges struct {
 // Put writes the charges into an order's terms.
 func (c Charges) Put(t *order.Terms) { t.Due, t.Fee, t.Referral = c.Due, c.Fee, c.Referral }
 
-// Charges is what the merchant's settings make of an amount, with a referral fee of so much (zero: none). A share is rounded
-// half up to the smallest unit, once.
+// Charges is what the merchant's settings make of an amount, with a referral fee of so much (zero: none). The fee is rounded
+// half up to the smallest unit, once; what a customer pays of it in a currency of three decimals to ten of them, because nobody
+// can be charged less there.
 //
 // Errors: not_configured when there is a referral fee and nobody who earns it; invalid_amount when fees eat the amount.
 func (p Plan) Charges(amount, referral money.Amount) (Charges, error) {
@@ -58,14 +59,19 @@ func (p Plan) Charges(amount, referral money.Amount) (Charges, error) {
 			}
 		}
 	}
-	c.Fee = share(amount, bps)
+	flat := money.Zero(amount.Asset())
 	if text := fixed[amount.Asset().Code()]; text != "" {
 		more, err := money.Parse(amount.Asset(), text)
 		if err != nil {
 			return c, fmt.Errorf("the setting %s: %w", FeeFixed, err)
 		}
-		c.Fee = c.Fee.Add(more)
+		flat = more
 	}
+	step := int64(1)
+	if c.Bearer == BearerCustomer && amount.Asset().Scale() == 3 {
+		step = 10
+	}
+	c.Fee = feeOf(amount, bps, flat, step)
 	if c.Bearer == BearerCustomer {
 		c.Due = amount.Add(c.Fee)
 	}
@@ -93,9 +99,16 @@ func (p Plan) Charges(amount, referral money.Amount) (Charges, error) {
 
 // share is hundredths of a percent of an amount, rounded half up to the smallest unit.
 func share(amount money.Amount, bps int64) money.Amount {
+	return feeOf(amount, bps, money.Zero(amount.Asset()), 1)
+}
+
+// feeOf is hundredths of a percent of an amount and a fixed amount, rounded half up to a whole number of steps.
+func feeOf(amount money.Amount, bps int64, flat money.Amount, step int64) money.Amount {
 	const whole = 10_000
 	units := new(big.Int).Mul(amount.Big(), big.NewInt(bps))
-	return money.New(amount.Asset(), units.Div(units.Add(units, big.NewInt(whole/2)), big.NewInt(whole)))
+	units.Add(units, new(big.Int).Mul(flat.Big(), big.NewInt(whole)))
+	steps := units.Div(units.Add(units, big.NewInt(whole*step/2)), big.NewInt(whole*step))
+	return money.New(amount.Asset(), steps.Mul(steps, big.NewInt(step)))
 }
 
 // checkFee checks a setting of this file; known is false for any other key.

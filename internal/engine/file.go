@@ -48,6 +48,9 @@ func (e *Engine) SetBlobs(b Blobs, most int64) {
 	}
 }
 
+// FileLimit is how many bytes a file may have.
+func (e *Engine) FileLimit() int64 { return e.maxFile }
+
 // File is the record of a file of a scope. Times are on the mode's clock.
 type File struct {
 	ID       string    `json:"-"` // as the caller made it; unique on the server

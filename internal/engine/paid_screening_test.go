@@ -221,6 +221,9 @@ func TestCharges(t *testing.T) {
 		{"below half", set(engine.FeeBPS, "249"), units(usd, 20), money.Amount{}, "20", "0"},
 		{"no decimals", set(engine.FeeBPS, "150"), units(jpy, 300), money.Amount{}, "300", "5"}, // 4.5
 		{"three decimals", set(engine.FeeBPS, "10"), units(kwd, 1500), money.Amount{}, "1500", "2"},
+		{"three decimals, on top: half up to ten", set(engine.FeeBPS, "10", engine.FeeBearerSetting, `"customer"`), units(kwd, 5000), money.Amount{}, "5010", "10"},                                   // 5
+		{"three decimals, on top: below half", set(engine.FeeBPS, "10", engine.FeeBearerSetting, `"customer"`), units(kwd, 4990), money.Amount{}, "4990", "0"},                                        // 4.99
+		{"three decimals, on top: rounded once", set(engine.FeeBPS, "10", engine.FeeFixed, `{"KWD":"0.012"}`, engine.FeeBearerSetting, `"customer"`), units(kwd, 2600), money.Amount{}, "2610", "10"}, // 2.6 and 12
 		{"a share and an amount", set(engine.FeeBPS, "200", engine.FeeFixed, `{"USD":"0.30"}`), units(usd, 10000), money.Amount{}, "10000", "230"},
 		{"an amount of another currency", set(engine.FeeFixed, `{"EUR":"0.30"}`), units(usd, 10000), money.Amount{}, "10000", "0"},
 		{"a referral", set(engine.PlatformID, `"plat"`, engine.FeeBPS, "100"), units(usd, 10000), units(usd, 500), "10000", "100"},

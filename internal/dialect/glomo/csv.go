@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"io"
 	"strings"
+	"unicode/utf8"
 )
 
 // csvWriter writes lines as RFC 4180 has them: CRLF at their ends, and quotes around what needs them. A program that opens
@@ -26,8 +27,12 @@ func (w *csvWriter) write(cells []string) error {
 	return err
 }
 
+// formulaBegins are what a formula begins with, also in the full width of East Asian keyboards.
+const formulaBegins = "=+-@\t\r\n＝＋－＠"
+
 func (w *csvWriter) writeCell(cell string) {
-	formula := cell != "" && strings.IndexByte("=+-@\t\r", cell[0]) >= 0
+	first, _ := utf8.DecodeRuneInString(cell)
+	formula := cell != "" && strings.ContainsRune(formulaBegins, first)
 	if !strings.ContainsAny(cell, "\",\r\n") && (cell == "" || cell[0] != ' ' && cell[len(cell)-1] != ' ') {
 		if formula {
 			w.to.WriteByte('\'')

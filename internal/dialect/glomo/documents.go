@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"mime"
 	"mime/multipart"
@@ -52,7 +53,7 @@ const (
 )
 
 // readDocument reads the parts of the form as they come. The file is handed on as it is read where its name was sent before
-// it, as it stands in the contract; one that comes first waits for it.
+// it, as it stands in the contract; one that comes first waits for it, and no more of it is held than a file may have.
 //
 // Errors: unsupported_media_type, invalid_body, missing_field, too_long, body_too_large.
 func (d *Dialect) readDocument(r *http.Request, s engine.Scope) (*engine.File, error) {
@@ -80,9 +81,12 @@ func (d *Dialect) readDocument(r *http.Request, s engine.Scope) (*engine.File, e
 		case "file":
 			n.FileName, n.Content = part.FileName(), part
 			if n.Name == "" { // it comes behind
-				held, err := io.ReadAll(part)
+				held, err := io.ReadAll(io.LimitReader(part, d.engine.FileLimit()+1))
 				if err != nil {
 					return nil, unreadable(err)
+				}
+				if int64(len(held)) > d.engine.FileLimit() {
+					return nil, fault.New(fault.CodeBodyTooLarge, fmt.Sprintf("a file has at most %d bytes", d.engine.FileLimit())).On("file")
 				}
 				n.Content = bytes.NewReader(held)
 			}

@@ -3,13 +3,16 @@ package glomo
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"mime/multipart"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
 
 	"till/internal/engine"
+	"till/internal/fault"
 	"till/internal/order"
 )
 
@@ -52,6 +55,31 @@ func (k *kit) document(key string) string {
 		k.Fatalf("%d %s", got.status, got.body)
 	}
 	return parse[documentBody](k, got).ID
+}
+
+// counted is a body of which it is known how much was read.
+type counted struct {
+	io.Reader
+	n int
+}
+
+func (c *counted) Read(to []byte) (int, error) {
+	n, err := c.Reader.Read(to)
+	c.n += n
+	return n, err
+}
+
+// A file before its name is refused as soon as it is too large, and the rest is not read.
+func TestDocumentBeforeItsName(t *testing.T) {
+	k := newKit(t)
+	kind, text := form("file", somePDF+strings.Repeat("x", 4*engine.MaxFile), "document_name", "Passport")
+	body := &counted{Reader: strings.NewReader(text)}
+	r := httptest.NewRequest("POST", "/api/v1/document", body)
+	r.Header.Set("Content-Type", kind)
+	_, err := k.dialect.readDocument(r, engine.Scope{Merchant: "shop", Mode: engine.Sandbox, Dialect: Name})
+	if !fault.Is(err, fault.CodeBodyTooLarge) || body.n > engine.MaxFile+1<<20 {
+		t.Errorf("%v after %d of %d bytes", err, body.n, len(text))
+	}
 }
 
 func TestDocuments(t *testing.T) {

@@ -52,19 +52,35 @@ func (d *Dialect) listPayments(r *http.Request, s engine.Scope) (answer, error) 
 	return answer{status: http.StatusOK, body: pageOf(f.paging, shown, total)}, nil
 }
 
-// strays are the payments of the scope's merchant that no order owns and that the list shows, the newest first.
+// strays are the payments of the scope's merchant that no order owns and that the list shows, the newest first: fiat money that
+// came by a method of this API. What came otherwise belongs to orders of other APIs.
 func (d *Dialect) strays(ctx context.Context, s engine.Scope, f paymentFilter) ([]payment, error) {
 	found, err := d.engine.StraysOf(ctx, s.Merchant, s.Mode, maxStrays)
 	if err != nil {
 		return nil, err
 	}
+	rails := d.rails(s.Mode)
 	var list []payment
 	for i := range found {
+		if found[i].Amount.Asset().Network() != "" || !rails[found[i].Rail] {
+			continue
+		}
 		if p := (payment{Payment: found[i].Payment, stray: &found[i]}); f.shows(p) {
 			list = append(list, p)
 		}
 	}
 	return list, nil
+}
+
+// rails are the names of those that the methods of this API are paid by.
+func (d *Dialect) rails(m engine.Mode) map[string]bool {
+	rails := map[string]bool{}
+	for _, method := range d.engine.Methods(m, engine.MethodFilter{API: Name, Codes: []string{byCard, byTransfer, byBank}}) {
+		if n, err := d.engine.Network(method.Network, m); err == nil {
+			rails[string(n.Rail)] = true
+		}
+	}
+	return rails
 }
 
 // engineFilter is the list as the engine makes it.

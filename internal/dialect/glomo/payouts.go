@@ -51,10 +51,11 @@ func (d *Dialect) createPayout(r *http.Request, s engine.Scope) (answer, error) 
 	if err != nil {
 		return answer{}, err
 	}
+	payee := beneficiaryOf(p.payee)
 	n := engine.NewOrder{
 		Scope: s.Spending(), PublicID: d.newID(payoutID), Kind: kindPayout, UniqueKey: uniqueKey(a.Request), Maker: callerOf(r.Context()).Who(),
 		Words: []string{beneficiaryWord(p.payee.ID)}, Quote: a.Quote, Ask: p.ask, Destination: p.goes, Terms: p.terms,
-		Screen: &engine.Screening{Names: []screen.Query{{Name: beneficiaryOf(p.payee).Beneficiary.Name}}, Documents: payoutDocuments},
+		Screen: &engine.Screening{Names: []screen.Query{{Name: payee.Beneficiary.Name}}, Accounts: []string{payee.Account.Number}, Documents: payoutDocuments},
 	}
 	made, err := d.engine.Create(r.Context(), n)
 	if fault.Is(err, fault.CodeDuplicateReference) {

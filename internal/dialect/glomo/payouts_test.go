@@ -3,6 +3,7 @@ package glomo
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -258,7 +259,17 @@ func TestScreenedPayout(t *testing.T) {
 	want(k, "what came back", k.balance("USD"), 5000)
 }
 
-// listing is a list with some names.
+// The number of the account is screened as the name is.
+func TestScreenedPayoutAccount(t *testing.T) {
+	k := moneyKit(t)
+	k.fund(cents("USD", 5000))
+	payee := k.beneficiary(dollars)
+	number := parse[beneficiaryBody](k, k.ok(k.get(shopKey, "/api/v2/beneficiaries/"+payee), 200)).Account.Number
+	k.engine.SetScreener(listing{number})
+	want(k, "status", k.payout(payoutAsked(payee)).Status, payoutAction)
+}
+
+// listing is a list with some names and account numbers.
 type listing []string
 
 func (l listing) Name(q screen.Query) (hits []screen.Hit) {
@@ -269,8 +280,13 @@ func (l listing) Name(q screen.Query) (hits []screen.Hit) {
 	}
 	return hits
 }
-func (listing) Address(string) []screen.Hit { return nil }
-func (l listing) Entries() int              { return len(l) }
+func (l listing) Address(account string) (hits []screen.Hit) {
+	if slices.Contains(l, account) {
+		hits = append(hits, screen.Hit{Name: account, Score: 1000})
+	}
+	return hits
+}
+func (l listing) Entries() int { return len(l) }
 
 func TestConversions(t *testing.T) {
 	k := moneyKit(t)

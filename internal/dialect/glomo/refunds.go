@@ -24,7 +24,8 @@ func (d *Dialect) refundRoutes() []route {
 	}
 }
 
-// refundDays is how long after it was paid a payment is given back.
+// refundDays is how long after it was paid a payment is given back: after its earliest value time, which no newer word about
+// the payment moves.
 const refundDays = 180
 
 // PartialRefunds is the merchant's setting, true or false, that card payments are given back in part.
@@ -127,7 +128,7 @@ func (d *Dialect) mayRefund(ctx context.Context, s engine.Scope, p payment, a as
 		return wrongState("A payment that compliance rejected cannot be refunded")
 	case !compliance.Available:
 		return wrongState("A payment whose funds are withheld cannot be refunded")
-	case clock.Shift(d.now()).Sub(p.Settled) > refundDays*24*time.Hour:
+	case clock.Shift(d.now()).Sub(p.Value) > refundDays*24*time.Hour:
 		return wrongState("A payment cannot be refunded after 180 days")
 	}
 	for _, t := range p.order.Transfers {

@@ -95,6 +95,33 @@ func TestRefundRefuses(t *testing.T) {
 	k.refused("another merchant's payment", k.post(otherKey, "/api/v1/refunds", refundOf(p.ID)), 404, "Entity not found")
 }
 
+// Who is told of a payment once more, when it is connected with its order, has no longer to give it back.
+func TestRefundDaysAreOfTheFirstWord(t *testing.T) {
+	k := moneyKit(t)
+	stray := k.mocks(700, "")
+	k.later(179 * 24 * time.Hour)
+	payin := k.bills(700)
+	k.must(func() error {
+		key := k.strayKey(stray.ID)
+		_, err := k.engine.Assign(context.Background(), key, k.onRecord(payin).ID, "ops")
+		return err
+	}())
+	k.later(2 * 24 * time.Hour)
+	list := parse[pageBody[paymentBody]](k, k.get(shopKey, "/api/v1/payment?payin_id="+payin)).Data
+	if len(list) != 1 {
+		t.Fatalf("%d payments", len(list))
+	}
+	k.refused("181 days after it came", k.post(shopKey, "/api/v1/refunds", refundOf(list[0].ID)), 400, "180 days")
+}
+
+// strayKey is the key of a payment that no order owns.
+func (k *kit) strayKey(id string) order.PaymentKey {
+	k.Helper()
+	p, err := k.dialect.paymentByID(context.Background(), engine.Scope{Merchant: "shop", Mode: engine.Sandbox, Dialect: Name}, id)
+	k.must(err)
+	return p.PaymentKey
+}
+
 func TestPartialRefund(t *testing.T) {
 	k := moneyKit(t)
 	k.must(k.engine.SaveSetting(context.Background(), engine.SettingScope{Merchant: "shop", Mode: engine.Sandbox}, PartialRefunds, []byte("true")))
