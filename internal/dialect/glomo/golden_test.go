@@ -2,7 +2,7 @@ package glomo
 
 import (
 	"net/http"
-	"strings"
+	"slices"
 	"testing"
 	"time"
 
@@ -67,6 +67,30 @@ func TestGoldenCustomers(t *testing.T) {
 	g.ask("GET /customer/{id}: nobody", request{method: "GET", path: "/api/v1/customer/cust_nobody", key: shopKey})
 	g.ask("PATCH /customer/{id}", request{method: "PATCH", path: "/api/v1/customer/" + id, key: shopKey, body: `{"email":"asha.rao@example.com"}`})
 	g.ask("PATCH /customer/{id}: the name", request{method: "PATCH", path: "/api/v1/customer/" + id, key: shopKey, body: `{"name":"Other"}`})
+	g.check()
+}
+
+// The body of an upload is a form and not shown: a file's bytes are no text.
+func TestGoldenDocuments(t *testing.T) {
+	g := &golden{kit: newKit(t), file: "documents.golden"}
+	upload := func(title string, parts ...string) {
+		t.Helper()
+		kind, body := form(parts...)
+		q := request{method: "POST", path: "/api/v1/document", key: shopKey, header: http.Header{"Content-Type": {kind}}, body: body}
+		got := g.do(q)
+		g.Write(dialecttest.Exchange{
+			Title: "POST /document: " + title, Method: q.method, Path: q.path, Key: "Authorization: Bearer <key of shop>", Asked: q.header,
+			Status: got.status, Header: got.header, Body: got.body,
+		})
+	}
+	upload("a PDF", "document_name", "Passport", "file", somePDF)
+	upload("no file", "document_name", "Passport")
+	upload("no name", "file", somePDF)
+	upload("a program", "document_name", "Passport", "file", "MZ a program")
+	g.ask("POST /document: no form", request{method: "POST", path: "/api/v1/document", key: shopKey, body: `{"document_name":"Passport"}`})
+	g.ask("GET /document", request{method: "GET", path: "/api/v1/document?per_page=1", key: shopKey})
+	g.ask("GET /document: no page", request{method: "GET", path: "/api/v1/document?page=0", key: shopKey})
+	g.ask("GET /document: no key", request{method: "GET", path: "/api/v1/document"})
 	g.check()
 }
 
@@ -152,7 +176,7 @@ func (k *kit) expire() {
 }
 
 func TestGoldenWebhooks(t *testing.T) {
-	g := &golden{kit: newKit(t), file: "webhooks.golden"}
+	g := &golden{kit: moneyKit(t), file: "webhooks.golden"}
 	reviewed := g.order("reference_number", quoted(SandboxDocuments), "notes", `{"policy_number":"77"}`)
 	asked := g.shown(reviewed).Requested
 	for i := range asked {
@@ -165,13 +189,14 @@ func TestGoldenWebhooks(t *testing.T) {
 	g.must(err)
 	g.paid(reviewed, "p1")
 	g.expire()
+	lives := slices.Concat([]string{reviewed, refused, cancelled, expired}, g.paymentLives(), g.linkLives(), g.refundLives(), g.payoutLives())
 	told := map[string]bool{}
-	for _, id := range []string{reviewed, refused, cancelled, expired} {
+	for _, id := range lives {
 		story, err := g.engine.Story(t.Context(), id)
 		g.must(err)
 		for _, ev := range story.Events {
 			wire, kind, body, ok := g.dialect.Tell(ev, story.Order)
-			if !ok || told[kind] || !strings.HasPrefix(kind, ordersEntity+".") {
+			if !ok || told[kind] {
 				continue
 			}
 			told[kind] = true
@@ -183,4 +208,68 @@ func TestGoldenWebhooks(t *testing.T) {
 		}
 	}
 	g.check()
+}
+
+// paymentLives are orders whose payments tell all that payments tell.
+func (k *kit) paymentLives() []string {
+	k.Helper()
+	short, declined, freed, barred := k.order(), k.order(), k.order("amount", "6623"), k.order("amount", "6623")
+	k.mocks(999, short)
+	k.choose(declined, byTransfer)
+	k.pay(declined, "declined", order.RankSeen, cents("USD", 1000), "Asha Rao")
+	k.pay(declined, "declined", order.RankFailed, cents("USD", 1000), "Asha Rao")
+	for _, id := range []string{freed, barred} {
+		k.reviewed(k.mocks(6623, id))
+	}
+	_, err := k.engine.Approve(k.Context(), k.found(freed).ID, order.Compliance, order.ByOperator, "officer")
+	k.must(err)
+	_, err = k.engine.Refuse(k.Context(), k.found(barred).ID, order.Compliance, order.ByOperator, "officer", "listed")
+	k.must(err)
+	return []string{short, declined, freed, barred}
+}
+
+// linkLives are links that together come to each status.
+func (k *kit) linkLives() []string {
+	k.Helper()
+	link := func(more ...string) string {
+		k.Helper()
+		return k.made(shopKey, "/api/v1/payin", k.good(append(more, "expires_at", quoted(wireTime(k.clock.Now().Add(24*time.Hour))))...))
+	}
+	reviewed, refused, cancelled, expired := link("reference_number", quoted(SandboxDocuments)), link("reference_number", quoted(SandboxRefuse)), link(), link()
+	for _, asked := range parse[linkBody](k, k.get(shopKey, "/api/v1/payin/"+reviewed)).Requested {
+		k.ok(k.patch(shopKey, "/api/v1/payin/"+reviewed+"/update_rfi", `{"documents":[{"id":"`+k.paper()+`","rfi_doc_id":"`+asked.ID+`"}]}`), 200)
+	}
+	k.ok(k.patch(shopKey, "/api/v1/payin/"+reviewed+"/mock_mark_reviewed", ""), 200)
+	k.mocks(1000, reviewed)
+	k.ok(k.patch(shopKey, "/api/v1/payin/"+cancelled+"/cancel", ""), 200)
+	k.expire()
+	return []string{reviewed, refused, cancelled, expired}
+}
+
+// refundLives are orders whose refunds end in each way.
+func (k *kit) refundLives() (ids []string) {
+	k.Helper()
+	for _, status := range []string{refundSuccess, refundFailed} {
+		id := k.order()
+		refund := parse[brief](k, k.ok(k.post(shopKey, "/api/v1/refunds", refundOf(k.mocks(1000, id).ID)), 202)).ID
+		k.ok(k.patch(shopKey, "/api/v1/refunds/"+refund+"/mock_update_status", `{"status":"`+status+`"}`), 200)
+		ids = append(ids, id)
+	}
+	return ids
+}
+
+// payoutLives are payouts that together come to each status.
+func (k *kit) payoutLives() (ids []string) {
+	k.Helper()
+	k.fund(cents("USD", 100000))
+	bene := k.beneficiary(dollars)
+	for _, status := range []string{payoutSuccess, payoutFailed, payoutCancelled} {
+		id := k.payout(payoutAsked(bene)).ID
+		k.ok(k.patch(shopKey, "/api/v1/payouts/mock", `{"id":"`+id+`","status":"`+status+`"}`), 200)
+		ids = append(ids, id)
+	}
+	k.engine.SetScreener(listing{"ACME GmbH"})
+	asked := k.payout(payoutAsked(bene))
+	k.ok(k.patch(shopKey, "/api/v1/payouts/"+asked.ID+"/update-rfi", `{"documents":[{"id":"`+k.paper()+`","rfi_doc_id":"`+asked.RFIDocuments[0].ID+`"}]}`), 200)
+	return append(ids, asked.ID)
 }
