@@ -62,7 +62,7 @@ func (d *Dialect) strays(ctx context.Context, s engine.Scope, f paymentFilter) (
 	rails := d.rails(s.Mode)
 	var list []payment
 	for i := range found {
-		if found[i].Amount.Asset().Network() != "" || !rails[found[i].Rail] {
+		if !ofMethods(found[i].Payment, rails) {
 			continue
 		}
 		if p := (payment{Payment: found[i].Payment, stray: &found[i]}); f.shows(p) {
@@ -70,6 +70,11 @@ func (d *Dialect) strays(ctx context.Context, s engine.Scope, f paymentFilter) (
 		}
 	}
 	return list, nil
+}
+
+// ofMethods says that a payment is fiat money and came by one of the rails.
+func ofMethods(p order.Payment, rails map[string]bool) bool {
+	return p.Amount.Asset().Network() == "" && rails[p.Rail]
 }
 
 // rails are the names of those that the methods of this API are paid by.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"till/internal/engine"
+	"till/internal/money"
 	"till/internal/order"
 )
 
@@ -343,4 +344,21 @@ func TestRFI(t *testing.T) {
 	want(k, "the document", text(answered.Documents[len(answered.Documents)-1].Document), second)
 	k.refused("again", k.patch(shopKey, path+"/respond", `{"documents":[`+pair(slots[1].ID, "doc_id", second)+`]}`), 400, "RFI not in action_required")
 	k.refused("by the payment", k.patch(shopKey, "/api/v1/payment/"+p.ID+"/update-rfi", `{"documents":[`+pair(slots[1].ID, "id", second)+`]}`), 400, "payment not in action_required")
+}
+
+// Payments that no order owns are shown where a method of this API could have brought them.
+func TestStraysOfOtherAPIs(t *testing.T) {
+	k := moneyKit(t)
+	stray := k.mocks(700, "")
+	want(k, "shown", k.paymentNow(stray.ID).ID, stray.ID)
+	k.dialect.engine = k.engine.WithMethods(nil)
+	k.refused("no method has this rail", k.get(shopKey, "/api/v1/payment/"+stray.ID), 404, "Entity not found")
+	want(k, "listed", parse[pageBody[paymentBody]](k, k.get(shopKey, "/api/v1/payment")).Meta.Count, 0)
+	rails := map[string]bool{"bank": true}
+	of := func(rail string, asset money.Asset) order.Payment {
+		return order.Payment{PaymentKey: order.PaymentKey{Rail: rail}, Amount: money.Zero(asset)}
+	}
+	want(k, "fiat", ofMethods(of("bank", money.MustAsset("USD", "", 2)), rails), true)
+	want(k, "crypto", ofMethods(of("bank", money.MustAsset("USDC", "base", 6)), rails), false)
+	want(k, "another rail", ofMethods(of("chain", money.MustAsset("USD", "", 2)), rails), false)
 }
