@@ -105,9 +105,9 @@ func alike(t *testing.T, file []byte) {
 	if wantErr != nil && strings.Contains(wantErr.Error(), "unsupported version") {
 		return // it looks within other words, too
 	}
-	if err == nil && wantErr != nil && slices.ContainsFunc(got, func(s string) bool {
-		return s[0] == '<' && strings.IndexFunc(s, func(r rune) bool { return r >= utf8.RuneSelf }) >= 0
-	}) {
+	beyondASCII := func(s string) bool { return strings.IndexFunc(s, func(r rune) bool { return r >= utf8.RuneSelf }) >= 0 }
+	if err == nil && wantErr != nil && (slices.ContainsFunc(got, func(s string) bool { return s[0] == '<' && beyondASCII(s) }) ||
+		strings.Contains(wantErr.Error(), "invalid XML name") && beyondASCII(wantErr.Error())) { // of an instruction, which is no token
 		return // a name that is no name, of letters beyond ASCII: no element of a bank's has one
 	}
 	if (err == nil) != (wantErr == nil) || err == nil && !slices.Equal(got, want) {
@@ -117,7 +117,7 @@ func alike(t *testing.T, file []byte) {
 
 var scannedSamples = []string{
 	``, ` `, `<a/>`, `<a b="1" c='2'/>`, `<a b = "x>y"></a >`, `<a:b xmlns:a="u"/>`, `<a>&lt;&#65;&#x42;&amp;</a>`, "<a>\r\n\r&#13;\n</a>", `<a><![CDATA[<&]]]]><![CDATA[>]]></a>`,
-	`<a><!-- - --></a>`, `<!-- -- -->`, `<!--->`, `<?xml version="1.0"?><a/>`, `<?xml version="1.1"?><a/>`, `<?x y?>`, `<a`, `</a>`, `<a b/>`, `<a b=1/>`, `<a b="<"/>`,
+	`<a><!-- - --></a>`, `<!-- -- -->`, `<!--->`, `<?xml version="1.0"?><a/>`, `<?xml version="1.1"?><a/>`, `<?x y?>`, `<?ܥ?>`, `<a`, `</a>`, `<a b/>`, `<a b=1/>`, `<a b="<"/>`,
 	`<a>]]></a>`, `<a>&b;</a>`, `<a>&amp</a>`, `<a>&#xD800;</a>`, `<a>&#0;</a>`, `<a>&#99999999;</a>`, "<a>\x01</a>", "<a>\xff</a>", `<a>é</a>`, `<é/>`, `<:a/>`, `<a:/>`, `<a:b:c/>`,
 	`<1/>`, `< a/>`, `<a / >`, `</ a>`, `</a b>`, `<a b="1"c="2"/>`, `<![CDATA[`, `<![CDAT[]]>`, `<!x>`, `<?`, `<??>`, `<a b="&lt;"/>`, `<a b="]]>"/>`, `<a>]]&gt;</a>`, `<a '>'/>`, `<a b='"'/>`,
 	`<?xml?><a/>`, `<a/><?xml version="1.0"?>`, `<a b="1" b="2"/>`, `<a>&#x;</a>`, `<a>&#;</a>`, `<a>&;</a>`, `<a><b></a>`, "<a\n\tb\r=\r\n\"1\"\n/>", `<a/ >`, `<a =""/>`,
