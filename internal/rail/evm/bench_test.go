@@ -423,6 +423,7 @@ type proxy struct {
 	target string
 	lie    func(call) *answer
 	calls  []call
+	honest []chan struct{} // a call each that is answered truly, closed when it was
 }
 
 type call struct {
@@ -459,11 +460,15 @@ func newProxy(t *testing.T, target string) *proxy {
 		}
 		p.mu.Lock()
 		p.calls = append(p.calls, c)
-		target, a := p.target, &answer{}
+		target, a := p.target, (*answer)(nil)
 		if p.lie != nil {
-			if said := p.lie(c); said != nil {
-				a = said
-			}
+			a = p.lie(c)
+		}
+		if a == nil {
+			a = &answer{}
+			answered := make(chan struct{})
+			defer close(answered)
+			p.honest = append(slices.DeleteFunc(p.honest, isClosed), answered)
 		}
 		p.mu.Unlock()
 		w.Header().Set("Content-Type", "application/json")
@@ -517,11 +522,25 @@ func newProxy(t *testing.T, target string) *proxy {
 	return p
 }
 
-// lies installs what is answered in the node's place; nil is the truth again.
+// lies installs what is answered in the node's place; nil is the truth again. Calls that were to be
+// answered truly are waited for: such an answer could else tell of blocks that are mined afterwards.
 func (p *proxy) lies(lie func(call) *answer) {
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	p.lie = lie
+	honest := slices.Clone(p.honest)
+	p.mu.Unlock()
+	for _, answered := range honest {
+		<-answered
+	}
+}
+
+func isClosed(c chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
 }
 
 func (p *proxy) serve(target string) {
