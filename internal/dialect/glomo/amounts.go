@@ -37,9 +37,9 @@ func currencyField(body web.Object, field string) (money.Asset, error) {
 
 // currency is a currency of a filter, however it is capitalised.
 func (q *query) currency(param string) string {
-	code := strings.ToUpper(q.text(param))
+	code := strings.ToUpper(q.Text(param))
 	if _, err := money.Fiat(code); code != "" && err != nil {
-		q.refuse(param, "Invalid "+param)
+		q.Refuse(param, "Invalid "+param)
 	}
 	return code
 }

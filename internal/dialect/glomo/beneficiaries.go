@@ -309,8 +309,8 @@ func (d *Dialect) listBeneficiaries(r *http.Request, s engine.Scope) (answer, er
 		return answer{}, err
 	}
 	p := q.paging()
-	if q.err != nil {
-		return answer{}, q.err
+	if q.Err() != nil {
+		return answer{}, q.Err()
 	}
 	page, err := d.engine.Accounts(r.Context(), engine.AccountFilter{Scope: s.Spending(), All: true, Page: p.page, Limit: p.perPage})
 	if err != nil {

@@ -89,8 +89,8 @@ func (d *Dialect) listConversions(r *http.Request, s engine.Scope) (answer, erro
 		return answer{}, err
 	}
 	p := q.paging()
-	if q.err != nil {
-		return answer{}, q.err
+	if q.Err() != nil {
+		return answer{}, q.Err()
 	}
 	page, err := d.engine.Orders(r.Context(), spent(s, kindConversion, p))
 	if err != nil {

@@ -183,12 +183,12 @@ func decodeCustomerFilter(rawQuery string, s engine.Scope) (f customerFilter, er
 	if err != nil {
 		return f, err
 	}
-	f.paging, f.email = q.paging(), q.text("email_address")
+	f.paging, f.email = q.paging(), q.Text("email_address")
 	f.CustomerFilter = engine.CustomerFilter{
 		Scope: s, Kind: customerKinds[q.word("customer_type", individual, business)], Page: f.paging.page, Limit: f.paging.perPage,
 		CreatedFrom: f.paging.from, CreatedTo: f.paging.to,
 	}
-	return f, q.err
+	return f, q.Err()
 }
 
 // find is the page. There is one customer at most with an e-mail address.

@@ -129,8 +129,8 @@ func (d *Dialect) listDocuments(r *http.Request, s engine.Scope) (answer, error)
 		return answer{}, err
 	}
 	at := q.paging()
-	if q.err != nil {
-		return answer{}, q.err
+	if q.Err() != nil {
+		return answer{}, q.Err()
 	}
 	page, err := d.engine.Files(r.Context(), engine.FileFilter{Scope: s, Page: at.page, Limit: at.perPage, CreatedFrom: at.from, CreatedTo: at.to})
 	if err != nil {

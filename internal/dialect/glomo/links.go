@@ -150,8 +150,8 @@ func (d *Dialect) listLinks(r *http.Request, s engine.Scope) (answer, error) {
 	if id := q.id("customer_id", customerID); id != "" {
 		f.Words = append(f.Words, customerWord(id))
 	}
-	if q.err != nil {
-		return answer{}, q.err
+	if q.Err() != nil {
+		return answer{}, q.Err()
 	}
 	page, err := d.engine.Orders(r.Context(), f)
 	if err != nil {

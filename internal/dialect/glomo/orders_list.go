@@ -22,7 +22,7 @@ func decodeOrderFilter(rawQuery string, s engine.Scope) (f orderFilter, err erro
 	if err != nil {
 		return f, err
 	}
-	f.paging, f.request = q.paging(), q.text("request_id")
+	f.paging, f.request = q.paging(), q.Text("request_id")
 	f.Filter = engine.Filter{
 		Scope: s, Looks: looksOf(q.word("status", orderStatuses...), kindOrder), CreatedAfter: f.paging.from, CreatedBefore: f.paging.to,
 		Sort: engine.ByCreation, Descending: true, Page: f.paging.page, Limit: f.paging.perPage,
@@ -30,7 +30,7 @@ func decodeOrderFilter(rawQuery string, s engine.Scope) (f orderFilter, err erro
 	if id := q.id("customer_id", customerID); id != "" {
 		f.Words = append(f.Words, customerWord(id))
 	}
-	return f, q.err
+	return f, q.Err()
 }
 
 // looksOf is every look of the machine that orders of a kind with a status have; "" for any status.

@@ -1,15 +1,12 @@
 package glomo
 
 import (
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
-	"till/internal/fault"
+	"till/internal/web"
 )
 
 const (
@@ -57,51 +54,19 @@ func pageOf[T any](p paging, data []T, count int64) pageBody[T] {
 	return pageBody[T]{data, meta}
 }
 
-// query reads parameters and remembers the first that is wrong.
-type query struct {
-	values url.Values
-	err    error
-}
+// query reads the parameters of this API's lists.
+type query struct{ web.Query }
 
 func queryOf(raw string) (*query, error) {
-	parsed, err := url.ParseQuery(raw)
-	if err != nil {
-		return nil, fault.New(fault.CodeInvalidPage, "The query cannot be read")
-	}
-	return &query{values: parsed}, nil
-}
-
-func (q *query) refuse(param, message string) {
-	if q.err == nil {
-		q.err = fault.New(fault.CodeInvalidPage, message).On(param)
-	}
-}
-
-const maxParameter = 255 // characters
-
-// text is the value of a parameter; an empty one is as good as none.
-func (q *query) text(param string) string {
-	given := q.values[param]
-	switch {
-	case len(given) == 0 || len(given) == 1 && given[0] == "":
-		return ""
-	case len(given) > 1:
-		q.refuse(param, "The parameter '"+param+"' is given twice")
-	case !utf8.ValidString(given[0]) || strings.ContainsFunc(given[0], unicode.IsControl):
-		q.refuse(param, "The parameter '"+param+"' holds characters that are not allowed")
-	case utf8.RuneCountInString(given[0]) > maxParameter:
-		q.refuse(param, "The parameter '"+param+"' is longer than 255 characters")
-	default:
-		return given[0]
-	}
-	return ""
+	q, err := web.QueryOf(raw)
+	return &query{q}, err
 }
 
 // word is one of the allowed words.
 func (q *query) word(param string, allowed ...string) string {
-	text := q.text(param)
+	text := q.Text(param)
 	if text != "" && !slices.Contains(allowed, text) {
-		q.refuse(param, "Invalid "+param+": it must be one of "+strings.Join(allowed, ", "))
+		q.Refuse(param, "Invalid "+param+": it must be one of "+strings.Join(allowed, ", "))
 		return ""
 	}
 	return text
@@ -109,9 +74,9 @@ func (q *query) word(param string, allowed ...string) string {
 
 // id is an id of a noun.
 func (q *query) id(param, prefix string) string {
-	text := q.text(param)
+	text := q.Text(param)
 	if text != "" && !isID(text, prefix) {
-		q.refuse(param, "Invalid "+param)
+		q.Refuse(param, "Invalid "+param)
 		return ""
 	}
 	return text
@@ -131,13 +96,13 @@ func (q *query) paging() paging {
 
 // number is a whole number from 1.
 func (q *query) number(param string, otherwise int) int {
-	text := q.text(param)
+	text := q.Text(param)
 	if text == "" {
 		return otherwise
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 1 || n > maxPage || strconv.Itoa(n) != text {
-		q.refuse(param, "The parameter '"+param+"' must be a whole number from 1")
+		q.Refuse(param, "The parameter '"+param+"' must be a whole number from 1")
 		return otherwise
 	}
 	return n
@@ -145,7 +110,7 @@ func (q *query) number(param string, otherwise int) int {
 
 // time is a moment as ISO 8601 writes it; a day is its midnight, and what says no zone is UTC.
 func (q *query) time(param string) time.Time {
-	text := q.text(param)
+	text := q.Text(param)
 	if text == "" {
 		return time.Time{}
 	}
@@ -154,7 +119,7 @@ func (q *query) time(param string) time.Time {
 			return t.UTC()
 		}
 	}
-	q.refuse(param, "The parameter '"+param+"' must be a date as ISO 8601 writes it")
+	q.Refuse(param, "The parameter '"+param+"' must be a date as ISO 8601 writes it")
 	return time.Time{}
 }
 

@@ -26,18 +26,18 @@ func decodePaymentFilter(raw string) (f paymentFilter, err error) {
 	}
 	f.paging = q.paging()
 	f.customer, f.status = q.id("customer_id", customerID), q.word("status", paymentStatuses...)
-	f.payin, f.currency = q.text("payin_id"), q.currency("currency")
+	f.payin, f.currency = q.Text("payin_id"), q.currency("currency")
 	f.compliance = q.word("compliance_status", complianceStatuses...)
 	f.kind = q.word("payment_type", payinLink, payinOrder, payinAddFunds)
-	subscription := q.text("subscription_id")
+	subscription := q.Text("subscription_id")
 	switch {
 	case f.payin != "" && subscription != "":
-		q.refuse("payin_id", "Only one of payin_id and subscription_id can be given")
+		q.Refuse("payin_id", "Only one of payin_id and subscription_id can be given")
 	case f.payin != "" && !isID(f.payin, orderID) && !isID(f.payin, linkID):
-		q.refuse("payin_id", "Invalid payin_id")
+		q.Refuse("payin_id", "Invalid payin_id")
 	}
-	f.none = subscription != "" || f.kind == payinAddFunds || q.text("request_id") != ""
-	return f, q.err
+	f.none = subscription != "" || f.kind == payinAddFunds || q.Text("request_id") != ""
+	return f, q.Err()
 }
 
 // plain says that the list is every payment of its time.

@@ -159,13 +159,13 @@ func decodePayoutFilter(raw string, s engine.Scope) (f payoutFilter, err error) 
 	if err != nil {
 		return f, err
 	}
-	f.paging, f.request = q.paging(), q.text("request_id")
+	f.paging, f.request = q.paging(), q.Text("request_id")
 	f.status = q.word("status", payoutStatuses...)
 	f.Filter = spent(s, kindPayout, f.paging, payoutLooks(f.status)...)
 	if id := q.id("beneficiary_id", beneficiaryID); id != "" {
 		f.Words = append(f.Words, beneficiaryWord(id))
 	}
-	return f, q.err
+	return f, q.Err()
 }
 
 // payoutLooks is every look of payouts that may have a status; none for any status.

@@ -118,8 +118,8 @@ func (d *Dialect) listPrices(r *http.Request, s engine.Scope) (answer, error) {
 		return answer{}, err
 	}
 	at := q.paging()
-	if q.err != nil {
-		return answer{}, q.err
+	if q.Err() != nil {
+		return answer{}, q.Err()
 	}
 	page, err := d.engine.ReferralFees(r.Context(), engine.ReferralFeeFilter{Scope: s, Page: at.page, Limit: at.perPage, CreatedFrom: at.from, CreatedTo: at.to})
 	if err != nil {

@@ -100,9 +100,9 @@ func decodeRefundFilter(raw string) (f refundFilter, err error) {
 	}
 	f.paging = q.paging()
 	f.customer, f.payment = q.id("customer_id", customerID), q.id("payment_id", paymentID)
-	f.method, f.request = q.word("payment_method", payments...), q.text("request_id")
+	f.method, f.request = q.word("payment_method", payments...), q.Text("request_id")
 	f.status = q.word("status", refundProgress, refundSuccess, refundFailed, refundAction, refundReview, refundCancelled)
-	return f, q.err
+	return f, q.Err()
 }
 
 func (f refundFilter) plain() bool {

@@ -201,8 +201,8 @@ func (d *Dialect) askedReport(r *http.Request, s engine.Scope) (write func(conte
 		return nil, name, err
 	}
 	p := q.paging()
-	if q.err != nil {
-		return nil, name, q.err
+	if q.Err() != nil {
+		return nil, name, q.Err()
 	}
 	write, err = d.Report(r.Context(), name, s, p.from, p.to)
 	return write, name, err

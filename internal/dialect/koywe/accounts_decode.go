@@ -129,17 +129,17 @@ func (d *Dialect) accountFilterOf(r *http.Request, s engine.Scope) (engine.Accou
 	}
 	f.Page, f.Limit = q.paging(500, 500)
 	f.Currency = q.currency(d, s.Mode)
-	return f, q.err
+	return f, q.Err()
 }
 
 // currency is the code of a currency or token.
 func (q *query) currency(d *Dialect, m engine.Mode) string {
-	code := d.symbolOf(m, q.text("currency"))
+	code := d.symbolOf(m, q.Text("currency"))
 	if code == "" {
 		return ""
 	}
 	if _, err := money.NewAsset(code, "any", 0); err != nil {
-		q.refuse("currency", "The parameter 'currency' must be a currency, as COP")
+		q.Refuse("currency", "The parameter 'currency' must be a currency, as COP")
 	}
 	return code
 }

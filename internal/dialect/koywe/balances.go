@@ -20,8 +20,8 @@ func (d *Dialect) listBalances(r *http.Request, s engine.Scope) (answer, error) 
 		return answer{}, err
 	}
 	currency, at := q.currency(d, s.Mode), q.balanceDate()
-	if q.err != nil {
-		return answer{}, q.err
+	if q.Err() != nil {
+		return answer{}, q.Err()
 	}
 	found, err := d.balancesAt(r.Context(), s, currency, at)
 	if err != nil {
@@ -40,8 +40,8 @@ func (d *Dialect) getBalance(r *http.Request, s engine.Scope) (answer, error) {
 		return answer{}, err
 	}
 	at := q.balanceDate()
-	if q.err != nil {
-		return answer{}, q.err
+	if q.Err() != nil {
+		return answer{}, q.Err()
 	}
 	currency, is := virtualCurrency(s, r.PathValue("accountId"))
 	if !is {

@@ -38,8 +38,8 @@ func (d *Dialect) listContacts(r *http.Request, s engine.Scope) (answer, error) 
 		return answer{}, err
 	}
 	number, size := q.paging(10, 100)
-	if q.err != nil {
-		return answer{}, q.err
+	if q.Err() != nil {
+		return answer{}, q.Err()
 	}
 	page, err := d.engine.Customers(r.Context(), engine.CustomerFilter{Scope: s, Page: number, Limit: size})
 	if err != nil {

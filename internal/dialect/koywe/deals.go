@@ -56,8 +56,8 @@ func (d *Dialect) listDeals(r *http.Request, s engine.Scope) (answer, error) {
 		return answer{}, err
 	}
 	number, size := q.paging(10, 50)
-	if q.err != nil {
-		return answer{}, q.err
+	if q.Err() != nil {
+		return answer{}, q.Err()
 	}
 	list, total, err := d.engine.Deals(r.Context(), engine.DealFilter{Scope: s, Page: number, Limit: size, Descending: true})
 	if err != nil {

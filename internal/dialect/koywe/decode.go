@@ -1,14 +1,10 @@
 package koywe
 
 import (
-	"fmt"
-	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 	"unicode"
-	"unicode/utf8"
 
 	"till/internal/fault"
 	"till/internal/web"
@@ -53,64 +49,19 @@ func word(body web.Object, field string, allowed []string) (string, error) {
 	return text, nil
 }
 
-// query reads parameters and remembers the first that is wrong.
-type query struct {
-	values url.Values
-	err    error
-}
+// query reads the parameters of this API's lists.
+type query struct{ web.Query }
 
 func queryOf(raw string) (*query, error) {
-	parsed, err := url.ParseQuery(raw)
-	if err != nil {
-		return nil, fault.New(fault.CodeInvalidPage, "The query cannot be read")
-	}
-	return &query{values: parsed}, nil
-}
-
-func (q *query) refuse(param, message string) {
-	if q.err == nil {
-		q.err = fault.New(fault.CodeInvalidPage, message).On(param)
-	}
-}
-
-const maxParameter = 255 // characters
-
-// text is the value of a parameter; an empty one is as good as none.
-func (q *query) text(param string) string {
-	given := q.values[param]
-	switch {
-	case len(given) == 0 || len(given) == 1 && given[0] == "":
-		return ""
-	case len(given) > 1:
-		q.refuse(param, "The parameter '"+param+"' is given twice")
-	case !utf8.ValidString(given[0]) || strings.ContainsFunc(given[0], unicode.IsControl):
-		q.refuse(param, "The parameter '"+param+"' holds characters that are not allowed")
-	case utf8.RuneCountInString(given[0]) > maxParameter:
-		q.refuse(param, "The parameter '"+param+"' is longer than 255 characters")
-	default:
-		return given[0]
-	}
-	return ""
-}
-
-// number is a whole number.
-func (q *query) number(param string, low, high, otherwise int) int {
-	text := q.text(param)
-	if text == "" {
-		return otherwise
-	}
-	n, err := strconv.Atoi(text)
-	if err != nil || n < low || n > high || strconv.Itoa(n) != text {
-		q.refuse(param, fmt.Sprintf("The parameter '%s' must be a whole number from %d to %d", param, low, high))
-	}
-	return n
+	q, err := web.QueryOf(raw)
+	return &query{q}, err
 }
 
 // word is one of the allowed words.
 func (q *query) word(param string, allowed ...string) string {
-	text := q.text(param)
+	text := q.Text(param)
 	if text != "" && !slices.Contains(allowed, text) {
-		q.refuse(param, "The parameter '"+param+"' must be one of "+strings.Join(allowed, ", "))
+		q.Refuse(param, "The parameter '"+param+"' must be one of "+strings.Join(allowed, ", "))
 		return ""
 	}
 	return text
@@ -131,14 +82,14 @@ func (q *query) flag(param string, otherwise bool) bool {
 // day where it is not zero lasts until its end. So an order is found by the time it shows: shown times are cut to
 // milliseconds.
 func (q *query) time(param string, within time.Duration) time.Time {
-	text := q.text(param)
+	text := q.Text(param)
 	if text == "" {
 		return time.Time{}
 	}
 	t, day, ok := parseTime(text)
 	switch {
 	case !ok:
-		q.refuse(param, "The parameter '"+param+"' must be a date as ISO 8601 writes it")
+		q.Refuse(param, "The parameter '"+param+"' must be a date as ISO 8601 writes it")
 		return time.Time{}
 	case day && within > 0:
 		return t.Add(24*time.Hour - time.Microsecond)

@@ -41,10 +41,10 @@ func decodeDeposit(r *http.Request) (place, error) {
 	if err != nil {
 		return place{}, err
 	}
-	country := cmp.Or(q.text("country"), q.text("countrySymbol"))
-	currency := cmp.Or(q.text("currency"), q.text("currencySymbol"))
-	if q.err != nil {
-		return place{}, q.err
+	country := cmp.Or(q.Text("country"), q.Text("countrySymbol"))
+	currency := cmp.Or(q.Text("currency"), q.Text("currencySymbol"))
+	if q.Err() != nil {
+		return place{}, q.Err()
 	}
 	for _, given := range []struct{ name, text string }{{"country", country}, {"currency", currency}} {
 		if given.text == "" {

@@ -22,8 +22,8 @@ func (d *Dialect) listNotifications(r *http.Request, s engine.Scope) (answer, er
 		return answer{}, err
 	}
 	number, size := q.paging(10, 100)
-	if q.err != nil {
-		return answer{}, q.err
+	if q.Err() != nil {
+		return answer{}, q.Err()
 	}
 	c, err := d.engine.Customer(r.Context(), s, r.PathValue("contactId"))
 	if err != nil {

@@ -164,8 +164,8 @@ func (d *Dialect) getOrderByExternal(r *http.Request, s engine.Scope) (answer, e
 		return answer{}, err
 	}
 	wanted := q.word("type", kindNames()...)
-	if q.err != nil {
-		return answer{}, q.err
+	if q.Err() != nil {
+		return answer{}, q.Err()
 	}
 	external := r.PathValue("externalId")
 	if !isExternal(external) {

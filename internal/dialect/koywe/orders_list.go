@@ -28,12 +28,12 @@ func (d *Dialect) decodeOrderFilter(rawQuery string, s engine.Scope) (engine.Fil
 	}
 	f.Page, f.Limit = q.paging(defaultPageSize, maxPageSize)
 	f.Sort, f.Descending = q.sort("sort")
-	if id := q.text("currencyId"); id != "" {
+	if id := q.Text("currencyId"); id != "" {
 		f.Words = append(f.Words, currencyWord(d.symbolOf(s.Mode, id)))
 	}
-	from, to, either := q.text("originAccountId"), q.text("destinationAccountId"), q.text("accountId")
+	from, to, either := q.Text("originAccountId"), q.Text("destinationAccountId"), q.Text("accountId")
 	if either != "" && (from != "" || to != "") {
-		q.refuse("accountId", "The parameter 'accountId' excludes 'originAccountId' and 'destinationAccountId'")
+		q.Refuse("accountId", "The parameter 'accountId' excludes 'originAccountId' and 'destinationAccountId'")
 	}
 	for word, id := range map[string]string{fromWord(from): from, toWord(to): to, accountWord(either): either} {
 		if id != "" {
@@ -41,21 +41,21 @@ func (d *Dialect) decodeOrderFilter(rawQuery string, s engine.Scope) (engine.Fil
 		}
 	}
 	slices.Sort(f.Words)
-	return f, q.err
+	return f, q.Err()
 }
 
 var sortKeys = map[string]engine.SortKey{"createdAt": engine.ByCreation, "updatedAt": engine.ByUpdate, "amountIn": engine.ByAmount}
 
 // sort is what a list is sorted by: a field, and asc or desc behind a colon.
 func (q *query) sort(param string) (key engine.SortKey, descending bool) {
-	text := q.text(param)
+	text := q.Text(param)
 	if text == "" {
 		return engine.ByCreation, true
 	}
 	field, direction, _ := strings.Cut(text, ":")
 	key, known := sortKeys[field]
 	if !known || direction != "" && direction != "asc" && direction != "desc" {
-		q.refuse(param, "The parameter '"+param+"' must be createdAt, updatedAt or amountIn, with :asc or :desc behind it")
+		q.Refuse(param, "The parameter '"+param+"' must be createdAt, updatedAt or amountIn, with :asc or :desc behind it")
 	}
 	return key, direction != "asc"
 }

@@ -63,7 +63,7 @@ func decodeOrganisationBalances(r *http.Request, now time.Time) (a organisationA
 	if err != nil {
 		return a, err
 	}
-	if list := q.text("merchantIds"); list != "" {
+	if list := q.Text("merchantIds"); list != "" {
 		a.merchants = strings.Split(list, ",")
 	}
 	q.word("baseCurrency", baseCurrency)
@@ -77,20 +77,20 @@ func decodeOrganisationBalances(r *http.Request, now time.Time) (a organisationA
 	if at := q.time("date", shownTime-time.Microsecond); !at.IsZero() {
 		a.at = at
 	}
-	if period := q.text("period"); period != "" {
+	if period := q.Text("period"); period != "" {
 		n, err := strconv.Atoi(strings.TrimSuffix(period, "d"))
 		switch {
-		case q.text("date") != "":
-			q.refuse("period", "The parameter 'period' excludes 'date'")
+		case q.Text("date") != "":
+			q.Refuse("period", "The parameter 'period' excludes 'date'")
 		case err != nil || n < 1 || n > maxReportDays || strconv.Itoa(n)+"d" != period:
-			q.refuse("period", fmt.Sprintf("The parameter 'period' must be 1d to %dd", maxReportDays))
+			q.Refuse("period", fmt.Sprintf("The parameter 'period' must be 1d to %dd", maxReportDays))
 		default:
 			for day := last.AddDate(0, 0, 1-n); !day.After(last); day = day.AddDate(0, 0, 1) {
 				a.days = append(a.days, day)
 			}
 		}
 	}
-	return a, q.err
+	return a, q.Err()
 }
 
 // merchantsOf are the organization's merchants, or those of them that are asked for.

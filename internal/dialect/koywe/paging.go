@@ -9,5 +9,5 @@ type pagination struct {
 
 // paging reads pageNumber, from 1, and pageSize.
 func (q *query) paging(size, most int) (number, limit int) {
-	return q.number("pageNumber", 1, 1<<20, 1), q.number("pageSize", 1, most, size)
+	return q.Number("pageNumber", 1, 1<<20, 1), q.Number("pageSize", 1, most, size)
 }

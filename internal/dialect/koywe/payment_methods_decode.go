@@ -13,14 +13,14 @@ func decodePaymentMethods(raw string) (engine.MethodFilter, error) {
 	if err != nil {
 		return engine.MethodFilter{}, err
 	}
-	f := engine.MethodFilter{Country: q.text("countrySymbol"), Currency: strings.ToUpper(q.text("currencySymbol"))}
+	f := engine.MethodFilter{Country: q.Text("countrySymbol"), Currency: strings.ToUpper(q.Text("currencySymbol"))}
 	if f.Country != "" {
 		if f.Country, err = party.Country("countrySymbol", f.Country); err != nil {
-			q.refuse("countrySymbol", "The parameter 'countrySymbol' must be a country in two letters")
+			q.Refuse("countrySymbol", "The parameter 'countrySymbol' must be a country in two letters")
 		}
 	}
 	if f.Currency != "" && (len(f.Currency) != 3 || strings.Trim(f.Currency, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "") {
-		q.refuse("currencySymbol", "The parameter 'currencySymbol' must be a currency in three letters")
+		q.Refuse("currencySymbol", "The parameter 'currencySymbol' must be a currency in three letters")
 	}
-	return f, q.err
+	return f, q.Err()
 }

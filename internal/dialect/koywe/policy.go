@@ -92,8 +92,8 @@ func (d *Dialect) auditPolicy(r *http.Request, s engine.Scope) (answer, error) {
 		return answer{}, err
 	}
 	page, limit := q.paging(10, 100)
-	if q.err != nil {
-		return answer{}, q.err
+	if q.Err() != nil {
+		return answer{}, q.Err()
 	}
 	list, total, err := d.engine.PolicyChanges(r.Context(), s, page, limit)
 	if err != nil {

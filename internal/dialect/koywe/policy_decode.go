@@ -147,7 +147,7 @@ func approvalFilterOf(r *http.Request, s engine.Scope) (engine.ApprovalFilter, e
 		}
 	}
 	f.Page, f.Limit = q.paging(10, 100)
-	return f, q.err
+	return f, q.Err()
 }
 
 func decodeReason(r *http.Request) (string, error) {

@@ -23,25 +23,25 @@ func spendable(s engine.Scope, currency money.Asset) engine.BalanceKey {
 func (q *query) days() (from, before time.Time) {
 	from, before = q.day("from"), q.day("to").AddDate(0, 0, 1)
 	switch {
-	case q.err != nil:
+	case q.Err() != nil:
 	case before.Before(from.AddDate(0, 0, 1)):
-		q.refuse("to", "The parameter 'to' must not be before 'from'")
+		q.Refuse("to", "The parameter 'to' must not be before 'from'")
 	case before.After(from.AddDate(0, 0, maxReportDays)):
-		q.refuse("to", fmt.Sprintf("A report covers at most %d days", maxReportDays))
+		q.Refuse("to", fmt.Sprintf("A report covers at most %d days", maxReportDays))
 	}
 	return from, before
 }
 
 // day reads a day that must be there.
 func (q *query) day(param string) time.Time {
-	text := q.text(param)
+	text := q.Text(param)
 	if text == "" {
-		q.refuse(param, "The parameter '"+param+"' is required")
+		q.Refuse(param, "The parameter '"+param+"' is required")
 		return time.Time{}
 	}
 	t, err := time.Parse(time.DateOnly, text)
 	if err != nil || t.Year() < 1970 {
-		q.refuse(param, "The parameter '"+param+"' must be a day, as 2026-03-31")
+		q.Refuse(param, "The parameter '"+param+"' must be a day, as 2026-03-31")
 		return time.Time{}
 	}
 	return t
@@ -59,18 +59,18 @@ func decodeStatement(r *http.Request) (a engine.StatementAsk, err error) {
 		return a, err
 	}
 	a.From, a.Before = q.days()
-	a.Limit = q.number("limit", 1, 100, 50)
+	a.Limit = q.Number("limit", 1, 100, 50)
 	if a.Next = granularities[q.word("granularity", "daily", "monthly")]; a.Next == nil {
 		a.Next = granularities["daily"]
 	}
-	if cursor := q.text("cursor"); cursor != "" {
+	if cursor := q.Text("cursor"); cursor != "" {
 		n, known := entryNumber(cursor)
 		if !known {
-			q.refuse("cursor", "The parameter 'cursor' must be the 'nextCursor' of the page before")
+			q.Refuse("cursor", "The parameter 'cursor' must be the 'nextCursor' of the page before")
 		}
 		a.After = n
 	}
-	return a, q.err
+	return a, q.Err()
 }
 
 // entryNumber reads the id of a ledger entry: the decimal number of the line.

@@ -74,16 +74,16 @@ func decodeOrdersReport(r *http.Request, s engine.Scope) (a reportAsk, err error
 	a.status, a.kind = q.word("status", statuses...), q.word("type", kindNames()...)
 	a.filter = engine.Filter{
 		Scope: s, Looks: looksOf(a.status, a.kind), Words: []string{accountWord(r.PathValue("accountId"))},
-		CreatedAfter: a.from, CreatedBefore: a.before.Add(-time.Microsecond), Sort: engine.ByCreation, Page: 1, Limit: q.number("limit", 1, 100, 50),
+		CreatedAfter: a.from, CreatedBefore: a.before.Add(-time.Microsecond), Sort: engine.ByCreation, Page: 1, Limit: q.Number("limit", 1, 100, 50),
 	}
-	if cursor := q.text("cursor"); cursor != "" {
+	if cursor := q.Text("cursor"); cursor != "" {
 		n, err := strconv.Atoi(cursor)
 		if err != nil || n < 2 || n > 1<<20 || strconv.Itoa(n) != cursor {
-			q.refuse("cursor", "The parameter 'cursor' must be the 'nextCursor' of the page before")
+			q.Refuse("cursor", "The parameter 'cursor' must be the 'nextCursor' of the page before")
 		}
 		a.filter.Page = n
 	}
-	return a, q.err
+	return a, q.Err()
 }
 
 type ordersReportBody struct {

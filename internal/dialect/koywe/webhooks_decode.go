@@ -55,11 +55,11 @@ func toldFilterOf(r *http.Request, s engine.Scope) (f engine.ToldFilter, resourc
 	if err != nil {
 		return f, "", err
 	}
-	f = engine.ToldFilter{Scope: s, Type: q.text("type"), Resource: q.text("resourceType"), Merchant: q.text("merchantId"),
-		From: q.time("from", 0), To: q.time("to", shownTime-time.Microsecond), Page: q.number("page", 1, 1<<20, 1), Limit: q.number("limit", 1, 100, 50)}
-	resource = q.text("resourceId")
+	f = engine.ToldFilter{Scope: s, Type: q.Text("type"), Resource: q.Text("resourceType"), Merchant: q.Text("merchantId"),
+		From: q.time("from", 0), To: q.time("to", shownTime-time.Microsecond), Page: q.Number("page", 1, 1<<20, 1), Limit: q.Number("limit", 1, 100, 50)}
+	resource = q.Text("resourceId")
 	if resource != "" && f.Resource != "" && f.Resource != "order" {
-		q.refuse("resourceType", "Only orders can be looked up by 'resourceId'")
+		q.Refuse("resourceType", "Only orders can be looked up by 'resourceId'")
 	}
-	return f, resource, q.err
+	return f, resource, q.Err()
 }

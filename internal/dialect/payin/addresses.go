@@ -75,8 +75,8 @@ func (d *Dialect) poolAvailability(r *http.Request, s engine.Scope) (answer, err
 	if err != nil {
 		return answer{}, err
 	}
-	if q.family("protocol"); q.err != nil {
-		return answer{}, q.err
+	if q.family("protocol"); q.Err() != nil {
+		return answer{}, q.Err()
 	}
 	counts, err := d.engine.InstrumentCounts(r.Context(), poolOf(s))
 	return answer{http.StatusOK, availabilityAnswer{Success: true, Data: encodeAvailability(counts)}}, err
@@ -99,9 +99,9 @@ func (d *Dialect) listAddresses(r *http.Request, s engine.Scope) (answer, error)
 		return answer{}, err
 	}
 	q.family("protocol")
-	page, size := q.number("page", 1, maxPage, 1), q.number("pageSize", 1, 100, 20)
-	if q.err != nil {
-		return answer{}, q.err
+	page, size := q.Number("page", 1, maxPage, 1), q.Number("pageSize", 1, 100, 20)
+	if q.Err() != nil {
+		return answer{}, q.Err()
 	}
 	rows, total, err := d.engine.InstrumentPage(r.Context(), poolOf(s), (page-1)*size, size)
 	return answer{http.StatusOK, encodeAddresses(rows, total)}, err

@@ -39,9 +39,9 @@ func (d *Dialect) tokens(r *http.Request, modes ...engine.Mode) (answer, error) 
 	if err != nil {
 		return answer{}, err
 	}
-	chain, currency := q.text("chainId", "chain"), q.text("currency", "token")
-	if q.err != nil {
-		return answer{}, q.err
+	chain, currency := q.Text("chainId", "chain"), q.Text("currency", "token")
+	if q.Err() != nil {
+		return answer{}, q.Err()
 	}
 	list, err := d.offered(r.Context(), modes)
 	if err != nil {

@@ -312,7 +312,7 @@ func decodeCategory(r *http.Request) (string, error) {
 			categories = append(categories, s.category())
 		}
 	}
-	return q.word("category", categories...), q.err
+	return q.word("category", categories...), q.Err()
 }
 
 func decodeURLSetting(s setting, value web.Value, present bool) (setting, json.RawMessage, error) {

@@ -110,8 +110,8 @@ func (d *Dialect) getBinding(r *http.Request, s engine.Scope) (answer, error) {
 		return answer{}, err
 	}
 	family := q.family("protocol")
-	if q.err != nil {
-		return answer{}, q.err
+	if q.Err() != nil {
+		return answer{}, q.Err()
 	}
 	st, err := d.standing(r, s)
 	if err != nil {

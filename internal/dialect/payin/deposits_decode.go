@@ -103,8 +103,8 @@ func familyOf(protocol, field string) (engine.Family, error) {
 
 // family is a protocol; evm, the only one, when none is named.
 func (q *query) family(param string) engine.Family {
-	if text := q.text(param); text != "" && text != string(engine.EVM) {
-		q.refuse(param, "The protocol '"+text+"' is not supported")
+	if text := q.Text(param); text != "" && text != string(engine.EVM) {
+		q.Refuse(param, "The protocol '"+text+"' is not supported")
 	}
 	return engine.EVM
 }
@@ -155,7 +155,7 @@ func (d *Dialect) decodeDeleteReference(r *http.Request, s engine.Scope) (engine
 	if err != nil {
 		return asked, err
 	}
-	if chain := q.text("chainId"); chain != "" {
+	if chain := q.Text("chainId"); chain != "" {
 		network, err := d.network(chain, s)
 		if err != nil {
 			return asked, err
@@ -165,7 +165,7 @@ func (d *Dialect) decodeDeleteReference(r *http.Request, s engine.Scope) (engine
 	if asked.Reference == "" {
 		return asked, noReference()
 	}
-	return asked, q.err
+	return asked, q.Err()
 }
 
 func decodeReferenceFilter(rawQuery string, s engine.Scope) (engine.StandingFilter, error) {
@@ -173,8 +173,8 @@ func decodeReferenceFilter(rawQuery string, s engine.Scope) (engine.StandingFilt
 	if err != nil {
 		return engine.StandingFilter{}, err
 	}
-	f := engine.StandingFilter{Scope: s, Page: q.number("page", 1, maxPage, 1), Limit: q.number("limit", 1, 100, 20), Search: q.text("search")}
-	return f, q.err
+	f := engine.StandingFilter{Scope: s, Page: q.Number("page", 1, maxPage, 1), Limit: q.Number("limit", 1, 100, 20), Search: q.Text("search")}
+	return f, q.Err()
 }
 
 // depositFilter is a request for deposits or for bound addresses.
@@ -191,16 +191,16 @@ func decodeDepositFilter(rawQuery string, s engine.Scope) (depositFilter, error)
 		return depositFilter{}, err
 	}
 	q.family("protocol")
-	f := depositFilter{scope: s, addresses: q.text("protocol") != "", reference: q.text("depositReference")}
+	f := depositFilter{scope: s, addresses: q.Text("protocol") != "", reference: q.Text("depositReference")}
 	f.filter = engine.Filter{
-		Scope: s.Arrivals(), Page: q.number("page", 1, maxPage, 1), Limit: q.number("limit", 1, 100, 20),
+		Scope: s.Arrivals(), Page: q.Number("page", 1, maxPage, 1), Limit: q.Number("limit", 1, 100, 20),
 		States:    q.depositStates("status"),
-		AssetCode: q.text("currency", "token"), Network: q.text("chainId", "chain"),
+		AssetCode: q.Text("currency", "token"), Network: q.Text("chainId", "chain"),
 		CreatedAfter: q.time("detectedAfter", 0), CreatedBefore: q.time("detectedBefore", shownTime-1),
 		Sort:       depositSorts[q.word("sortBy", "detectedAt", "amount", "detected_at")],
 		Descending: !strings.EqualFold(q.word("sortOrder", "desc", "asc"), "asc"),
 	}
-	return f, q.err
+	return f, q.Err()
 }
 
 var depositSorts = map[string]engine.SortKey{"": engine.ByCreation, "detectedAt": engine.ByCreation, "detected_at": engine.ByCreation, "amount": engine.ByAmount}
@@ -209,12 +209,12 @@ var depositSorts = map[string]engine.SortKey{"": engine.ByCreation, "detectedAt"
 // of every status. An arrival that an operator has cancelled has none.
 func (q *query) depositStates(param string) (states []order.State) {
 	wanted := []string{pending, confirmed, completed}
-	if text := q.text(param); text != "" {
+	if text := q.Text(param); text != "" {
 		given := strings.Split(text, ",")
 		for i := range given {
 			given[i] = strings.TrimSpace(given[i])
 			if !slices.Contains(wanted, given[i]) {
-				q.refuse(param, "The parameter '"+param+"' must be one of "+strings.Join(wanted, ", "))
+				q.Refuse(param, "The parameter '"+param+"' must be one of "+strings.Join(wanted, ", "))
 				return nil
 			}
 		}
@@ -235,5 +235,5 @@ func decodeDepositStats(rawQuery string, s engine.Scope) (engine.Filter, error) 
 	}
 	q.family("protocol")
 	f := engine.Filter{Scope: s.Arrivals(), CreatedAfter: q.time("detectedAfter", 0), CreatedBefore: q.time("detectedBefore", shownTime-1), Page: 1, Limit: 1}
-	return f, q.err
+	return f, q.Err()
 }

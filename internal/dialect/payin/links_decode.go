@@ -319,10 +319,10 @@ func decodeLinkFilter(rawQuery string, s engine.Scope) (engine.OfferFilter, erro
 		return engine.OfferFilter{}, err
 	}
 	f := engine.OfferFilter{
-		Scope: s, Page: q.number("page", 1, maxPage, 1), Limit: q.number("limit", 1, 100, 20),
+		Scope: s, Page: q.Number("page", 1, maxPage, 1), Limit: q.Number("limit", 1, 100, 20),
 		State: engine.OfferState(q.word("status", string(engine.OfferDraft), string(engine.OfferPublished), string(engine.OfferArchived))),
 	}
-	return f, q.err
+	return f, q.Err()
 }
 
 // taking is what a payer chooses of a link.

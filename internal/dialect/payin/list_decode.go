@@ -1,18 +1,13 @@
 package payin
 
 import (
-	"fmt"
-	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"till/internal/engine"
-	"till/internal/fault"
 	"till/internal/order"
+	"till/internal/web"
 )
 
 // decodeFilter reads the query of GET /orders. What it does not know it ignores; what it knows must be right
@@ -24,18 +19,18 @@ func decodeFilter(rawQuery string, s engine.Scope) (engine.Filter, error) {
 	}
 	f := engine.Filter{
 		Scope:         s,
-		Page:          q.number("page", 1, maxPage, 1),
-		Limit:         q.number("limit", 1, 100, 20),
+		Page:          q.Number("page", 1, maxPage, 1),
+		Limit:         q.Number("limit", 1, 100, 20),
 		States:        q.states("status"),
-		AssetCode:     q.text("currency", "token"),
-		Network:       q.text("chainId", "chain"),
-		Reference:     q.text("orderReference"),
+		AssetCode:     q.Text("currency", "token"),
+		Network:       q.Text("chainId", "chain"),
+		Reference:     q.Text("orderReference"),
 		CreatedAfter:  q.time("createdAfter", 0),
 		CreatedBefore: q.time("createdBefore", shownTime-1),
 		Sort:          sortKeys[q.word("sortBy", "createdAt", "updatedAt", "amount", "created_at", "updated_at")],
 		Descending:    !strings.EqualFold(q.word("sortOrder", "desc", "asc", "DESC", "ASC"), "asc"),
 	}
-	return f, q.err
+	return f, q.Err()
 }
 
 // maxPage keeps page times limit far from the end of an int.
@@ -47,68 +42,23 @@ var sortKeys = map[string]engine.SortKey{
 	"amount": engine.ByAmount,
 }
 
-// query reads parameters and remembers the first that is wrong.
-type query struct {
-	values url.Values
-	err    error
-}
+// query reads the parameters of this API's lists.
+type query struct{ web.Query }
 
 func queryOf(raw string) (*query, error) {
-	parsed, err := url.ParseQuery(raw)
-	if err != nil {
-		return nil, fault.New(fault.CodeInvalidPage, "The query cannot be read")
-	}
-	return &query{values: parsed}, nil
-}
-
-func (q *query) refuse(param, message string) {
-	if q.err == nil {
-		q.err = fault.New(fault.CodeInvalidPage, message).On(param)
-	}
-}
-
-// text is the value of a parameter, under any of its names.
-func (q *query) text(names ...string) string {
-	found := ""
-	for _, param := range names {
-		given := q.values[param]
-		switch {
-		case len(given) == 0 || len(given) == 1 && given[0] == "":
-			continue
-		case len(given) > 1 || found != "" && found != given[0]:
-			q.refuse(param, "The parameter '"+param+"' is given twice")
-		case !utf8.ValidString(given[0]) || strings.ContainsFunc(given[0], unicode.IsControl):
-			q.refuse(param, "The parameter '"+param+"' holds characters that are not allowed")
-		case utf8.RuneCountInString(given[0]) > maxReference:
-			q.refuse(param, "The parameter '"+param+"' is longer than 255 characters")
-		default:
-			found = given[0]
-		}
-	}
-	return found
-}
-
-func (q *query) number(param string, low, high, otherwise int) int {
-	text := q.text(param)
-	if text == "" {
-		return otherwise
-	}
-	n, err := strconv.Atoi(text)
-	if err != nil || n < low || n > high || strconv.Itoa(n) != text {
-		q.refuse(param, fmt.Sprintf("The parameter '%s' must be a whole number from %d to %d", param, low, high))
-	}
-	return n
+	q, err := web.QueryOf(raw)
+	return &query{q}, err
 }
 
 // word is one of the allowed words, whatever the case of its letters, as the list spells it.
 func (q *query) word(param string, allowed ...string) string {
-	text := q.text(param)
+	text := q.Text(param)
 	if text == "" {
 		return ""
 	}
 	i := slices.IndexFunc(allowed, func(a string) bool { return strings.EqualFold(a, text) })
 	if i < 0 {
-		q.refuse(param, "The parameter '"+param+"' must be one of "+strings.Join(allowed, ", "))
+		q.Refuse(param, "The parameter '"+param+"' must be one of "+strings.Join(allowed, ", "))
 		return ""
 	}
 	return allowed[i]
@@ -116,20 +66,20 @@ func (q *query) word(param string, allowed ...string) string {
 
 // flag is true or false, or nil where nothing is said.
 func (q *query) flag(names ...string) *bool {
-	switch text := q.text(names...); text {
+	switch text := q.Text(names...); text {
 	case "":
 		return nil
 	case "true", "false":
 		value := text == "true"
 		return &value
 	}
-	q.refuse(names[0], "The parameter '"+names[0]+"' must be true or false")
+	q.Refuse(names[0], "The parameter '"+names[0]+"' must be true or false")
 	return nil
 }
 
 // states turns wire statuses into every state of the machine that looks like one of them.
 func (q *query) states(param string) []order.State {
-	text := q.text(param)
+	text := q.Text(param)
 	if text == "" {
 		return nil
 	}
@@ -138,7 +88,7 @@ func (q *query) states(param string) []order.State {
 	for i, status := range wanted {
 		wanted[i] = strings.TrimSpace(status)
 		if !slices.Contains(statuses, wanted[i]) {
-			q.refuse(param, "The parameter '"+param+"' must be one of "+strings.Join(statuses, ", "))
+			q.Refuse(param, "The parameter '"+param+"' must be one of "+strings.Join(statuses, ", "))
 			return nil
 		}
 	}
@@ -153,13 +103,13 @@ func (q *query) states(param string) []order.State {
 // time reads a moment, also under other names, as ISO 8601 writes it, or a day, which begins at midnight UTC. Within is added, so that
 // an order is found by the time it shows: shown times are cut to milliseconds.
 func (q *query) time(param string, within time.Duration, others ...string) time.Time {
-	text := q.text(append([]string{param}, others...)...)
+	text := q.Text(append([]string{param}, others...)...)
 	if text == "" {
 		return time.Time{}
 	}
 	t, ok := parseTime(text)
 	if !ok {
-		q.refuse(param, "The parameter '"+param+"' must be a date as ISO 8601 writes it")
+		q.Refuse(param, "The parameter '"+param+"' must be a date as ISO 8601 writes it")
 		return time.Time{}
 	}
 	return t.Add(within)

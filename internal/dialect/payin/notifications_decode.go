@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -253,14 +252,14 @@ func printable(body web.Object, field, text string) error {
 
 // decodeEndpointFilter reads the query of the list of endpoints.
 func decodeEndpointFilter(r *http.Request) (func(engine.Endpoint) bool, error) {
-	q, err := newQuery(r.URL.RawQuery)
+	q, err := queryOf(r.URL.RawQuery)
 	if err != nil {
 		return nil, err
 	}
 	kind, enabled := q.word("endpoint_type", "webhook", "email", "telegram"), q.word("is_enabled", "true", "false")
 	return func(ep engine.Endpoint) bool {
 		return (kind == "" || kind == "webhook") && (enabled == "" || ep.Enabled == (enabled == "true"))
-	}, q.err
+	}, q.Err()
 }
 
 // decodeRotation reads what a new secret is to be, and how many hours the old one still signs. The body may be empty.
@@ -307,14 +306,14 @@ type logFilter struct {
 }
 
 func decodeLogFilter(rawQuery string, s engine.Scope) (logFilter, error) {
-	q, err := newQuery(rawQuery)
+	q, err := queryOf(rawQuery)
 	if err != nil {
 		return logFilter{}, err
 	}
 	asked := logFilter{filter: engine.MessageFilter{
-		Scope: s, Endpoint: q.text("endpoint_id"), Page: q.number("page", 1, maxPage, 1), Limit: q.number("limit", 1, 100, 50),
+		Scope: s, Endpoint: q.Text("endpoint_id"), Page: q.Number("page", 1, maxPage, 1), Limit: q.Number("limit", 1, 100, 50),
 	}}
-	if kind := q.text("event_type"); kind != "" {
+	if kind := q.Text("event_type"); kind != "" {
 		asked.filter.Types = []string{kind}
 	}
 	switch status := q.word("status", "pending", "sending", "success", "failed", "cancelled"); status {
@@ -324,8 +323,8 @@ func decodeLogFilter(rawQuery string, s engine.Scope) (logFilter, error) {
 	default:
 		asked.filter.States = []engine.MessageState{logStates[status]}
 	}
-	asked.about(q.word("business_type", "order", "deposit"), q.text("business_id"))
-	return asked, q.err
+	asked.about(q.word("business_type", "order", "deposit"), q.Text("business_id"))
+	return asked, q.Err()
 }
 
 // about narrows a list to what one order or deposit reference, or all of them, were told about.
@@ -389,21 +388,13 @@ type statisticsQuery struct {
 }
 
 func decodeStatistics(rawQuery string) (statisticsQuery, error) {
-	q, err := newQuery(rawQuery)
+	q, err := queryOf(rawQuery)
 	if err != nil {
 		return statisticsQuery{}, err
 	}
-	asked := statisticsQuery{q.text("endpoint_id"), q.time("start_date", 0), q.time("end_date", 0)}
-	if q.err == nil && !asked.from.IsZero() && !asked.to.IsZero() && asked.to.Before(asked.from) {
-		q.refuse("end_date", "The parameter 'end_date' must not be before 'start_date'")
+	asked := statisticsQuery{q.Text("endpoint_id"), q.time("start_date", 0), q.time("end_date", 0)}
+	if q.Err() == nil && !asked.from.IsZero() && !asked.to.IsZero() && asked.to.Before(asked.from) {
+		q.Refuse("end_date", "The parameter 'end_date' must not be before 'start_date'")
 	}
-	return asked, q.err
-}
-
-func newQuery(rawQuery string) (*query, error) {
-	parsed, err := url.ParseQuery(rawQuery)
-	if err != nil {
-		return nil, fault.New(fault.CodeInvalidPage, "The query cannot be read")
-	}
-	return &query{values: parsed}, nil
+	return asked, q.Err()
 }

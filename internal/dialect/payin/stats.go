@@ -30,18 +30,18 @@ func decodeStats(rawQuery string, s engine.Scope) (engine.Filter, error) {
 	if err != nil {
 		return engine.Filter{}, err
 	}
-	if q.text("orderReference") != "" {
+	if q.Text("orderReference") != "" {
 		return engine.Filter{}, fault.New(fault.CodeInvalidPage, "Statistics cannot be searched by orderReference").On("orderReference")
 	}
 	f := engine.Filter{
 		Scope:         s,
 		States:        q.states("status"),
-		AssetCode:     q.text("currency", "token"),
-		Network:       q.text("chainId", "chain"),
+		AssetCode:     q.Text("currency", "token"),
+		Network:       q.Text("chainId", "chain"),
 		CreatedAfter:  q.time("createdAfter", 0),
 		CreatedBefore: q.time("createdBefore", shownTime-1),
 	}
-	return f, q.err
+	return f, q.Err()
 }
 
 func encodeStats(list []engine.Tally) answer {

@@ -37,29 +37,29 @@ func decodeTransfers(rawQuery string, s engine.Scope, limit, most int) (askedTra
 	}
 	a := askedTransfers{filter: engine.PaymentFilter{
 		Scopes:     []engine.Scope{s, s.Arrivals()},
-		Network:    q.text("chainId", "chain"),
-		AssetCode:  q.text("currency", "token"),
-		Tx:         strings.ToLower(q.text("txHash", "transactionHash", "transaction_hash")),
+		Network:    q.Text("chainId", "chain"),
+		AssetCode:  q.Text("currency", "token"),
+		Tx:         strings.ToLower(q.Text("txHash", "transactionHash", "transaction_hash")),
 		ToldAfter:  q.time("detectedAfter", 0, "detected_after"),
 		ToldBefore: q.time("detectedBefore", shownTime-1, "detected_before"),
 		Sort:       transferSorts[q.word("sortBy", "detectedAt", "detected_at", "confirmedAt", "confirmed_at", "amount")],
 		Descending: !strings.EqualFold(q.word("sortOrder", "desc", "asc", "DESC", "ASC"), "asc"),
-		Page:       q.number("page", 1, maxPage, 1),
-		Limit:      q.number("limit", 1, most, limit),
+		Page:       q.Number("page", 1, maxPage, 1),
+		Limit:      q.Number("limit", 1, most, limit),
 	}}
-	a.owner = engine.PaymentOwner{Scope: s, Order: q.text("orderId", "order_id"), Reference: q.text("depositReference", "deposit_reference")}
-	switch business := q.text("businessType", "business_type"); business {
+	a.owner = engine.PaymentOwner{Scope: s, Order: q.Text("orderId", "order_id"), Reference: q.Text("depositReference", "deposit_reference")}
+	switch business := q.Text("businessType", "business_type"); business {
 	case "":
 	case "order":
 		a.filter.Scopes = a.filter.Scopes[:1]
 	case "deposit":
 		a.filter.Scopes = a.filter.Scopes[1:]
 	default:
-		q.refuse("businessType", "The parameter 'businessType' must be one of order, deposit")
+		q.Refuse("businessType", "The parameter 'businessType' must be one of order, deposit")
 	}
 	a.filter.Ranks = q.ranks()
 	a.nothing = len(a.filter.Ranks) == 0
-	return a, q.err
+	return a, q.Err()
 }
 
 // ranks is what status, isConfirmed and isFailed let through together.
@@ -68,12 +68,12 @@ func (q *query) ranks() []order.Rank {
 	keep := func(fits func(order.Rank) bool) {
 		chosen = slices.DeleteFunc(chosen, func(r order.Rank) bool { return !fits(r) })
 	}
-	if text := q.text("status"); text != "" {
+	if text := q.Text("status"); text != "" {
 		var wanted []order.Rank
 		for word := range strings.SplitSeq(text, ",") {
 			ranks, known := transferStates[strings.TrimSpace(word)]
 			if !known {
-				q.refuse("status", "The parameter 'status' must be one of pending, confirmed, failed")
+				q.Refuse("status", "The parameter 'status' must be one of pending, confirmed, failed")
 			}
 			wanted = append(wanted, ranks...)
 		}
