@@ -3,8 +3,6 @@ package baanx
 import (
 	"errors"
 	"net/http"
-	"strconv"
-	"time"
 
 	"till/internal/fault"
 	"till/internal/web"
@@ -108,9 +106,6 @@ type errorBody struct {
 
 const validationError = "Validation error"
 
-// comeBack is the Retry-After of a 503 or 429 that has no advice of its own.
-const comeBack = 5 * time.Second
-
 // refuse answers an error. What is not a fault is logged and never shown.
 func (d *Dialect) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	if g, ok := errors.AsType[grantFault](err); ok {
@@ -130,16 +125,7 @@ func (d *Dialect) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	if c, ok := errors.AsType[clientFault](err); ok {
 		status = c.status
 	}
-	if status == http.StatusUnauthorized {
-		w.Header().Set("WWW-Authenticate", "Bearer") // RFC 9110, 15.5.2
-	}
-	if status == http.StatusServiceUnavailable || status == http.StatusTooManyRequests {
-		wait := f.RetryAfter
-		if wait <= 0 {
-			wait = comeBack
-		}
-		w.Header().Set("Retry-After", strconv.FormatInt(int64((wait+time.Second-1)/time.Second), 10))
-	}
+	web.RefusalHeaders(w, status, f.RetryAfter)
 	body := errorBody{Message: web.Sentence(f.Message)}
 	if status == http.StatusUnprocessableEntity {
 		body.Error = validationError

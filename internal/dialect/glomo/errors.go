@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"time"
 
 	"till/internal/fault"
 	"till/internal/web"
@@ -95,9 +94,6 @@ type errorBody struct {
 	Message string `json:"message"`
 }
 
-// comeBack is the Retry-After of a 503 or 429 that has no advice of its own.
-const comeBack = 5 * time.Second
-
 // refuse answers an error. What is not a fault is logged and never shown.
 func (d *Dialect) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	f, known := fault.As(err)
@@ -113,16 +109,7 @@ func (d *Dialect) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	if a, ok := errors.AsType[answered](err); ok {
 		status = a.status
 	}
-	if status == http.StatusUnauthorized {
-		w.Header().Set("WWW-Authenticate", "Bearer") // RFC 9110, 15.5.2
-	}
-	if status == http.StatusServiceUnavailable || status == http.StatusTooManyRequests {
-		wait := f.RetryAfter
-		if wait <= 0 {
-			wait = comeBack
-		}
-		w.Header().Set("Retry-After", strconv.FormatInt(int64((wait+time.Second-1)/time.Second), 10))
-	}
+	web.RefusalHeaders(w, status, f.RetryAfter)
 	web.WriteJSON(w, status, errorBody{words[status], messageOf(f)})
 }
 

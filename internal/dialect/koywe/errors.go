@@ -3,8 +3,6 @@ package koywe
 import (
 	"errors"
 	"net/http"
-	"strconv"
-	"time"
 
 	"till/internal/fault"
 	"till/internal/web"
@@ -105,9 +103,6 @@ type errorBody struct {
 	Details    map[string]any `json:"details,omitempty"`
 }
 
-// comeBack is the Retry-After of a 503 or 429 that has no advice of its own.
-const comeBack = 5 * time.Second
-
 // refuse answers an error. What is not a fault is logged and never shown.
 func (d *Dialect) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	f, known := fault.As(err)
@@ -125,16 +120,7 @@ func (d *Dialect) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	} else if f.Code == fault.CodePolicyDenied {
 		row.code = numberNoRule
 	}
-	if row.status == http.StatusUnauthorized {
-		w.Header().Set("WWW-Authenticate", "Bearer") // RFC 9110, 15.5.2
-	}
-	if row.status == http.StatusServiceUnavailable || row.status == http.StatusTooManyRequests {
-		wait := f.RetryAfter
-		if wait <= 0 {
-			wait = comeBack
-		}
-		w.Header().Set("Retry-After", strconv.FormatInt(int64((wait+time.Second-1)/time.Second), 10))
-	}
+	web.RefusalHeaders(w, row.status, f.RetryAfter)
 	web.WriteJSON(w, row.status, d.refusalBody(r, row, web.Sentence(f.Message), detailsOf(f)))
 }
 

@@ -2,8 +2,6 @@ package payin
 
 import (
 	"net/http"
-	"strconv"
-	"time"
 
 	"till/internal/engine"
 	"till/internal/fault"
@@ -73,9 +71,6 @@ var refusals = map[fault.Code]refusal{
 	fault.CodeRateLimited:   {http.StatusTooManyRequests, "RATE_LIMIT_EXCEEDED", "Too many requests"},
 }
 
-// comeBack is the Retry-After of a 503 or 429 that has no advice of its own.
-const comeBack = 5 * time.Second
-
 // refuse answers an error. What is not a fault is logged and never shown.
 func (d *Dialect) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	f, known := fault.As(err)
@@ -95,19 +90,9 @@ func (d *Dialect) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	if f.Code == fault.CodeServiceDisabled && f.Details["service"] == depositService {
 		body.Code = "DEPOSIT_SERVICE_DISABLED"
 	}
-	if row.status == http.StatusUnauthorized {
-		w.Header().Set("WWW-Authenticate", "Bearer") // RFC 9110, 15.5.2
-	}
-	if row.status == http.StatusServiceUnavailable || row.status == http.StatusTooManyRequests {
-		wait := f.RetryAfter
-		if wait <= 0 {
-			wait = comeBack
-		}
-		seconds := int64((wait + time.Second - 1) / time.Second)
-		w.Header().Set("Retry-After", strconv.FormatInt(seconds, 10))
-		if row.status == http.StatusTooManyRequests {
-			body.RetryAfter = seconds
-		}
+	seconds := web.RefusalHeaders(w, row.status, f.RetryAfter)
+	if row.status == http.StatusTooManyRequests {
+		body.RetryAfter = seconds
 	}
 	web.WriteJSON(w, row.status, body)
 }
