@@ -232,6 +232,7 @@ func (a *App) start(cfg Config) error {
 	if a.dialects, err = dialects(a, keys, cfg); err != nil {
 		return errors.Join(err, a.listener.Close())
 	}
+	a.Engine.SetForgetters(forgetters(a.dialects))
 	if err = a.startPages(cfg); err != nil {
 		return errors.Join(err, a.listener.Close())
 	}

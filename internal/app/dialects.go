@@ -81,6 +81,17 @@ func below(public, name string) string {
 
 var _ worker.PoolTeller = (*payin.Dialect)(nil) // what the workers look for in an API and need not find
 
+// forgetters is the APIs that keep more of a customer than his id.
+func forgetters(list []dialect.Dialect) map[string]engine.Forgetter {
+	out := map[string]engine.Forgetter{}
+	for _, d := range list {
+		if f, ok := d.(engine.Forgetter); ok {
+			out[d.Name()] = f
+		}
+	}
+	return out
+}
+
 // tellers is the dialects as the webhook workers see them.
 func tellers(list []dialect.Dialect) map[string]worker.Teller {
 	out := map[string]worker.Teller{}

@@ -25,23 +25,24 @@ const Rest = 30 * time.Minute
 
 // Engine runs the use cases. Safe for concurrent use.
 type Engine struct {
-	store    Store
-	networks map[string]Network
-	modes    map[Mode][]Network // the same, by id
-	methods  []Method           // by country and code
-	gateways map[string]Gateway
-	random   io.Reader               // for public ids of arrivals
-	wake     func()                  // called after each commit of a use case; must not block
-	limits   Limits                  // of what leaves without a second person's word
-	who      string                  // the operator this engine is for; empty: the program itself
-	payees   Payees                  // nil: no account can be paid to
-	screener Screener                // nil: there is nobody on any list
-	blobs    Blobs                   // the bytes of files
-	maxFile  int64                   // how many one may have
-	second   map[string]money.Amount // above which two persons approve a review, by the code of what is due
-	batches  map[rail.Name]rail.Batcher
-	exchange *exchange // on what terms the house exchanges
-	looks    *looks    // shared by all engines over the store
+	store      Store
+	networks   map[string]Network
+	modes      map[Mode][]Network // the same, by id
+	methods    []Method           // by country and code
+	gateways   map[string]Gateway
+	random     io.Reader               // for public ids of arrivals
+	wake       func()                  // called after each commit of a use case; must not block
+	limits     Limits                  // of what leaves without a second person's word
+	who        string                  // the operator this engine is for; empty: the program itself
+	payees     Payees                  // nil: no account can be paid to
+	screener   Screener                // nil: there is nobody on any list
+	blobs      Blobs                   // the bytes of files
+	forgetters map[string]Forgetter    // by the word of their API
+	maxFile    int64                   // how many one may have
+	second     map[string]money.Amount // above which two persons approve a review, by the code of what is due
+	batches    map[rail.Name]rail.Batcher
+	exchange   *exchange // on what terms the house exchanges
+	looks      *looks    // shared by all engines over the store
 }
 
 // New makes an engine over a store and the networks it collects on. wake is called after each commit

@@ -63,6 +63,7 @@ type File struct {
 	Size     int64     // bytes
 	Digest   string    // lower-case hex SHA-256
 	Blob     string    // its name at Blobs
+	ErasedAt time.Time `json:",omitzero"` // since when it has no bytes and no names; zero: it has
 
 	Doc       json.RawMessage `json:",omitempty"` // what the dialect must remember and show; the engine never reads it
 	CreatedAt time.Time       `json:"-"`
@@ -186,7 +187,11 @@ func stem(name string) string {
 	return name
 }
 
-// File finds a file of the scope; the zero Scope means any, for operators. Error: not_found, also for another scope's.
+// IsErased says that the file has no bytes any more, and that nothing says what it was called.
+func (f *File) IsErased() bool { return !f.ErasedAt.IsZero() }
+
+// File finds a file of the scope; the zero Scope means any, for operators. Error: not_found, also for another scope's and, but
+// for operators, for one that was erased.
 func (e *Engine) File(ctx context.Context, s Scope, id string) (f *File, err error) {
 	err = e.store.View(ctx, func(rd Reader) error {
 		d, err := rd.Document(KindFile, id)
@@ -194,6 +199,9 @@ func (e *Engine) File(ctx context.Context, s Scope, id string) (f *File, err err
 			return err
 		}
 		f, err = fileOf(d, s)
+		if err == nil && s != (Scope{}) && f.IsErased() {
+			f, err = nil, fault.New(fault.CodeNotFound, "there is no such document")
+		}
 		return err
 	})
 	return f, err
@@ -201,11 +209,14 @@ func (e *Engine) File(ctx context.Context, s Scope, id string) (f *File, err err
 
 // OpenFile is a file of the scope and its bytes, which the caller closes; the zero Scope means any, for operators.
 //
-// Error: not_found, also for another scope's.
+// Error: not_found, also for another scope's and for one that was erased.
 func (e *Engine) OpenFile(ctx context.Context, s Scope, id string) (*File, io.ReadCloser, error) {
 	f, err := e.File(ctx, s, id)
 	if err != nil {
 		return nil, nil, err
+	}
+	if f.IsErased() {
+		return nil, nil, fault.New(fault.CodeNotFound, "the document was erased")
 	}
 	content, err := e.blobs.Open(ctx, f.Blob)
 	if err != nil {

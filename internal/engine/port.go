@@ -153,11 +153,12 @@ type Tx interface {
 	KeyByID(id string) (*Key, error)         // nil when there is none
 	SaveMerchant(m Merchant) error
 	SaveEndpoint(e Endpoint) error
-	DeleteEndpoint(id string) error        // its messages stay
-	SaveMessages(list []Message) error     // insert or update by id; a message whose (event, endpoint) exists is left alone on insert
-	EventsTold(ids []string) error         // these events have their messages
-	SaveKey(k Key) error                   // UsedAt is KeyUsed's
-	KeyUsed(id string, at time.Time) error // never backwards; a key that is not there is left alone
+	DeleteEndpoint(id string) error             // its messages stay
+	SaveMessages(list []Message) error          // insert or update by id; a message whose (event, endpoint) exists is left alone on insert
+	ForgetMessage(id string, body []byte) error // of a message on record: another body, and no answer to the one before
+	EventsTold(ids []string) error              // these events have their messages
+	SaveKey(k Key) error                        // UsedAt is KeyUsed's
+	KeyUsed(id string, at time.Time) error      // never backwards; a key that is not there is left alone
 }
 
 // Key is an API key on record. The key itself is not: only its hash.

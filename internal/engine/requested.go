@@ -24,7 +24,7 @@ type Given struct {
 //
 // Errors: not_found (the order, also another scope's); order_state_conflict when nothing is asked for; missing_field
 // (documents) when nothing is given; invalid_value (documents) for what is not asked for or was given before, twice the same,
-// and for a file that the scope does not have or that was rejected.
+// and for a file that the scope does not have, that was rejected or erased.
 func (e *Engine) GiveDocuments(ctx context.Context, s Scope, orderID string, given []Given) (*Order, error) {
 	if len(given) == 0 {
 		return nil, fault.New(fault.CodeMissingField, "which documents are given is missing").On("documents")
@@ -71,7 +71,11 @@ func (e *Engine) giveDocuments(tx Tx, o *Order, given []Given) error {
 		if err != nil {
 			return err
 		}
-		if d == nil || d.Scope != o.Scope.Owner() || d.State == string(FileRejected) {
+		f, err := fileOf(d, o.Scope.Owner())
+		if err != nil && !fault.Is(err, fault.CodeNotFound) {
+			return err
+		}
+		if err != nil || f.State == FileRejected || f.IsErased() {
 			return fault.New(fault.CodeInvalidValue, "there is no such document, or it was rejected").On("documents").With("document", g.Document)
 		}
 		slot := slices.IndexFunc(o.Requested, func(r Requested) bool { return r.ID == g.Slot })

@@ -33,6 +33,7 @@ const (
 	selectStoredMessages = `SELECT id, event_id, endpoint_id, scope_id, type, state, took, created_at FROM messages WHERE {any}`
 	updateMessage        = `UPDATE messages SET state = $1, attempts = $2, next_at = $3, last_status = $4, last_error = $5, done_at = $6,
 		sent_at = $7, took = $8, response = $9, tries = $10 WHERE id = $11 AND state = $12`
+	forgetMessage = `UPDATE messages SET body = $1, response = '' WHERE id = $2`
 	insertMessage = `INSERT INTO messages (id, event_id, order_id, endpoint_id, scope_id, wire_id, type, body, state, attempts, next_at,
 		last_status, last_error, created_at, done_at, sent_at, took, response, tries, told_number)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20) ON CONFLICT DO NOTHING`
@@ -76,10 +77,21 @@ func (t tallies) add(m storedMessage, n int64) {
 // toldTo is an event and the endpoint it is told to: there is one message of it.
 type toldTo struct{ event, endpoint string }
 
+// scrubbedMessage is a message that gets another body because the one it has names somebody who was erased.
+type scrubbedMessage struct {
+	id   string
+	body []byte
+}
+
 // flushMessages updates messages by id and inserts the others; one whose event its endpoint is told already is left alone.
-// An update leaves the bytes alone. What the database has is read first, so that messages are counted exactly, and each
+// An update leaves the bytes alone, unless somebody in them was erased. What the database has is read first, so that messages are counted exactly, and each
 // statement is guarded by what was read.
 func (g *group) flushMessages() error {
+	for _, m := range g.scrubbed.group {
+		if err := g.write("message "+m.id, forgetMessage, blob(m.body), m.id); err != nil {
+			return err
+		}
+	}
 	if len(g.messages.group) == 0 {
 		return nil
 	}

@@ -131,6 +131,7 @@ type overlay struct {
 	merchants list[engine.Merchant]
 	keys      list[engine.Key]
 	messages  list[messageRow]
+	scrubbed  list[scrubbedMessage]
 	actions   list[engine.Action]
 	keepings  list[keeping]
 	rested    list[restEnd]
@@ -209,7 +210,7 @@ func (o *overlay) layers() []layer {
 	if o.all == nil {
 		o.all = []layer{
 			&o.orders, &o.unique, &o.numbers, &o.payments, &o.deltas, &o.answers, &o.settings, &o.clocks, &o.progress, &o.marks,
-			&o.instruments, &o.holds, &o.rests, &o.transfers, &o.memory, &o.entries, &o.events, &o.told, &o.merchants, &o.keys, &o.endpoints, &o.messages,
+			&o.instruments, &o.holds, &o.rests, &o.transfers, &o.memory, &o.entries, &o.events, &o.told, &o.merchants, &o.keys, &o.endpoints, &o.messages, &o.scrubbed,
 			&o.lastSeals, &o.leases, &o.standings, &o.standingKeys, &o.actions, &o.seals, &o.keepings, &o.rested,
 			&o.people, &o.personIDs, &o.sessions, &o.tries, &o.used, &o.offers,
 			&o.documents, &o.documentKeys, &o.notifications, &o.reminders, &o.forgotten, &o.quotes, &o.bookings, &o.bookingIDs, &o.bankStatements, &o.blobs,

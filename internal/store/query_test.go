@@ -263,6 +263,7 @@ func indexedQueries(match func(query string, columns ...string) string) (list []
 		{selectNextEndpoint, "COVERING INDEX messages_due"},
 		{selectMessage, "sqlite_autoindex_messages_1"},
 		{updateMessage, "sqlite_autoindex_messages_1"},
+		{forgetMessage, "sqlite_autoindex_messages_1"},
 		{match(selectStoredMessages, "id"), "sqlite_autoindex_messages_1"},
 		{match(selectStoredMessages, "event_id", "endpoint_id"), "messages_event"},
 		{where(listMessages, "m.scope_id = $1 AND m.endpoint_id = $2 AND m.type IN ($3) AND m.state IN ($4) AND m.id >= $5 AND m.id < $6"), "messages_scope"},

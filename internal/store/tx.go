@@ -551,6 +551,11 @@ func (t *tx) SaveMessages(list []engine.Message) error {
 	return nil
 }
 
+func (t *tx) ForgetMessage(id string, body []byte) error {
+	t.use().scrubbed.add(scrubbedMessage{id, bytes.Clone(body)})
+	return nil
+}
+
 func (t *tx) EventsTold(ids []string) error { t.use().told.add(ids...); return nil }
 
 var errNoOrder = fault.New(fault.CodeNotFound, "No such order.")

@@ -33,6 +33,7 @@ type kit struct {
 	keys    *auth.SignedKeys
 	auth    *auth.Auth
 	store   *store.Store
+	path    string // of its file
 	handler http.Handler
 	clock   *dialecttest.Clock
 	tokens  map[string]string // by the name of the key
@@ -75,7 +76,8 @@ func newKit(t *testing.T, but ...func(c *Config)) *kit {
 	t.Helper()
 	k := &kit{T: t, clock: dialecttest.NewClock(started), tokens: map[string]string{}, ids: map[string]string{}}
 	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
-	opened, err := store.OpenSQLite(context.Background(), filepath.Join(t.TempDir(), "till.db"), store.Options{Now: k.clock.Now, Random: new(dialecttest.Counter), Log: log})
+	k.path = filepath.Join(t.TempDir(), "till.db")
+	opened, err := store.OpenSQLite(context.Background(), k.path, store.Options{Now: k.clock.Now, Random: new(dialecttest.Counter), Log: log})
 	k.must(err)
 	t.Cleanup(func() { k.must(opened.Close()) })
 	k.store = opened

@@ -525,6 +525,23 @@ func messages(s *suite) {
 		}
 		return nil
 	})
+
+	// Somebody whom a message named was erased.
+	if err := s.try(func(tx engine.Tx) error { return tx.ForgetMessage("nobody", nil) }); err == nil {
+		s.Error("a message that is not there was changed")
+	}
+	s.update(func(tx engine.Tx) error { return tx.ForgetMessage(m.ID, []byte("less")) })
+	s.view(func(rd engine.Reader) error {
+		list, err := rd.Messages("o1")
+		if err != nil {
+			return err
+		}
+		changed.Body, changed.Response = []byte("less"), ""
+		if !reflect.DeepEqual(list[0], changed) || string(list[1].Body) != "body 2" {
+			s.Errorf("got %+v\nwant %+v, and the next alone", list[:2], changed)
+		}
+		return nil
+	})
 }
 
 func dueMessages(s *suite) {
