@@ -35,6 +35,9 @@ import (
 // waits longer than it must: what is waited for is looked at again and again.
 const patience = time.Minute
 
+// startsIn is how long the browser may take until it says where it is reached: its files may have to be read from a cold disk first.
+const startsIn = 3 * time.Minute
+
 // turn is which test has windows. Others wait: several that draw and are looked through by axe-core at the same time
 // take each other's processors, until a step of one of them is out of patience.
 var turn struct {
@@ -96,7 +99,7 @@ func start() (context.Context, error) {
 			return
 		}
 		options := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]),
-			chromedp.ExecPath("chromium"), chromedp.UserDataDir(profile), chromedp.NoSandbox, chromedp.DisableGPU,
+			chromedp.ExecPath("chromium"), chromedp.UserDataDir(profile), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.WSURLReadTimeout(startsIn),
 			// There is no network but this machine's; without these the browser keeps trying to reach it.
 			chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("no-proxy-server", true),
 			chromedp.Flag("disable-features", "Translate,OptimizationHints,MediaRouter,DialMediaRouteProvider"),
