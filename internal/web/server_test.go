@@ -145,36 +145,41 @@ func TestAccessLog(t *testing.T) {
 // case 44: slow-loris headers and bodies, and headers without end.
 func TestServerLimits(t *testing.T) {
 	refused := make(chan error, 1)
-	server := NewServer("127.0.0.1:0", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_, err := ReadBody(r, 100)
-		refused <- err
-		w.WriteHeader(http.StatusRequestTimeout)
-	}))
-	if server.ReadHeaderTimeout != 5*time.Second || server.ReadTimeout != 30*time.Second || server.WriteTimeout != 60*time.Second ||
+	newServer := func() *http.Server {
+		return NewServer("127.0.0.1:0", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			_, err := ReadBody(r, 100)
+			refused <- err
+			w.WriteHeader(http.StatusRequestTimeout)
+		}))
+	}
+	if server := newServer(); server.ReadHeaderTimeout != 5*time.Second || server.ReadTimeout != 30*time.Second || server.WriteTimeout != 60*time.Second ||
 		server.IdleTimeout != 120*time.Second || server.MaxHeaderBytes != 32<<10 {
 		t.Fatalf("%+v", server)
 	}
-	server.ReadHeaderTimeout, server.ReadTimeout = 100*time.Millisecond, 200*time.Millisecond
-	server.ErrorLog = log.New(io.Discard, "", 0)
-	listener, err := net.Listen("tcp", server.Addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	done := make(chan error, 1)
-	go func() { done <- server.Serve(listener) }()
-	defer func() { server.Close(); <-done }()
-
-	for name, c := range map[string]struct{ sent, status string }{
-		"headers that never end": {"POST / HTTP/1.1\r\nHost: x\r\nX-Slow: ", ""},
-		"nothing at all":         {"", ""},
-		"too many headers":       {"POST / HTTP/1.1\r\nHost: x\r\n" + strings.Repeat("X-A: "+strings.Repeat("a", 1000)+"\r\n", 50) + "\r\n", "431"},
-		"a body that never ends": {"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhalf", "408"},
+	for name, c := range map[string]struct {
+		sent    string
+		headers time.Duration // how long they may take
+		status  string        // "": the server only hangs up
+	}{
+		"headers that never end": {"POST / HTTP/1.1\r\nHost: x\r\nX-Slow: ", 100 * time.Millisecond, ""},
+		"nothing at all":         {"", 100 * time.Millisecond, ""},
+		"too many headers":       {"POST / HTTP/1.1\r\nHost: x\r\n" + strings.Repeat("X-A: "+strings.Repeat("a", 1000)+"\r\n", 50) + "\r\n", time.Minute, "431"},
+		"a body that never ends": {"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhalf", time.Minute, "408"},
 	} {
+		server := newServer()
+		server.ReadHeaderTimeout, server.ReadTimeout = c.headers, 200*time.Millisecond
+		server.ErrorLog = log.New(io.Discard, "", 0)
+		listener, err := net.Listen("tcp", server.Addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		done := make(chan error, 1)
+		go func() { done <- server.Serve(listener) }()
 		conn, err := net.Dial("tcp", listener.Addr().String())
 		if err != nil {
 			t.Fatal(err)
 		}
-		conn.SetDeadline(time.Now().Add(4 * time.Second))
+		conn.SetDeadline(time.Now().Add(30 * time.Second))
 		io.WriteString(conn, c.sent)
 		answer, err := io.ReadAll(conn) // until the server hangs up
 		if timeout, ok := err.(net.Error); ok && timeout.Timeout() {
@@ -184,6 +189,8 @@ func TestServerLimits(t *testing.T) {
 			t.Errorf("%s: %.60q", name, answer)
 		}
 		conn.Close()
+		server.Close()
+		<-done
 	}
 	select {
 	case err := <-refused:
