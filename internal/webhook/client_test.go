@@ -174,7 +174,7 @@ func TestRebindingBetweenCheckAndDial(t *testing.T) {
 	if _, err := client.Post(t.Context(), "http://hook.example:"+receiver.port+"/", nil, nil); !errors.Is(err, ErrRefused) {
 		t.Errorf("after the change: %v", err)
 	}
-	deadline, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	deadline, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	for _, address := range []string{"127.0.0.1:" + receiver.port, "localhost:" + receiver.port} {
 		conn, err := client.dialOne(deadline, "tcp", address, 1)
@@ -298,7 +298,7 @@ func TestStatusesAndRetryAfter(t *testing.T) {
 
 // case 73
 func TestReceiverHangs(t *testing.T) {
-	const ok = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n"
+	const ok = "HTTP/1.1 200 OK\r\nContent-Length: 65536\r\n\r\n"
 	for name, c := range map[string]struct {
 		talk func(net.Conn)
 		want error // nil: an answer of 200
@@ -306,7 +306,7 @@ func TestReceiverHangs(t *testing.T) {
 		"and says nothing":     {func(net.Conn) {}, ErrTimeout},
 		"inside its headers":   {func(c net.Conn) { io.WriteString(c, "HTTP/1.1 200 OK\r\nX-A") }, ErrTimeout},
 		"dripping its headers": {func(c net.Conn) { drip(c, "HTTP/1.1 200 OK\r\nX-A: "+strings.Repeat("a", 1<<16)) }, ErrTimeout},
-		"dripping its body":    {func(c net.Conn) { io.WriteString(c, ok); drip(c, strings.Repeat("a", 100)) }, nil},
+		"dripping its body":    {func(c net.Conn) { io.WriteString(c, ok); drip(c, strings.Repeat("a", 1<<16)) }, nil},
 		"before its body":      {func(c net.Conn) { io.WriteString(c, ok) }, nil},
 		"after switching protocols": {func(c net.Conn) {
 			io.WriteString(c, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n")
@@ -318,10 +318,14 @@ func TestReceiverHangs(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			address := listen(t, c.talk)
-			client := newClient(t, development, Options{Timeout: 200 * time.Millisecond})
+			timeout, bound := 200*time.Millisecond, 30*time.Second
+			if c.want != ErrTimeout { // something is answered, and a busy machine takes a while for it
+				timeout = 4 * time.Second
+			}
+			client := newClient(t, development, Options{Timeout: timeout})
 			started := time.Now()
 			answer, err := client.Post(t.Context(), "http://"+address+"/secret?token=hunter2", nil, []byte("{}"))
-			if took := time.Since(started); took > 5*time.Second {
+			if took := time.Since(started); took > bound {
 				t.Errorf("the call took %v", took)
 			}
 			if c.want == nil && (err != nil || answer.Status != 200 && answer.Status != 101) {
@@ -481,7 +485,7 @@ func listen(t *testing.T, talk func(net.Conn)) (address string) {
 			}
 			open.Go(func() {
 				defer conn.Close()
-				conn.SetDeadline(time.Now().Add(10 * time.Second))
+				conn.SetDeadline(time.Now().Add(time.Minute))
 				in := bufio.NewReader(conn)
 				if first, err := in.Peek(1); err == nil && first[0] == 'P' {
 					http.ReadRequest(in)
