@@ -31,8 +31,8 @@ import (
 const (
 	network       = "dev"
 	confirmations = 3
-	patience      = 20 * time.Second // how long a condition is waited for
-	smallAnswer   = 2 << 20          // bytes read of an answer
+	patience      = time.Minute // how long a condition is waited for
+	smallAnswer   = 2 << 20     // bytes read of an answer
 )
 
 var (

@@ -15,7 +15,7 @@ import (
 // block is the JSON of one block of the chain as the node gives it.
 func (b *bench) block(number uint64) string {
 	b.t.Helper()
-	h, err := newNode(b.chain.RPCURL(), 5*time.Second)
+	h, err := newNode(b.chain.RPCURL(), time.Minute)
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -250,7 +250,7 @@ func TestLogsOfAnEarlierBlock(t *testing.T) {
 func TestAnotherBlock(t *testing.T) {
 	b := newBench(t)
 	b.chain.Mine(3)
-	n, err := newNode(b.node.url, 5*time.Second)
+	n, err := newNode(b.node.url, time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}

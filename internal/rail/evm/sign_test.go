@@ -144,7 +144,7 @@ func newSigner(t *testing.T, key *ecdsa.PrivateKey) *signer {
 func TestRemoteSigner(t *testing.T) {
 	s := newSending(t, 0)
 	far := newSigner(t, s.key)
-	remote, err := RemoteSigner(far.URL, common.HexToAddress(s.address()), time.Second)
+	remote, err := RemoteSigner(far.URL, common.HexToAddress(s.address()), time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}
