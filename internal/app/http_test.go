@@ -22,7 +22,7 @@ import (
 	"till/internal/simchain"
 )
 
-const deadline = 30 * time.Second
+const deadline = time.Minute
 
 // case 90
 func TestReadyWithoutAnything(t *testing.T) {

@@ -20,7 +20,7 @@ const canary = "canary-password"
 
 func senderTo(s *notifytest.Mail, change func(*SMTP)) *SMTP {
 	c := &SMTP{
-		Host: "127.0.0.1", Port: s.Port, Security: StartTLS, From: mail.Address{Name: "Señor Till, \"Pagos\"", Address: "pay@shop.example"}, Timeout: 10 * time.Second,
+		Host: "127.0.0.1", Port: s.Port, Security: StartTLS, From: mail.Address{Name: "Señor Till, \"Pagos\"", Address: "pay@shop.example"}, Timeout: time.Minute,
 		TLS: &tls.Config{RootCAs: s.Roots}, Now: func() time.Time { return time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC) },
 	}
 	if change != nil {

@@ -48,7 +48,7 @@ func startGraph(t *testing.T) *graph {
 }
 
 func (g *graph) sender() *WhatsApp {
-	return &WhatsApp{URL: g.URL + "/v23.0", NumberID: "1066", Token: canary, Timeout: 5 * time.Second, Client: g.Client()}
+	return &WhatsApp{URL: g.URL + "/v23.0", NumberID: "1066", Token: canary, Timeout: time.Minute, Client: g.Client()}
 }
 
 func TestWhatsAppArrives(t *testing.T) {

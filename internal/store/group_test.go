@@ -50,7 +50,7 @@ func together(t *testing.T, s *Store, n int, fn func(i int) func(engine.Tx) erro
 
 func waitFor(t *testing.T, what func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !what(); time.Sleep(50 * time.Microsecond) {
+	for deadline := time.Now().Add(time.Minute); !what(); time.Sleep(50 * time.Microsecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("nothing happened for ten seconds")
 		}

@@ -481,7 +481,7 @@ func TestReceiverWhoseNameIsNoText(t *testing.T) {
 		s.listen(1)
 		s.order("one", start.Add(window))
 		once(t, s.workers.Tell.RunOnce)
-		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		if _, err := s.workers.Send.RunOnce(ctx); err != nil {
 			t.Fatal(err)
@@ -524,7 +524,7 @@ func victim(path string) error {
 		return err
 	}
 	workers.Start(context.Background())
-	time.Sleep(20 * time.Second) // the killpoint comes long before
+	time.Sleep(2 * time.Minute) // the killpoint comes long before
 	return errors.New("nothing killed the process")
 }
 

@@ -34,7 +34,7 @@ func Run(t *testing.T, f Fixture) {
 }
 
 // patience is how long a far side of a test may take.
-const patience = 10 * time.Second
+const patience = time.Minute
 
 var goodName = regexp.MustCompile(`^[a-z0-9:._-]{1,64}$`)
 

@@ -30,7 +30,7 @@ import (
 
 const (
 	role     = "till"
-	startsIn = 30 * time.Second
+	startsIn = 2 * time.Minute
 )
 
 var (
@@ -100,7 +100,7 @@ func Durable(t testing.TB) {
 			t.Fatal(err)
 		}
 	}
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(startsIn); ; time.Sleep(5 * time.Millisecond) {
 		var now string
 		if err := running.query("SHOW fsync", &now); err != nil {
 			t.Fatal(err)
