@@ -87,37 +87,67 @@ func (e *Engine) AddAccount(ctx context.Context, a Account) (*Account, error) {
 	if a.Customer != "" {
 		want.Documents = append(want.Documents, DocumentKey{KindCustomer, a.Customer})
 	}
+	err = e.update(ctx, want, func(tx Tx) (err error) {
+		added, err = e.addAccount(tx, *checked)
+		return err
+	})
+	return added, err
+}
+
+// addAccount adds an account that was checked.
+func (e *Engine) addAccount(tx Tx, made Account) (*Account, error) {
+	if made.Customer != "" {
+		owner, err := tx.Document(KindCustomer, made.Customer)
+		if err != nil {
+			return nil, err
+		}
+		if c, err := customerOf(owner, made.Scope); err != nil || c.IsErased() {
+			return nil, fault.New(fault.CodeNotFound, "there is no such customer").On("customer")
+		}
+	}
+	now, err := modeTime(tx, made.Scope.Mode)
+	if err != nil {
+		return nil, err
+	}
+	made.CreatedAt, made.UpdatedAt = now, now
+	if made.Default {
+		if err := takeDefault(tx, &made, now); err != nil {
+			return nil, err
+		}
+	}
+	d, err := made.document()
+	if err != nil {
+		return nil, err
+	}
+	if err := tx.InsertDocument(d); err != nil {
+		return nil, err
+	}
+	made.Number, made.Version = d.Number, d.Version
+	return &made, e.act(tx, made.Scope.Mode, "account.add", made.ID, made.String())
+}
+
+// AddPayee keeps a customer and his account, both or neither: the account is his, in his scope.
+//
+// Errors: those of AddCustomer and of AddAccount.
+func (e *Engine) AddPayee(ctx context.Context, c Customer, a Account) (*Account, error) {
+	person, err := party.CheckCustomer(c.Customer)
+	if err != nil {
+		return nil, err
+	}
+	c.Customer = person
+	a.Scope, a.Customer = c.Scope, c.ID
+	checked, err := e.checkAccount(a)
+	if err != nil {
+		return nil, err
+	}
+	var added *Account
+	want := Keys{Documents: []DocumentKey{{KindCustomer, c.ID}, {KindAccount, a.ID}}, Clocks: []Mode{c.Scope.Mode}}
 	err = e.update(ctx, want, func(tx Tx) error {
-		made := *checked
-		if made.Customer != "" {
-			owner, err := tx.Document(KindCustomer, made.Customer)
-			if err != nil {
-				return err
-			}
-			if c, err := customerOf(owner, made.Scope); err != nil || c.IsErased() {
-				return fault.New(fault.CodeNotFound, "there is no such customer").On("customer")
-			}
-		}
-		now, err := modeTime(tx, made.Scope.Mode)
-		if err != nil {
+		if _, err := e.addCustomer(tx, c); err != nil {
 			return err
 		}
-		made.CreatedAt, made.UpdatedAt = now, now
-		if made.Default {
-			if err := takeDefault(tx, &made, now); err != nil {
-				return err
-			}
-		}
-		d, err := made.document()
-		if err != nil {
-			return err
-		}
-		if err := tx.InsertDocument(d); err != nil {
-			return err
-		}
-		made.Number, made.Version = d.Number, d.Version
-		added = &made
-		return e.act(tx, made.Scope.Mode, "account.add", made.ID, made.String())
+		added, err = e.addAccount(tx, *checked)
+		return err
 	})
 	return added, err
 }

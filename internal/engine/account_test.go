@@ -162,3 +162,26 @@ func TestDefaultAccount(t *testing.T) {
 	}
 	wantList(k, "defaults", defaults, "m2", "c1a", "b1")
 }
+
+// A payee is a customer and his account, or nothing.
+func TestPayeeIsBothOrNeither(t *testing.T) {
+	k := newKit(t)
+	ctx := context.Background()
+	k.engine.SetPayees(payees{})
+	person := engine.Customer{Scope: shop, Customer: ana}
+	person.ID = "p1"
+	made, err := k.engine.AddPayee(ctx, person, engine.Account{ID: "a1", Bank: &clabe})
+	k.must(err)
+	want(k, "whose it is", made.Customer, "p1")
+	if _, err := k.engine.Customer(ctx, shop, "p1"); err != nil {
+		t.Error(err)
+	}
+	person.ID, person.Email, person.Phone = "p2", "p2@example.com", ""
+	if _, err := k.engine.AddPayee(ctx, person, engine.Account{ID: "a1", Bank: &clabe}); err == nil {
+		t.Error("an account was made twice")
+	}
+	k.wantCode(onlyErr(k.engine.Customer(ctx, shop, "p2")), fault.CodeNotFound)
+	if strings.Contains(k.actions(), "customer.add p2") {
+		t.Errorf("on record:\n%s", k.actions())
+	}
+}

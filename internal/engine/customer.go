@@ -46,29 +46,33 @@ func (e *Engine) AddCustomer(ctx context.Context, c Customer) (*Customer, error)
 	}
 	c.Customer = checked
 	var added *Customer
-	err = e.update(ctx, Keys{Documents: []DocumentKey{{KindCustomer, c.ID}}, Clocks: []Mode{c.Scope.Mode}}, func(tx Tx) error {
-		now, err := modeTime(tx, c.Scope.Mode)
-		if err != nil {
-			return err
-		}
-		made := c
-		made.CreatedAt, made.UpdatedAt = now, now
-		d, err := made.document()
-		if err != nil {
-			return err
-		}
-		if err := tx.InsertDocument(d); err != nil {
-			return err
-		}
-		made.Number, made.Version = d.Number, d.Version
-		if err := e.act(tx, c.Scope.Mode, "customer.add", made.ID, strings.Join(made.changed(&Customer{}), ", ")); err != nil {
-			return err
-		}
-		_, err = announce(tx, c.Scope, Notice{Type: CustomerAdded, Ref: made.ID, Details: map[string]string{"country": made.Country}})
-		added = &made
+	err = e.update(ctx, Keys{Documents: []DocumentKey{{KindCustomer, c.ID}}, Clocks: []Mode{c.Scope.Mode}}, func(tx Tx) (err error) {
+		added, err = e.addCustomer(tx, c)
 		return err
 	})
 	return added, err
+}
+
+// addCustomer adds a customer who was checked.
+func (e *Engine) addCustomer(tx Tx, made Customer) (*Customer, error) {
+	now, err := modeTime(tx, made.Scope.Mode)
+	if err != nil {
+		return nil, err
+	}
+	made.CreatedAt, made.UpdatedAt = now, now
+	d, err := made.document()
+	if err != nil {
+		return nil, err
+	}
+	if err := tx.InsertDocument(d); err != nil {
+		return nil, err
+	}
+	made.Number, made.Version = d.Number, d.Version
+	if err := e.act(tx, made.Scope.Mode, "customer.add", made.ID, strings.Join(made.changed(&Customer{}), ", ")); err != nil {
+		return nil, err
+	}
+	_, err = announce(tx, made.Scope, Notice{Type: CustomerAdded, Ref: made.ID, Details: map[string]string{"country": made.Country}})
+	return &made, err
 }
 
 // ChangeCustomer changes a customer; change may run more than once. The record of who did it names the fields that

@@ -22,6 +22,10 @@ type NewRefund struct {
 	Who     string
 	Why     string // in the words of who asks; may be empty
 
+	// Check sees the order as it is when the refund is asked for, and refuses it; it may run more than once and changes nothing.
+	// Nothing comes between it and the refund. nil: nobody refuses.
+	Check func(o *Order) error
+
 	Record RefundRecord // what an API remembers of it, by which it finds it again; zero: nothing
 }
 
@@ -33,7 +37,7 @@ type NewRefund struct {
 // order has not ended, its share of the account is less, or the money lies in the merchant's own wallet;
 // insufficient_balance when the merchant has spent it; idempotency_conflict when the id is that of another
 // transfer; missing_field (destination) when nobody knows where the payment came from, or when it came from several
-// payers, between whom the engine does not choose; not_configured when the destination's rail does not serve the mode;
+// payers, between whom the engine does not choose; those of Check; not_configured when the destination's rail does not serve the mode;
 // duplicate_reference when another refund has the record's key.
 func (e *Engine) Refund(ctx context.Context, r NewRefund) (*Order, error) {
 	if r.Actor == order.ByMerchant && r.From != ledger.Merchant {
@@ -55,6 +59,11 @@ func (e *Engine) Refund(ctx context.Context, r NewRefund) (*Order, error) {
 		}
 		if owner != "" {
 			return sameRefund(o, r, owner)
+		}
+		if r.Check != nil {
+			if err := r.Check(o); err != nil {
+				return err
+			}
 		}
 		return e.refund(tx, o, r)
 	})

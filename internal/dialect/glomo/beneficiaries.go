@@ -87,18 +87,15 @@ func (d *Dialect) createBeneficiary(r *http.Request, s engine.Scope) (answer, er
 	if err != nil {
 		return answer{}, err
 	}
-	id, of := d.newID(beneficiaryID), s.Spending()
-	person := engine.Customer{Scope: of}
+	id := d.newID(beneficiaryID)
+	person := engine.Customer{Scope: s.Spending()}
 	person.ID, person.FirstName, person.Kind = id, asked.Beneficiary.Name, customerKinds[asked.Beneficiary.Type]
 	person.Country, _ = party.TwoLetters(asked.Beneficiary.Address.Country)
 	person.Address = party.Address{
 		Street: asked.Beneficiary.Address.Line1, City: asked.Beneficiary.Address.City, State: asked.Beneficiary.Address.State,
 		PostalCode: asked.Beneficiary.Address.PostalCode, Country: person.Country,
 	}
-	if _, err := d.by(r).AddCustomer(r.Context(), person); err != nil {
-		return answer{}, err
-	}
-	made, err := d.by(r).AddAccount(r.Context(), engine.Account{ID: id, Scope: of, Customer: id, Name: asked.Beneficiary.Nickname, Bank: &account, Doc: doc})
+	made, err := d.by(r).AddPayee(r.Context(), person, engine.Account{ID: id, Name: asked.Beneficiary.Nickname, Bank: &account, Doc: doc})
 	if err != nil {
 		return answer{}, onAccount(err)
 	}

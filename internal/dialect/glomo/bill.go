@@ -8,23 +8,20 @@ import (
 // bill is what an order or a payment link says to whoever pays it, in the words that payments repeat.
 type bill struct {
 	record
-	amount   money.Amount // what the merchant asked for
-	fee      money.Amount // the house's
-	referral money.Amount // the platform's
-	bears    string       // who bears them
+	amount   money.Amount     // what the merchant asked for
+	fee      money.Amount     // the house's
+	referral money.Amount     // the platform's
+	bears    engine.FeeBearer // who bears them
 }
-
-// Who bears the fees.
-const (
-	bearerMerchant = "merchant"
-	bearerCustomer = "customer"
-)
 
 func billOf(o *engine.Order) bill {
 	zero := money.Zero(o.Terms.Due.Asset())
-	b := bill{record: recordOf(o), amount: o.Terms.Due, fee: o.Terms.Fee, referral: o.Terms.Referral.Amount, bears: bearerMerchant}
-	if asked := b.record.Amount; !asked.Asset().IsZero() && !asked.Equal(o.Terms.Due) {
-		b.amount, b.bears = asked, bearerCustomer
+	b := bill{record: recordOf(o), amount: o.Terms.Due, fee: o.Terms.Fee, referral: o.Terms.Referral.Amount, bears: engine.BearerMerchant}
+	if asked := b.record.Amount; !asked.Asset().IsZero() {
+		b.amount = asked
+	}
+	if b.record.Bearer != "" {
+		b.bears = b.record.Bearer
 	}
 	if b.fee.Asset().IsZero() {
 		b.fee = zero

@@ -33,7 +33,7 @@ type kit struct {
 	keys    *auth.SignedKeys
 	auth    *auth.Auth
 	store   *store.Store
-	path    string // of its file
+	path    string // of its file; "": it has none
 	handler http.Handler
 	clock   *dialecttest.Clock
 	tokens  map[string]string // by the name of the key
@@ -74,10 +74,18 @@ func testMethods() (list []engine.Method) {
 
 func newKit(t *testing.T, but ...func(c *Config)) *kit {
 	t.Helper()
+	path := filepath.Join(t.TempDir(), "till.db")
+	k := newKitOn(t, func(o store.Options) (*store.Store, error) { return store.OpenSQLite(context.Background(), path, o) }, but...)
+	k.path = path
+	return k
+}
+
+// newKitOn is newKit on another database.
+func newKitOn(t *testing.T, open func(store.Options) (*store.Store, error), but ...func(c *Config)) *kit {
+	t.Helper()
 	k := &kit{T: t, clock: dialecttest.NewClock(started), tokens: map[string]string{}, ids: map[string]string{}}
 	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
-	k.path = filepath.Join(t.TempDir(), "till.db")
-	opened, err := store.OpenSQLite(context.Background(), k.path, store.Options{Now: k.clock.Now, Random: new(dialecttest.Counter), Log: log})
+	opened, err := open(store.Options{Now: k.clock.Now, Random: new(dialecttest.Counter), Log: log})
 	k.must(err)
 	t.Cleanup(func() { k.must(opened.Close()) })
 	k.store = opened

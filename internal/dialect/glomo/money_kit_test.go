@@ -21,7 +21,11 @@ import (
 // moneyKit is the kit with them.
 func moneyKit(t *testing.T) *kit {
 	t.Helper()
-	k := newKit(t, func(c *Config) { c.Play = func(context.Context, Play) error { return nil } })
+	return newKit(t).withMoney()
+}
+
+// withMoney gives a kit what the tests of money need.
+func (k *kit) withMoney() *kit {
 	k.dialect.play = func(_ context.Context, p Play) error {
 		k.told(k.word(p.ID, p.Reference, order.RankConfirmed, p.Amount, func(s *rail.Observation) { s.Evidence.Name, s.Evidence.From = p.Name, p.Account }))
 		return nil

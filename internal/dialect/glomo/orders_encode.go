@@ -41,7 +41,8 @@ var projection = map[order.State]string{
 // record is what is remembered of a request for an order and echoed, beside what the engine keeps.
 type record struct {
 	Customer           string            `json:"customer"`
-	Amount             money.Amount      `json:"amount"` // as it was asked for; where the customer bears the fee he pays more
+	Amount             money.Amount      `json:"amount"`           // as it was asked for; where the customer bears the fee he pays more
+	Bearer             engine.FeeBearer  `json:"bearer,omitempty"` // of the fees; "" where a quote says what is taken: the merchant
 	Document           string            `json:"document,omitempty"`
 	Purpose            string            `json:"purpose,omitempty"`
 	InvoiceNumber      string            `json:"invoiceNumber,omitempty"`

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"till/internal/engine"
+	"till/internal/ledger"
 	"till/internal/order"
 	"till/internal/screen"
 )
@@ -119,6 +120,32 @@ func TestQuotesOfOrdersThatAreWithheld(t *testing.T) {
 	_, err := k.engine.Approve(t.Context(), k.found(id).ID, order.Compliance, order.ByOperator, "officer")
 	k.must(err)
 	want(k, "available", fmt.Sprint(k.paymentNow(p.ID).FundsAvailable, k.balance("EUR")), fmt.Sprint("true ", q.DestinationAmount))
+}
+
+// Withheld money that compliance refuses goes back as it came: nothing of it was exchanged, and no fee was taken.
+func TestRefusedMoneyOfAnOrderWithQuoteGoesBack(t *testing.T) {
+	k := moneyKit(t)
+	k.rates()
+	q := k.quoteMade(`{"resource":"payin","source_currency":"USD","destination_currency":"EUR","source_amount":6623}`)
+	id := parse[orderBody](k, k.ok(k.post(shopKey, "/api/v1/orders", k.goodQuoted(q.ID)), 201)).ID
+	p := k.reviewed(k.mocks(6623, id))
+	_, err := k.engine.Refuse(t.Context(), k.found(id).ID, order.Compliance, order.ByOperator, "officer", "listed")
+	k.must(err)
+	want(k, "the payment", fmt.Sprint(k.paymentNow(p.ID).FundsAvailable, text(k.paymentNow(p.ID).ComplianceStatus)), "false"+complianceRejected)
+	want(k, "the order", k.shown(id).Status, statusPaid)
+	want(k, "the balances", fmt.Sprint(k.balance("USD"), k.balance("EUR")), "0 0")
+	o := k.found(id)
+	if len(o.Transfers) != 1 || o.Transfers[0].Purpose != order.Refund || !o.Transfers[0].Amount.Equal(cents("USD", 6623)) {
+		t.Fatalf("%+v", o.Transfers)
+	}
+	k.must(k.engine.Transferred(t.Context(), o.ID, o.Transfers[0].ID, order.Delivered, ""))
+	o = k.found(id)
+	for _, b := range o.Balances {
+		if b.Account.Kind() == ledger.Withheld || b.Account.Kind() == ledger.Refused || b.Account.Kind() == ledger.Refunding {
+			t.Errorf("%s still has %s", b.Account, b.Amount)
+		}
+	}
+	k.refused("a refund beside it", k.post(shopKey, "/api/v1/refunds", refundOf(p.ID)), 400, "compliance rejected")
 }
 
 // The account that an order names becomes its customer's, and is the one that screening looks up.

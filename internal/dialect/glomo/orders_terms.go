@@ -240,6 +240,7 @@ func (p plan) terms(at engine.Plan) (order.Terms, json.RawMessage, error) {
 	t := order.Terms{
 		Book: book, To: book.Account(ledger.Merchant), Whole: true, Instant: true, CompleteOnCollect: true, Deadline: at.Now.AddDate(0, orderMonths, 0),
 	}
+	kept := p.record(notes)
 	if at.Quote != nil {
 		exchanged(&t, at)
 	} else {
@@ -248,8 +249,9 @@ func (p plan) terms(at engine.Plan) (order.Terms, json.RawMessage, error) {
 			return order.Terms{}, nil, err
 		}
 		charges.Put(&t)
+		kept.Bearer = charges.Bearer
 	}
-	doc, err := json.Marshal(p.record(notes))
+	doc, err := json.Marshal(kept)
 	return t, doc, err
 }
 

@@ -259,8 +259,15 @@ func TestFeeBearers(t *testing.T) {
 	mine := k.order("amount", "10000")
 	k.setting("fee_bearer", `"customer"`)
 	his := k.order("amount", "10000")
-	for id, want := range map[string]string{mine: "10000 shop 9800", his: "10200 shop 10000"} {
+	k.setting("fee_bps", "0")
+	nothing := k.order("amount", "10000")
+	k.setting("fee_bearer", `"merchant"`) // what was agreed stays
+	for id, want := range map[string]string{mine: "10000 shop 9800", his: "10200 shop 10000", nothing: "10000 shop 10000"} {
 		k.paid(id, "p "+id)
+		bears := map[string]string{mine: "merchant", his: "customer", nothing: "customer"}[id]
+		if list := parse[pageBody[paymentBody]](k, k.get(shopKey, "/api/v1/payment?payin_id="+id)).Data; len(list) != 1 || list[0].FeeBearer != bears {
+			t.Errorf("%+v, want the %s to bear the fee", list, bears)
+		}
 		if got := k.found(id).Terms.Due.Units() + " " + k.earned(id); got != want || string(k.shown(id).Amount) != "10000" {
 			t.Errorf("%s, want %s", got, want)
 		}

@@ -98,7 +98,7 @@ func (d *Dialect) encodePayment(p payment) paymentBody {
 	b := paymentBody{
 		ID: p.id(), Status: status, PaymentCurrency: p.Amount.Asset().Code(), PaymentAmount: minor(p.Amount),
 		SenderName: textOrNull(p.Evidence.Name), PaymentDate: wireMillis(p.Value),
-		FeeBearer: bearerMerchant, FeeCollectionMode: "immediate", Documents: []string{},
+		FeeBearer: string(engine.BearerMerchant), FeeCollectionMode: "immediate", Documents: []string{},
 		FXFee: sumBody{0, p.Amount.Asset().Code()}, TxnFee: sumBody{0, p.Amount.Asset().Code()},
 		FeeBreakdown: feeBody{[]sumBody{}, []sumBody{}, []sumBody{}}, FundsAvailable: compliance.Available,
 		ComplianceStatus: textOrNull(complianceWords[compliance.State]), RFIID: textOrNull(compliance.Inquiry),
@@ -135,7 +135,7 @@ func (p payment) encodeBill(b *paymentBody) {
 	code, units := of.amount.Asset().Code(), minor(of.amount)
 	b.PayinID, b.PayinType, b.TransactionReference, b.MerchantID = &o.PublicID, &kind, &o.PublicID, o.Scope.Merchant
 	b.RequestedCurrency, b.RequestedAmount, b.OrderedCurrency, b.OrderedAmount = &code, &units, &code, &units
-	b.PurposeCode, b.CustomerID, b.Notes, b.FeeBearer = textOrNull(of.Purpose), textOrNull(of.Customer), of.Notes, of.bears
+	b.PurposeCode, b.CustomerID, b.Notes, b.FeeBearer = textOrNull(of.Purpose), textOrNull(of.Customer), of.Notes, string(of.bears)
 	if of.Product != nil {
 		b.ProductName, b.ProductDescription = &of.Product.Name, of.Product.Description
 	}

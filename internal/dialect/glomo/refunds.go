@@ -69,6 +69,7 @@ func (d *Dialect) createRefund(r *http.Request, s engine.Scope) (answer, error) 
 	id := d.newID(refundID)
 	_, err = d.engine.Refund(r.Context(), engine.NewRefund{
 		OrderID: p.order.ID, ID: id, Amount: amount, From: ledger.Merchant, Actor: order.ByMerchant, Who: callerOf(r.Context()).Who(), Why: asked.Reason,
+		Check:  noneInProgress,
 		Record: engine.RefundRecord{Key: asked.Request, Doc: doc},
 	})
 	if err != nil {
@@ -94,6 +95,7 @@ func refundFault(err error) error {
 		return fault.New(f.Code, "Account has insufficient balance to process this refund")
 	case f.Param == "destination":
 		return wrongState("Nobody knows to which account this payment would go back")
+	case f.Message == inProgress:
 	case f.Code == fault.CodeOrderStateConflict:
 		return wrongState("The payment cannot be refunded, or not by so much")
 	}
@@ -131,13 +133,21 @@ func (d *Dialect) mayRefund(ctx context.Context, s engine.Scope, p payment, a as
 	case clock.Shift(d.now()).Sub(p.Value) > refundDays*24*time.Hour:
 		return wrongState("A payment cannot be refunded after 180 days")
 	}
-	for _, t := range p.order.Transfers {
+	return noneInProgress(p.order)
+}
+
+// noneInProgress refuses a refund beside another. It is asked once more in the transaction of the refund, so that of several that
+// come at once one is made.
+func noneInProgress(o *engine.Order) error {
+	for _, t := range o.Transfers {
 		if t.Purpose == order.Refund && t.State.InFlight() {
-			return wrongState("Refund is already in progress.")
+			return wrongState(inProgress)
 		}
 	}
 	return nil
 }
+
+const inProgress = "Refund is already in progress."
 
 // refundable is how much goes back: what is asked for, or all that the payment brought its merchant and that did not go back
 // before.

@@ -4,11 +4,15 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"till/internal/engine"
 	"till/internal/order"
+	"till/internal/store"
+	"till/internal/store/pgtest"
 )
 
 // byCardPaid is a payment of an order by a method.
@@ -62,6 +66,42 @@ func TestRefund(t *testing.T) {
 	failed := parse[refundBody](k, k.ok(k.post(shopKey, "/api/v1/refunds", refundOf(p.ID)), 202))
 	want(k, "failed", parse[refundBody](k, k.ok(k.patch(shopKey, "/api/v1/refunds/"+failed.ID+"/mock_update_status", `{"status":"failed"}`), 200)).Status, refundFailed)
 	k.ok(k.post(shopKey, "/api/v1/refunds", refundOf(p.ID)), 202)
+}
+
+// Of many refunds that are asked for at once one is made, though the money would be enough for all.
+func TestRefundsAtOnce(t *testing.T) {
+	for name, open := range map[string]func(*testing.T) *kit{
+		"SQLite": moneyKit,
+		"PostgreSQL": func(t *testing.T) *kit {
+			url := pgtest.URL(t)
+			return newKitOn(t, func(o store.Options) (*store.Store, error) { return store.OpenPostgres(context.Background(), url, o) }).withMoney()
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			k := open(t)
+			k.setting(PartialRefunds, "true")
+			p, o := k.paidBy(byCard, 2400)
+			var made, refused atomic.Int32
+			var all sync.WaitGroup
+			for range 24 {
+				all.Go(func() {
+					switch got := k.post(shopKey, "/api/v1/refunds", refundOf(p.ID, `"amount":100`)); {
+					case got.status == 202:
+						made.Add(1)
+					case got.status == 400 && strings.Contains(got.body, "Refund is already in progress."):
+						refused.Add(1)
+					default:
+						t.Errorf("%d %s", got.status, got.body)
+					}
+				})
+			}
+			all.Wait()
+			want(k, "made", made.Load(), 1)
+			want(k, "refused", refused.Load(), 23)
+			want(k, "on record", len(k.onRecord(o.PublicID).Transfers), 1)
+			want(k, "in the balance", k.balance("USD"), 2300)
+		})
+	}
 }
 
 func TestRefundRefuses(t *testing.T) {
