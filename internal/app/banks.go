@@ -18,6 +18,7 @@ import (
 
 	"github.com/BurntSushi/toml" // MIT
 
+	"till/internal/dashboard"
 	"till/internal/engine"
 	"till/internal/fault"
 	"till/internal/money"
@@ -421,6 +422,62 @@ func (a *App) operatorBanks(list []Bank) (all []operator.Bank) {
 		return cmp.Or(strings.Compare(string(x.Network.Mode), string(y.Network.Mode)), strings.Compare(x.Network.ID, y.Network.ID))
 	})
 	return all
+}
+
+// pageBanks are the bank accounts as the pages show them.
+func (a *App) pageBanks(list []Bank) (all []dashboard.Bank) {
+	for _, b := range a.operatorBanks(list) {
+		one := dashboard.Bank{Network: b.Network, Account: b.Account, Holder: b.Holder}
+		one.Import = func(ctx context.Context, file io.ReadSeeker) (client.ImportReport, error) {
+			return b.Import(ctx, file, nil)
+		}
+		if i := slices.IndexFunc(list, func(c Bank) bool { return c.ID == b.Network.ID }); list[i].Folder != "" {
+			one.Failed = func(limit int) ([]dashboard.FailedFile, error) { return failedFiles(list[i].Folder, limit) }
+		}
+		if r := a.banks[b.Network.ID]; r != nil {
+			one.Waiting = func(ctx context.Context) (dashboard.WaitingTransfers, error) { return waiting(ctx, r) }
+			one.Export = func(ctx context.Context) (int, error) {
+				made, err := a.export(ctx, r)
+				return len(made), err
+			}
+			one.Files = func(ctx context.Context, after string, limit int) (files []dashboard.PaymentFile, err error) {
+				list, err := r.Files(ctx, after, limit)
+				for _, f := range list {
+					files = append(files, dashboard.PaymentFile{
+						ID: f.ID, Made: f.Made, Day: f.Day.Format(time.DateOnly), Count: f.Count, Sum: f.Sum, HandOut: f.HandOut, Answer: f.Answer, Reason: f.Reason,
+					})
+				}
+				return files, err
+			}
+			one.File = r.Bytes
+		}
+		all = append(all, one)
+	}
+	return all
+}
+
+func failedFiles(folder string, limit int) (all []dashboard.FailedFile, err error) {
+	list, err := worker.FailedFiles(folder, limit)
+	for _, f := range list {
+		all = append(all, dashboard.FailedFile(f))
+	}
+	return all, err
+}
+
+// maxWaiting is how many waiting transfers a page counts.
+const maxWaiting = 1000
+
+// waiting is what waits for the next payment file of an account.
+func waiting(ctx context.Context, r *bank.Rail) (dashboard.WaitingTransfers, error) {
+	w := dashboard.WaitingTransfers{Sum: money.Zero(r.Config().Asset)}
+	list, err := r.Queue(ctx, "", maxWaiting+1)
+	if w.More = len(list) > maxWaiting; w.More {
+		list = list[:maxWaiting]
+	}
+	for _, t := range list {
+		w.Count, w.Sum = w.Count+1, w.Sum.Add(t.Amount)
+	}
+	return w, err
 }
 
 // export makes payment files of what waits, and says of each transfer in them that only the bank knows more.

@@ -47,7 +47,7 @@ func (a *App) startPages(cfg Config) error {
 		return err
 	}
 	secure := cfg.TLS != nil || strings.HasPrefix(cfg.PublicURL, "https://")
-	a.dashboard, err = dashboard.New(dashboard.Config{People: a.people, Engine: a.Engine, Kit: a.pages, Secure: secure, Log: cfg.Log})
+	a.dashboard, err = dashboard.New(dashboard.Config{People: a.people, Engine: a.Engine, Kit: a.pages, Banks: a.pageBanks(cfg.Banks), Secure: secure, Log: cfg.Log})
 	return err
 }
 

@@ -60,13 +60,17 @@ type heldDelivery struct {
 
 // operators is a page for who runs the server; for everybody else it is not there.
 func (d *Dashboard) operators(next func(w http.ResponseWriter, r *http.Request, v visitor)) http.HandlerFunc {
-	return d.signedIn(func(w http.ResponseWriter, r *http.Request, v visitor) {
+	return d.signedIn(d.operatorsOnly(next))
+}
+
+func (d *Dashboard) operatorsOnly(next func(w http.ResponseWriter, r *http.Request, v visitor)) func(w http.ResponseWriter, r *http.Request, v visitor) {
+	return func(w http.ResponseWriter, r *http.Request, v visitor) {
 		if v.Person.Roles[auth.House] != auth.Operator {
 			d.kit.NotFound(w, r)
 			return
 		}
 		next(w, r, v)
-	})
+	}
 }
 
 func (d *Dashboard) showApprovals(w http.ResponseWriter, r *http.Request, v visitor) {

@@ -1,5 +1,5 @@
 // Package dashboard is the pages of people who have logged in: the login itself, what each may see of and do
-// with his own account, and what waits for an operator's word. They work without JavaScript.
+// with his own account, what waits for an operator's word, and the house's accounts at banks. They work without JavaScript.
 //
 // A handler of a page for people is wrapped in signedIn, which knows who is there; a form of such a page carries a
 // token of its session. Next to read: login.go for how a session begins and ends, account.go for an example of a
@@ -20,11 +20,12 @@ import (
 //go:embed html texts
 var files embed.FS
 
-// Config is what the pages work with. All fields are required.
+// Config is what the pages work with. All fields but Banks are required.
 type Config struct {
 	People *auth.People
 	Engine *engine.Engine
 	Kit    *page.Kit
+	Banks  []Bank
 	Secure bool // browsers reach the server by https
 	Log    *slog.Logger
 }
@@ -35,6 +36,7 @@ type Dashboard struct {
 	engine *engine.Engine
 	kit    *page.Kit
 	pages  *page.Pages
+	banks  []Bank
 	cookie string
 	secure bool
 	log    *slog.Logger
@@ -46,7 +48,7 @@ func New(c Config) (*Dashboard, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &Dashboard{people: c.People, engine: c.Engine, kit: c.Kit, pages: pages, cookie: "till_session", secure: c.Secure, log: c.Log}
+	d := &Dashboard{people: c.People, engine: c.Engine, kit: c.Kit, pages: pages, banks: c.Banks, cookie: "till_session", secure: c.Secure, log: c.Log}
 	if c.Secure {
 		d.cookie = "__Host-till_session" // no other host and no plain http can set it (RFC 6265bis)
 	}
@@ -54,7 +56,7 @@ func New(c Config) (*Dashboard, error) {
 }
 
 // Paths are where [Dashboard.Handler] must be mounted, at the root of the server.
-var Paths = []string{"/login", "/logout", "/account", "/approvals", "/files/"}
+var Paths = []string{"/login", "/logout", "/account", "/approvals", "/banks", "/banks/", "/files/"}
 
 // Handler serves the pages, full paths.
 func (d *Dashboard) Handler() http.Handler {
@@ -66,6 +68,11 @@ func (d *Dashboard) Handler() http.Handler {
 	mux.HandleFunc("POST /account", d.signedIn(d.changeAccount))
 	mux.HandleFunc("GET /approvals", d.operators(d.showApprovals))
 	mux.HandleFunc("POST /approvals", d.operators(d.decide))
+	mux.HandleFunc("GET /banks", d.operators(d.showBanks))
+	mux.HandleFunc("GET /banks/{bank}", d.operators(d.withBank(d.showBank)))
+	mux.HandleFunc("POST /banks/{bank}", d.operators(d.withBank(d.changeBank)))
+	mux.HandleFunc("POST /banks/{bank}/statements", d.known(d.operatorsOnly(d.withBank(d.upload))))
+	mux.HandleFunc("GET /banks/{bank}/payments/{file}", d.operators(d.withBank(d.paymentFile)))
 	mux.HandleFunc("GET /files/{id}", d.signedIn(d.file))
 	mux.HandleFunc("/", d.kit.NotFound)
 	return d.kit.Guard(mux)

@@ -33,6 +33,7 @@ type house struct {
 	*testing.T
 	people *auth.People
 	engine *engine.Engine
+	store  *store.Store
 	url    string
 
 	mu  sync.Mutex
@@ -53,6 +54,12 @@ func (h *house) pass(d time.Duration) {
 
 func open(t *testing.T, public string) *house {
 	t.Helper()
+	return openWith(t, public, func(*house) []Bank { return nil })
+}
+
+// openWith is pages with accounts at banks.
+func openWith(t *testing.T, public string, banks func(h *house) []Bank) *house {
+	t.Helper()
 	h := &house{T: t, now: time.Date(2026, 1, 20, 10, 30, 0, 0, time.UTC)}
 	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
 	s, err := store.OpenSQLite(t.Context(), filepath.Join(t.TempDir(), "till.db"), store.Options{Now: h.clock, Log: log})
@@ -60,13 +67,16 @@ func open(t *testing.T, public string) *house {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.Close() })
+	h.store = s
 	h.people = auth.NewPeople(auth.PeopleConfig{Store: s, Now: h.clock, Random: rand.Reader, Cost: auth.Cost{Memory: 8, Passes: 1, Threads: 1}})
-	h.engine = engine.New(s, []engine.Network{chain}, nil).Limited(engine.Limits{chain.Rail: {usdt: {Order: money.FromInt(usdt, 50_000_000)}}})
+	h.engine = engine.New(s, []engine.Network{chain, giro}, nil).Limited(engine.Limits{
+		chain.Rail: {usdt: {Order: money.FromInt(usdt, 50_000_000)}}, giro.Rail: {eur: {Order: money.FromInt(eur, 1_000_00)}},
+	})
 	kit, err := page.New(page.Config{PublicURL: public, Log: log})
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, err := New(Config{People: h.people, Engine: h.engine, Kit: kit, Secure: strings.HasPrefix(public, "https://"), Log: log})
+	d, err := New(Config{People: h.people, Engine: h.engine, Kit: kit, Banks: banks(h), Secure: strings.HasPrefix(public, "https://"), Log: log})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -33,16 +33,7 @@ func (v visitor) FormToken() string { return page.FormToken(v.token) }
 // signedIn is a page for who has logged in; everybody else is sent to the login, and back afterwards. What a form
 // sends is bounded and read, and refused unless it carries the session's token.
 func (d *Dashboard) signedIn(next func(w http.ResponseWriter, r *http.Request, v visitor)) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		v, err := d.visitor(r)
-		switch {
-		case fault.Is(err, fault.CodeUnauthorized):
-			d.toLogin(w, r)
-			return
-		case err != nil:
-			d.failed(w, r, err)
-			return
-		}
+	return d.known(func(w http.ResponseWriter, r *http.Request, v visitor) {
 		if r.Method != http.MethodGet && r.Method != http.MethodHead {
 			r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 			if r.ParseForm() != nil || !page.CheckForm(r, v.token) {
@@ -51,6 +42,21 @@ func (d *Dashboard) signedIn(next func(w http.ResponseWriter, r *http.Request, v
 			}
 		}
 		next(w, r, v)
+	})
+}
+
+// known is a page for who has logged in that reads what a form sends itself, and its token.
+func (d *Dashboard) known(next func(w http.ResponseWriter, r *http.Request, v visitor)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		v, err := d.visitor(r)
+		switch {
+		case fault.Is(err, fault.CodeUnauthorized):
+			d.toLogin(w, r)
+		case err != nil:
+			d.failed(w, r, err)
+		default:
+			next(w, r, v)
+		}
 	}
 }
 

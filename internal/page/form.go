@@ -22,6 +22,10 @@ func FormToken(session string) string {
 
 // CheckForm says whether a posted form carries the token of the session. The caller has bounded the body.
 func CheckForm(r *http.Request, session string) bool {
-	given := r.PostFormValue(FormField)
+	return CheckToken(r.PostFormValue(FormField), session)
+}
+
+// CheckToken says whether a form's token is the session's.
+func CheckToken(given, session string) bool {
 	return session != "" && subtle.ConstantTimeCompare([]byte(given), []byte(FormToken(session))) == 1
 }

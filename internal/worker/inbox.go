@@ -5,9 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -212,6 +214,65 @@ func (i *Inbox) fail(path, report string) error {
 		_, err = file.WriteString(report)
 		return errors.Join(err, file.Close())
 	}
+}
+
+// FailedFile is a file in a bank account's folder failed/, and what is wrong with it.
+type FailedFile struct {
+	Name, Report string
+	At           time.Time // when it was found wrong
+}
+
+// maxReport bounds how much of a report is read, in bytes.
+const maxReport = 2 << 10
+
+// FailedFiles are the last files of a bank account's folder that could not be read, the last one first; none when there is no folder yet.
+// One whose report is gone is not among them.
+func FailedFiles(folder string, limit int) ([]FailedFile, error) {
+	entries, err := os.ReadDir(filepath.Join(folder, "failed"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, withoutPath(err)
+	}
+	type report struct {
+		FailedFile
+		path string
+	}
+	var found []report
+	for _, e := range entries {
+		name := reportName.FindStringSubmatch(e.Name())
+		about, err := e.Info()
+		if name == nil || err != nil || !e.Type().IsRegular() { // an error: somebody has just taken it away
+			continue
+		}
+		found = append(found, report{FailedFile{Name: name[1], At: about.ModTime()}, filepath.Join(folder, "failed", e.Name())})
+	}
+	slices.SortFunc(found, func(a, b report) int { return cmp.Or(b.At.Compare(a.At), strings.Compare(a.path, b.path)) })
+	var list []FailedFile
+	for _, r := range found[:min(len(found), limit)] {
+		if r.Report, err = headOfReport(r.path); err != nil {
+			return nil, err
+		}
+		list = append(list, r.FailedFile)
+	}
+	return list, nil
+}
+
+// reportName is how a report is named behind the file that it is of.
+var reportName = regexp.MustCompile(`^(.+)\.error(?:-[0-9]+)?\.txt$`)
+
+func headOfReport(path string) (text string, err error) {
+	file, err := openRegular(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	if err != nil {
+		return "", withoutPath(err)
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	head, err := io.ReadAll(io.LimitReader(file, maxReport))
+	return strings.TrimSpace(strings.ToValidUTF8(string(head), "")), err
 }
 
 // move puts a file into another folder, beside what has its name there, and returns where it is.

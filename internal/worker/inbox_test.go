@@ -198,6 +198,15 @@ func TestInbox(t *testing.T) {
 				t.Errorf("%s: the report says %q (%v), want %q", name, text, err, says)
 			}
 		}
+		failed, err := FailedFiles(b.folder, 10)
+		if err != nil || len(failed) != 3 {
+			t.Errorf("%+v %v", failed, err)
+		}
+		for _, f := range failed {
+			if !strings.Contains(f.Report, "Nothing of this file was booked") || !strings.Contains(f.Report, f.Name) {
+				t.Errorf("%+v", f)
+			}
+		}
 		b.wantLedger("120100")
 
 		// Another process that sees the folder waits while this one has it.
@@ -213,6 +222,40 @@ func TestInbox(t *testing.T) {
 		}
 		b.wantLedger("120200")
 	})
+}
+
+// Of the folder of what failed the last files are told, each with the beginning of its report.
+func TestFailedFiles(t *testing.T) {
+	folder := t.TempDir()
+	if list, err := FailedFiles(folder, 10); err != nil || len(list) != 0 {
+		t.Errorf("without a folder: %v %v", list, err)
+	}
+	at := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
+	put := func(name, text string) {
+		path := filepath.Join(folder, "failed", name)
+		at = at.Add(time.Minute)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o750), os.WriteFile(path, []byte(text), 0o640), os.Chtimes(path, at, at)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put("a.xml", "a statement")
+	put("a.xml.error.txt", "the first")
+	put("a.xml.error-2.txt", "the second \xff\n")
+	put("b.txt", "another")
+	put("c.error.txt", strings.Repeat("x", 3*maxReport))
+	if err := os.Symlink(filepath.Join(folder, "failed", "b.txt"), filepath.Join(folder, "failed", "d.error.txt")); err != nil {
+		t.Fatal(err)
+	}
+	for limit, want := range map[int]string{10: "c a.xml a.xml", 2: "c a.xml"} {
+		list, err := FailedFiles(folder, limit)
+		var names []string
+		for _, f := range list {
+			names = append(names, f.Name)
+		}
+		if err != nil || strings.Join(names, " ") != want || len(list[0].Report) != maxReport || list[1].Report != "the second" || !list[0].At.Equal(at) {
+			t.Errorf("%d: %v %+v %v", limit, names, list[1:], err)
+		}
+	}
 }
 
 // brokenEngine fails at the nth import.

@@ -310,6 +310,12 @@ func (tab *Tab) Type(selector, text string) {
 	tab.do("type into "+selector, chromedp.SendKeys(chromedp.CSS(selector), text))
 }
 
+// Choose chooses a file of this machine in a field for files.
+func (tab *Tab) Choose(selector, path string) {
+	tab.Helper()
+	tab.do("choose a file in "+selector, chromedp.SetUploadFiles(chromedp.CSS(selector), []string{path}))
+}
+
 // Until waits until something holds, and fails the test when it does not in time.
 func (tab *Tab) Until(what string, holds func() bool) {
 	tab.Helper()

@@ -35,6 +35,7 @@ type File struct {
 	Answer   string    `json:",omitempty"` // the bank's last word on the file as a whole: a status of ISO 20022; "": none yet
 	Reason   string    `json:",omitempty"`
 	Answered time.Time `json:",omitzero"`
+	HandOut  bool      `json:"-"` // it waits to be put into the folder
 }
 
 // mark moves whenever something leaves the queue.
@@ -91,7 +92,7 @@ func (r *Rail) export(ctx context.Context, upTo time.Time) (file *File, again bo
 	if was.Day == next.Day {
 		next.OfDay = was.OfDay + 1
 	}
-	f := File{ID: r.fileID(next, list), Made: now, Day: r.cfg.Calendar.ExecutionDay(now), Count: len(list), Sum: money.Zero(r.cfg.Asset), Version: r.cfg.Version}
+	f := File{ID: r.fileID(next, list), Made: now, Day: r.cfg.Calendar.ExecutionDay(now), Count: len(list), Sum: money.Zero(r.cfg.Asset), Version: r.cfg.Version, HandOut: r.cfg.HandsOut}
 	orders, ids := make([]painOrder, len(list)), make([]string, len(list))
 	for i, t := range list {
 		payee, err := ParsePayee(t.To)
@@ -225,6 +226,11 @@ func (r *Rail) File(ctx context.Context, id string) (File, error) {
 	if err == nil {
 		f.Sum, err = money.ParseUnits(r.cfg.Asset, f.Units)
 	}
+	if err != nil {
+		return f, err
+	}
+	waits, err := r.state.List(ctx, outKey+id, "", 1)
+	f.HandOut = len(waits) == 1 && waits[0].Key == outKey+id
 	return f, err
 }
 
