@@ -187,7 +187,7 @@ func split(s string) (Book, Role, bool) {
 		if !ok {
 			return "", "", false
 		}
-		return Book(first + "/" + merchant), Role(role), true
+		return Book(s[:len(first)+1+len(merchant)]), Role(role), true
 	}
 	return "", "", false
 }

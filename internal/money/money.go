@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"strconv"
 	"strings"
 )
 
@@ -65,10 +66,10 @@ func own(a Asset, units *big.Int) Amount {
 // ErrTooPrecise (even where the surplus decimals are zeros, for rounding is
 // the client's decision) or with ErrTooLarge.
 func Parse(a Asset, decimal string) (Amount, error) {
-	whole, fraction, hasDot := strings.Cut(decimal, ".")
-	if !isDigits(whole) || hasDot && !isDigits(fraction) {
+	if !IsDecimal(decimal) {
 		return Amount{}, ErrSyntax
 	}
+	whole, fraction, _ := strings.Cut(decimal, ".")
 	if len(fraction) > int(a.scale) {
 		return Amount{}, fmt.Errorf("%w: %s has %d", ErrTooPrecise, a.code, a.scale)
 	}
@@ -78,6 +79,12 @@ func Parse(a Asset, decimal string) (Amount, error) {
 	}
 	padding := strings.Repeat("0", int(a.scale)-len(fraction))
 	return parseDigits(a, whole+fraction+padding)
+}
+
+// IsDecimal says whether a text is written as Parse reads it, whatever the asset.
+func IsDecimal(text string) bool {
+	whole, fraction, hasDot := strings.Cut(text, ".")
+	return isDigits(whole) && (!hasDot || isDigits(fraction))
 }
 
 // ParseUnits reads a whole number of smallest units, as Units writes it: an
@@ -105,6 +112,13 @@ func parseDigits(a Asset, digits string) (Amount, error) {
 	}
 	if len(digits) > MaxDigits {
 		return Amount{}, ErrTooLarge
+	}
+	if len(digits) <= 18 { // as nearly all have: below 2^63, and read in a tenth of the time
+		units, err := strconv.ParseInt(digits, 10, 64)
+		if err != nil {
+			return Amount{}, ErrSyntax
+		}
+		return FromInt(a, units), nil
 	}
 	units, ok := new(big.Int).SetString(digits, 10)
 	if !ok {

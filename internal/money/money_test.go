@@ -29,6 +29,8 @@ func TestParse(t *testing.T) {
 		err   error
 	}{
 		{"whole", usdt, "100", "100000000", nil},
+		{"18 digits", usdt, "999999999999.999999", "999999999999999999", nil},
+		{"19 digits", usdt, "9999999999999.999999", "9999999999999999999", nil},
 		{"some decimals", usdt, "1.5", "1500000", nil},
 		{"all decimals", usdt, "0.000001", "1", nil},
 		{"zero", usdt, "0", "0", nil},

@@ -24,7 +24,7 @@ func (s State) Meaning() string {
 }
 
 // Delivers is what one delivery of the order delivers.
-func (t Terms) Delivers() money.Amount { return t.out() }
+func (t *Terms) Delivers() money.Amount { return t.out() }
 
 // Seen is the money that is seen, not confirmed, and would count, in Due's asset.
 func (o *Order) Seen() money.Amount { return o.seen() }

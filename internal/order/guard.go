@@ -239,7 +239,7 @@ func (o *Order) deliveries() int {
 // Counts is where the money of a payment belongs: order/in where it counts, else the suspense account
 // that says why it does not. It depends on the payment and the terms alone, never on the order's state,
 // so that it does not matter in which order things are told.
-func (t Terms) Counts(p Payment) ledger.Role {
+func (t *Terms) Counts(p Payment) ledger.Role {
 	switch {
 	case p.Amount.Asset() != t.Due.Asset(), p.Stranger:
 		return ledger.Wrong
@@ -256,7 +256,7 @@ func (t Terms) Counts(p Payment) ledger.Role {
 }
 
 // fits says whether an amount in Due's asset is Due alone, within the tolerances.
-func (t Terms) fits(amount money.Amount) bool {
+func (t *Terms) fits(amount money.Amount) bool {
 	return amount.Cmp(t.Due.Sub(t.Under)) >= 0 && (t.OverAny || amount.Cmp(t.Due.Add(t.Over)) <= 0)
 }
 
@@ -318,21 +318,21 @@ func (o *Order) lost() bool {
 }
 
 // out is what a delivery delivers, less is what it takes from order/in for that.
-func (t Terms) out() money.Amount {
+func (t *Terms) out() money.Amount {
 	if t.converts() {
 		return t.Out
 	}
 	return t.less()
 }
 
-func (t Terms) less() money.Amount {
+func (t *Terms) less() money.Amount {
 	if t.Referral.Amount.IsZero() {
 		return t.Due.Sub(t.Fee)
 	}
 	return t.Due.Sub(t.Fee).Sub(t.Referral.Amount)
 }
 
-func (t Terms) converts() bool {
+func (t *Terms) converts() bool {
 	return !t.Out.Asset().IsZero() && t.Out.Asset() != t.Due.Asset()
 }
 
@@ -343,12 +343,13 @@ func atMost(amount, limit money.Amount) bool {
 
 // shortened is the terms whose deadline is no later than the quote's end. An order that is collected
 // from the balance at once has no deadline to shorten.
-func (s *step) shortened() Terms {
-	t := s.order.Terms
-	if !t.FromBalance {
-		t.Deadline = earlier(t.Deadline, s.change.QuoteEnd)
+func (s *step) shortened() *Terms {
+	if s.order.Terms.FromBalance || s.change.QuoteEnd.IsZero() {
+		return &s.order.Terms
 	}
-	return t
+	t := s.order.Terms
+	t.Deadline = earlier(t.Deadline, s.change.QuoteEnd)
+	return &t
 }
 
 // earlier is the earlier of two times, of which a zero one says nothing.

@@ -122,7 +122,7 @@ var (
 // Commands and facts.
 var (
 	shorten = Action{"shorten", "The deadline becomes the quote's end where that is earlier.", func(s *step) {
-		s.order.Terms = s.shortened()
+		s.order.Terms = *s.shortened()
 	}}
 	release = Action{"release", "the suspense account named → merchant.", func(s *step) {
 		s.post(s.change.Account, s.account(ledger.Merchant), s.change.Amount)

@@ -50,6 +50,9 @@ type member struct {
 	raw  json.RawMessage
 }
 
+// usualMembers is how many members most bodies have at most.
+const usualMembers = 8
+
 // scanner walks over a JSON text once. It reports the members of the outermost object, and keeps the path to where it stands only for
 // messages.
 type scanner struct {
@@ -123,6 +126,9 @@ func (s *scanner) object(keep bool) ([]member, error) {
 		return nil, err
 	}
 	var members []member
+	if keep {
+		members = make([]member, 0, usualMembers)
+	}
 	var seen names
 	for s.space(); s.peek() != '}'; s.space() {
 		if seen.count > 0 {

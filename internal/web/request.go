@@ -30,12 +30,14 @@ func CheckMediaType(r *http.Request) error {
 	if len(types) != 1 {
 		return fault.New(fault.CodeUnsupportedMediaType, "The request must have one Content-Type, application/json.")
 	}
-	kind, params, err := mime.ParseMediaType(types[0])
-	if err != nil || kind != "application/json" {
-		return fault.New(fault.CodeUnsupportedMediaType, "The Content-Type must be application/json.")
-	}
-	if charset, found := params["charset"]; found && !strings.EqualFold(charset, "utf-8") {
-		return fault.New(fault.CodeUnsupportedMediaType, "The body must be encoded in UTF-8.")
+	if types[0] != "application/json" { // as nearly everybody writes it
+		kind, params, err := mime.ParseMediaType(types[0])
+		if err != nil || kind != "application/json" {
+			return fault.New(fault.CodeUnsupportedMediaType, "The Content-Type must be application/json.")
+		}
+		if charset, found := params["charset"]; found && !strings.EqualFold(charset, "utf-8") {
+			return fault.New(fault.CodeUnsupportedMediaType, "The body must be encoded in UTF-8.")
+		}
 	}
 	for _, encoding := range r.Header.Values("Content-Encoding") {
 		if encoding != "" && !strings.EqualFold(encoding, "identity") {
@@ -49,16 +51,27 @@ func CheckMediaType(r *http.Request) error {
 // A longer body is body_too_large, and no more than limit+1 bytes of it are read; one that breaks off, or that comes too slowly for
 // the server's read timeout, is invalid_body.
 func ReadBody(r *http.Request, limit int64) ([]byte, error) {
-	tooLarge := fault.New(fault.CodeBodyTooLarge, "The body is too large.")
 	if r.ContentLength > limit {
-		return nil, tooLarge
+		return nil, tooLarge()
 	}
-	body, err := io.ReadAll(io.LimitReader(r.Body, limit+1))
+	var body []byte
+	var err error
+	if r.ContentLength > 0 && r.ContentLength <= atOnce { // no more than that follows: the server sees to it
+		body = make([]byte, r.ContentLength)
+		_, err = io.ReadFull(r.Body, body)
+	} else {
+		body, err = io.ReadAll(io.LimitReader(r.Body, limit+1))
+	}
 	if err != nil {
 		return nil, fault.New(fault.CodeInvalidBody, "The body could not be read to its end.").Because(err)
 	}
 	if int64(len(body)) > limit {
-		return nil, tooLarge
+		return nil, tooLarge()
 	}
 	return body, nil
 }
+
+// atOnce is how long a body may be, in bytes, for which room is made before it has come.
+const atOnce = 16 << 10
+
+func tooLarge() error { return fault.New(fault.CodeBodyTooLarge, "The body is too large.") }

@@ -60,6 +60,8 @@ func TestBodiesAreBounded(t *testing.T) {
 		"a million names":           {strings.NewReader(object(1_000_000, "") + "}"), -1, fault.CodeBodyTooLarge},
 		"as many names as fit":      {strings.NewReader(strings.Repeat(" ", 10) + "{" + strings.Repeat("x", limit-11)), -1, fault.CodeInvalidJSON},
 		"deep":                      {strings.NewReader(strings.Repeat(`{"a":`, 10_000)), -1, fault.CodeInvalidBody},
+		"less than announced":       {strings.NewReader("{}"), 10, fault.CodeInvalidBody},
+		"long, as announced":        {strings.NewReader(strings.Repeat(" ", limit-2) + "{}"), limit, ""},
 		"empty":                     {http.NoBody, 0, fault.CodeInvalidJSON},
 		"exactly as long as it may": {strings.NewReader(strings.Repeat(" ", limit-2) + "{}"), -1, ""},
 	} {

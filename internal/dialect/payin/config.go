@@ -18,6 +18,7 @@ import (
 // setting is one thing a merchant can configure. It holds for orders made from then on.
 type setting struct {
 	names     []string // the first is PayIn's full name, which begins with its category; the others are served as well
+	stored    string   // the key on record; other APIs of the same merchant have settings of their own
 	kind      kind
 	low, high int64
 	preset    int64
@@ -37,34 +38,34 @@ const (
 
 // The settings, with PayIn's own defaults and ranges.
 var (
-	windowSetting = setting{names: both("orders", "payment_window_minutes"), kind: ofNumber, low: 1, high: 60, preset: 10,
-		about: "How many minutes a payer has to send the payment."}
-	graceSetting = setting{names: both("orders", "grace_period_minutes"), kind: ofNumber, low: 0, high: 30, preset: 5,
-		about: "How many minutes after the payment window a payment still counts."}
-	maxSetting = setting{names: both("orders", "max_total_timeout_minutes"), kind: ofNumber, low: 5, high: maxMinutes, preset: 60,
-		about: "How many minutes the payment window and the grace period may be together."}
+	windowSetting = called("orders", "payment_window_minutes", setting{kind: ofNumber, low: 1, high: 60, preset: 10,
+		about: "How many minutes a payer has to send the payment."})
+	graceSetting = called("orders", "grace_period_minutes", setting{kind: ofNumber, low: 0, high: 30, preset: 5,
+		about: "How many minutes after the payment window a payment still counts."})
+	maxSetting = called("orders", "max_total_timeout_minutes", setting{kind: ofNumber, low: 5, high: maxMinutes, preset: 60,
+		about: "How many minutes the payment window and the grace period may be together."})
 	// waitSetting is ours: off, an order expires at the end of its grace period whatever is on its way.
-	waitSetting = setting{names: both("orders", "wait_for_seen"), kind: ofSwitch,
-		about: "Whether an order waits past its grace period for the confirmation of money that was sent in time."}
-	cooldownSetting = setting{names: both("address_pool", "cooldown_minutes"), kind: ofNumber, low: 0, high: maxMinutes, preset: 30,
-		about: "How many minutes an address rests after its order ended and no payment can be meant for it any more."}
-	lowSetting = setting{names: both("address_pool", "low_threshold"), kind: ofNumber, low: 0, high: maxThreshold, preset: 100,
-		about: "Below how many free addresses alert.address_pool_low is told. 0: never."}
-	ordersSetting = setting{names: both("services", "orders_enabled"), kind: ofSwitch,
-		about: "Whether orders can be created."}
-	depositsSetting = setting{names: both("services", "deposits_enabled"), kind: ofSwitch,
-		about: "Whether deposit references can be created and bound."}
-	intervalSetting = setting{names: both("delayed_confirmation", "check_interval"), kind: ofNumber, low: 1, high: 300, readOnly: true,
-		about: "Always null: confirmations are counted with every block of a network, not at intervals."}
-	successSetting = setting{names: both("redirect", "default_order_success_url"), kind: ofURL,
-		about: "Where the payer of a completed order goes whose order names no successUrl."}
-	cancelSetting = setting{names: both("redirect", "default_order_cancel_url"), kind: ofURL,
-		about: "Where the payer of an expired order goes whose order names no cancelUrl."}
-	depositURLSetting = setting{names: both("redirect", "deposit_success_url"), kind: ofURL,
-		about: "Where the payer of a deposit goes when it is completed."}
+	waitSetting = called("orders", "wait_for_seen", setting{kind: ofSwitch,
+		about: "Whether an order waits past its grace period for the confirmation of money that was sent in time."})
+	cooldownSetting = called("address_pool", "cooldown_minutes", setting{kind: ofNumber, low: 0, high: maxMinutes, preset: 30,
+		about: "How many minutes an address rests after its order ended and no payment can be meant for it any more."})
+	lowSetting = called("address_pool", "low_threshold", setting{kind: ofNumber, low: 0, high: maxThreshold, preset: 100,
+		about: "Below how many free addresses alert.address_pool_low is told. 0: never."})
+	ordersSetting = called("services", "orders_enabled", setting{kind: ofSwitch,
+		about: "Whether orders can be created."})
+	depositsSetting = called("services", "deposits_enabled", setting{kind: ofSwitch,
+		about: "Whether deposit references can be created and bound."})
+	intervalSetting = called("delayed_confirmation", "check_interval", setting{kind: ofNumber, low: 1, high: 300, readOnly: true,
+		about: "Always null: confirmations are counted with every block of a network, not at intervals."})
+	successSetting = called("redirect", "default_order_success_url", setting{kind: ofURL,
+		about: "Where the payer of a completed order goes whose order names no successUrl."})
+	cancelSetting = called("redirect", "default_order_cancel_url", setting{kind: ofURL,
+		about: "Where the payer of an expired order goes whose order names no cancelUrl."})
+	depositURLSetting = called("redirect", "deposit_success_url", setting{kind: ofURL,
+		about: "Where the payer of a deposit goes when it is completed."})
 	// scheduleSetting is ours: on, webhooks are tried again as PayIn documents it and no more.
-	scheduleSetting = setting{names: both("webhooks", "vendor_schedule_only"), kind: ofSwitch, off: true,
-		about: "Whether webhooks are tried again only as PayIn documents it: five times in 31 seconds, and never after a 4xx."}
+	scheduleSetting = called("webhooks", "vendor_schedule_only", setting{kind: ofSwitch, off: true,
+		about: "Whether webhooks are tried again only as PayIn documents it: five times in 31 seconds, and never after a 4xx."})
 
 	settings = []setting{windowSetting, graceSetting, maxSetting, waitSetting, cooldownSetting, lowSetting, ordersSetting, depositsSetting,
 		intervalSetting, successSetting, cancelSetting, depositURLSetting, scheduleSetting}
@@ -73,8 +74,12 @@ var (
 // maxThreshold is as many addresses as a pool has in PayIn's own server.
 const maxThreshold = 10_000
 
-// both is a setting's full name and its short one.
-func both(category, name string) []string { return []string{category + "." + name, name} }
+// called gives a setting its full name and its short one.
+func called(category, name string, s setting) setting {
+	s.names = []string{category + "." + name, name}
+	s.stored = Name + "." + s.names[0]
+	return s
+}
 
 // category is the part of a setting's full name before the dot.
 func (s setting) category() string {
@@ -120,7 +125,7 @@ func (d *Dialect) putConfig(r *http.Request, s engine.Scope) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	if err := d.by(r).SaveSetting(r.Context(), settingScope(s), named.stored(), value); err != nil {
+	if err := d.by(r).SaveSetting(r.Context(), settingScope(s), named.stored, value); err != nil {
 		return answer{}, err
 	}
 	return encodeSetting(r.PathValue("key"), named, with(all, named, value), "Configuration updated"), nil
@@ -139,7 +144,7 @@ func (d *Dialect) deleteConfig(r *http.Request, s engine.Scope) (answer, error) 
 	if err := checkChange(named, all, nil); err != nil {
 		return answer{}, err
 	}
-	if err := d.by(r).SaveSetting(r.Context(), settingScope(s), named.stored(), nil); err != nil {
+	if err := d.by(r).SaveSetting(r.Context(), settingScope(s), named.stored, nil); err != nil {
 		return answer{}, err
 	}
 	return encodeSetting(r.PathValue("key"), named, with(all, named, nil), "Configuration reset to its default"), nil
@@ -170,12 +175,9 @@ func settingScope(s engine.Scope) engine.SettingScope {
 	return engine.SettingScope{Merchant: s.Merchant, Mode: s.Mode}
 }
 
-// stored is the key on record. Other APIs of the same merchant have settings of their own.
-func (s setting) stored() string { return Name + "." + s.names[0] }
-
 // in is the value in effect: the merchant's, else the default.
 func (s setting) in(all map[string]json.RawMessage) json.RawMessage {
-	if value, ok := all[s.stored()]; ok {
+	if value, ok := all[s.stored]; ok {
 		return value
 	}
 	return s.fallback()
@@ -193,24 +195,34 @@ func (s setting) fallback() json.RawMessage {
 
 // number is the value in effect of a setting that is a number.
 func (s setting) number(all map[string]json.RawMessage) int64 {
-	n, err := strconv.ParseInt(string(s.in(all)), 10, 64)
-	if err != nil {
-		return s.preset
+	if value, ok := all[s.stored]; ok {
+		if n, err := strconv.ParseInt(string(value), 10, 64); err == nil {
+			return n
+		}
 	}
-	return n
+	return s.preset
 }
 
 // text is the value in effect of a URL; "" for none.
 func (s setting) text(all map[string]json.RawMessage) string {
+	value, ok := all[s.stored]
+	if !ok {
+		return ""
+	}
 	var text *string
-	if json.Unmarshal(s.in(all), &text) != nil || text == nil {
+	if json.Unmarshal(value, &text) != nil || text == nil {
 		return ""
 	}
 	return *text
 }
 
 // on is the value in effect of a switch.
-func (s setting) on(all map[string]json.RawMessage) bool { return string(s.in(all)) == "true" }
+func (s setting) on(all map[string]json.RawMessage) bool {
+	if value, ok := all[s.stored]; ok {
+		return string(value) == "true"
+	}
+	return !s.off
+}
 
 func findSetting(key string) (setting, error) {
 	for _, s := range settings {
@@ -227,9 +239,9 @@ func with(all map[string]json.RawMessage, s setting, value json.RawMessage) map[
 	if next == nil {
 		next = map[string]json.RawMessage{}
 	}
-	next[s.stored()] = value
+	next[s.stored] = value
 	if value == nil {
-		delete(next, s.stored())
+		delete(next, s.stored)
 	}
 	return next
 }

@@ -22,7 +22,7 @@ func encodeSettings(category string, all map[string]json.RawMessage) answer {
 
 // settingOf is a setting with its value, named as it was asked for.
 func settingOf(key string, s setting, all map[string]json.RawMessage) settingBody {
-	_, own := all[s.stored()]
+	_, own := all[s.stored]
 	body := settingBody{Key: key, Value: s.in(all), DefaultValue: s.fallback(), Type: string(s.kind), Category: s.category(), IsDefault: !own, ReadOnly: s.readOnly}
 	if s.kind == ofNumber {
 		body.Min, body.Max = &s.low, &s.high

@@ -197,6 +197,9 @@ const notPositive = "Amount must be a positive number"
 
 // checkAmount refuses what is no amount in any currency.
 func checkAmount(text string) error {
+	if money.IsDecimal(text) && strings.Trim(text, "0.") != "" {
+		return nil
+	}
 	amount, err := money.Parse(anyAsset, text)
 	if errors.Is(err, money.ErrSyntax) || err == nil && amount.IsZero() {
 		return fault.New(fault.CodeInvalidAmount, notPositive).On("amount")

@@ -174,8 +174,8 @@ func TestWants(t *testing.T) {
 func TestRetries(t *testing.T) {
 	d := New(Config{})
 	vendor := []time.Duration{time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second, 16 * time.Second}
-	on := map[string]json.RawMessage{scheduleSetting.stored(): json.RawMessage("true")}
-	off := map[string]json.RawMessage{scheduleSetting.stored(): json.RawMessage("false")}
+	on := map[string]json.RawMessage{scheduleSetting.stored: json.RawMessage("true")}
+	off := map[string]json.RawMessage{scheduleSetting.stored: json.RawMessage("false")}
 	for name, test := range map[string]struct {
 		ep       engine.Endpoint
 		settings map[string]json.RawMessage
