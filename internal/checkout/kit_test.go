@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -51,6 +52,7 @@ type house struct {
 	*testing.T
 	engine *engine.Engine
 	url    string
+	shop   pagetest.Shop // on the same host, where most leaks
 
 	mu    sync.Mutex
 	now   time.Time
@@ -117,10 +119,7 @@ func openWith(t *testing.T, face func(h *house) Face) *house {
 		mux.Handle("/face"+path, http.StripPrefix("/face", c.Handler("face")))
 		mux.Handle("/other"+path, http.StripPrefix("/other", c.Handler("other")))
 	}
-	mux.HandleFunc("/shop/", func(w http.ResponseWriter, r *http.Request) { // on the same host, where most leaks
-		w.Header().Set("Content-Type", "text/html")
-		fmt.Fprintf(w, `<!doctype html><html lang="en"><link rel="icon" href="data:,"><title>Shop</title><p id="referer">%q</p></html>`, r.Referer())
-	})
+	mux.Handle("/shop/", &h.shop)
 	server := httptest.NewServer(mux)
 	t.Cleanup(func() {
 		c.Close()
@@ -222,4 +221,15 @@ func answered(h *house, client *http.Client, r *http.Request) (*http.Response, s
 	body, err := io.ReadAll(got.Body)
 	h.must(err)
 	return got, string(body)
+}
+
+// arrives waits until a window went to the shop, by an address that begins so.
+func (h *house) arrives(tab *pagetest.Tab, where string) pagetest.Visit {
+	h.Helper()
+	tab.Until("the window goes to "+where, func() bool { return len(h.shop.Visits()) > 0 })
+	first := h.shop.Visits()[0]
+	if !strings.HasPrefix(first.URL, where) {
+		h.Errorf("the window went to %s, not to %s", first.URL, where)
+	}
+	return first
 }

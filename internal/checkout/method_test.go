@@ -359,7 +359,7 @@ func TestPayerPaysByMethod(t *testing.T) {
 			tab.Type("#card", "4242 4242 4242 4242")
 			tab.Click("form button")
 			tab.UntilText("h1", "Payment complete")
-			tab.Until("the page leaves", func() bool { return tab.URL() == h.back })
+			h.arrives(tab, h.back)
 			o := h.order("ord_m")
 			if o.State != order.Completed || len(o.Attempts) != 2 || o.Attempts[1].State != order.AttemptSucceeded {
 				t.Errorf("the order is %s with %v", o.State, o.Attempts)

@@ -15,15 +15,19 @@ import (
 	"till/internal/page/pagetest"
 )
 
-// shop is where payers are sent back to: it says where they came from.
-func shop(t *testing.T) string {
+// merchant is where payers are sent back to.
+type merchant struct {
+	pagetest.Shop
+	url string
+}
+
+func shop(t *testing.T) *merchant {
 	t.Helper()
-	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Type", "text/html")
-		fmt.Fprintf(w, `<!doctype html><html lang="en"><link rel="icon" href="data:,"><title>Shop</title><p id="referer">%q</p></html>`, r.Referer())
-	}))
+	m := &merchant{}
+	s := httptest.NewServer(m)
 	t.Cleanup(s.Close)
-	return s.URL
+	m.url = s.URL
+	return m
 }
 
 // sold makes an order with further fields and says where it is paid.
@@ -44,13 +48,18 @@ func (s *server) sold(t *testing.T, reference, amount, currency string, more map
 	return o, told.PaymentURL
 }
 
-// redirected checks that a window arrived at the shop's path with exactly these parameters, in this order.
-func redirected(t *testing.T, tab *pagetest.Tab, to string, params ...string) {
+// redirected checks that a window went to the shop's path with exactly these parameters, in this order, and returns the
+// whole address.
+func redirected(t *testing.T, tab *pagetest.Tab, back *merchant, path string, params ...string) string {
 	t.Helper()
-	tab.Until("the payer is at "+to, func() bool { return strings.HasPrefix(tab.URL(), to+"?") })
-	u, err := url.Parse(tab.URL())
+	tab.Until("the payer goes to "+path, func() bool { return len(back.Visits()) > 0 })
+	visit := back.Visits()[0]
+	u, err := url.Parse(visit.URL)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if u.Scheme+"://"+u.Host+u.Path != back.url+path {
+		t.Errorf("the payer went to %s", visit.URL)
 	}
 	var got []string
 	for pair := range strings.SplitSeq(u.RawQuery, "&") {
@@ -63,9 +72,10 @@ func redirected(t *testing.T, tab *pagetest.Tab, to string, params ...string) {
 	if strings.Join(got, "\n") != strings.Join(params, "\n") {
 		t.Errorf("the shop is told\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(params, "\n"))
 	}
-	if referer := tab.Text("#referer"); referer != `""` {
-		t.Errorf("the shop learnt the page's address: %s", referer)
+	if visit.Referer != "" {
+		t.Errorf("the shop learnt the page's address: %s", visit.Referer)
 	}
+	return visit.URL
 }
 
 // The page on the real server and a real chain: two payments are followed to the end, and the payer goes to the
@@ -76,7 +86,7 @@ func TestPayPage(t *testing.T) {
 	s, back := start(t), shop(t)
 	const evil = `"><script>alert(1)</script>`
 	o, at := s.sold(t, "A&B "+evil, "12.500000", "USDT", map[string]any{
-		"metadata": map[string]any{"title": "Two tickets " + evil, "secret": "not for payers"}, "successUrl": back + "/done?id={{orderId}}&status=mine&keep=1",
+		"metadata": map[string]any{"title": "Two tickets " + evil, "secret": "not for payers"}, "successUrl": back.url + "/done?id={{orderId}}&status=mine&keep=1",
 	})
 	tab := pagetest.Open(t, pagetest.Look{Phone: true})
 	if status := tab.Go(at); status != http.StatusOK {
@@ -101,7 +111,7 @@ func TestPayPage(t *testing.T) {
 	tab.Axe()
 	tab.Picture("till-completed")
 	done := s.get(t, o.OrderID)
-	redirected(t, tab, back+"/done", "id="+o.OrderID, "keep=1", "orderReference=A&B "+evil, "status=completed",
+	went := redirected(t, tab, back, "/done", "id="+o.OrderID, "keep=1", "orderReference=A&B "+evil, "status=completed",
 		"amount=12.500000", "currency=USDT", "chainId="+network, "txHash="+*done.TxHash)
 
 	var status struct {
@@ -111,8 +121,8 @@ func TestPayPage(t *testing.T) {
 		} `json:"data"`
 	}
 	a := publicly(t, s.info.PayIn.BaseURL+"/api/order-status/"+o.OrderID)
-	if err := json.Unmarshal(a.body, &status); err != nil || status.Data.RedirectURL != tab.URL() || status.Data.TransferCount != 2 {
-		t.Errorf("the status says %s (%v), the payer is at %s", a.body, err, tab.URL())
+	if err := json.Unmarshal(a.body, &status); err != nil || status.Data.RedirectURL != went || status.Data.TransferCount != 2 {
+		t.Errorf("the status says %s (%v), the payer went to %s", a.body, err, went)
 	}
 }
 
@@ -129,7 +139,7 @@ func TestPaymentLinkPage(t *testing.T) {
 	}
 	const evil, path = `"><script>alert(1)</script>`, "/api/v1/payment-links"
 	made := decode[link](t, http.StatusCreated)(s.call(http.MethodPost, path, map[string]any{
-		"title": "Mug " + evil, "description": "Blue.\n" + evil, "amount": "12.5", "inventoryTotal": 1, "successUrl": back + "/done", "metadata": map[string]any{"note": "not for payers"},
+		"title": "Mug " + evil, "description": "Blue.\n" + evil, "amount": "12.5", "inventoryTotal": 1, "successUrl": back.url + "/done", "metadata": map[string]any{"note": "not for payers"},
 		"currencies": []any{map[string]any{"currency": "USDC", "chainId": network}, map[string]any{"currency": "USDT", "chainId": network, "isPrimary": true}},
 	}))
 	sale := decode[link](t, http.StatusOK)(s.call(http.MethodPost, path+"/"+made.ID+"/publish", nil))
@@ -165,7 +175,7 @@ func TestPaymentLinkPage(t *testing.T) {
 	}
 	s.pay(t, "USDT", tab.Text(".address"), "12.5")
 	done := s.ends(t, id, "completed")
-	redirected(t, tab, back+"/done", "orderReference="+done.OrderReference, "status=completed", "amount=12.5", "currency=USDT", "chainId="+network, "txHash="+*done.TxHash)
+	redirected(t, tab, back, "/done", "orderReference="+done.OrderReference, "status=completed", "amount=12.5", "currency=USDT", "chainId="+network, "txHash="+*done.TxHash)
 	if now := decode[link](t, http.StatusOK)(s.call(http.MethodGet, path+"/"+made.ID, nil)); now.Sold != 1 || now.Remaining != 0 {
 		t.Errorf("%+v", now)
 	}
@@ -175,7 +185,7 @@ func TestPaymentLinkPage(t *testing.T) {
 func TestPayPageOfAnOrderThatExpires(t *testing.T) {
 	t.Parallel()
 	s, back := start(t), shop(t)
-	o, at := s.sold(t, "LATE", "5", "USDC", map[string]any{"cancelUrl": back + "/again"})
+	o, at := s.sold(t, "LATE", "5", "USDC", map[string]any{"cancelUrl": back.url + "/again"})
 	tab := pagetest.Open(t, pagetest.Look{Language: "es", Dark: true, Blocked: []string{"http://*:*/*/events*"}})
 	tab.Allow("ERR_BLOCKED_BY_CLIENT")
 	tab.Go(at)
@@ -183,20 +193,20 @@ func TestPayPageOfAnOrderThatExpires(t *testing.T) {
 	s.forward(t, 16)
 	s.ends(t, o.OrderID, "expired")
 	tab.UntilText("h1", "Esta orden ha vencido")
-	redirected(t, tab, back+"/again", "orderReference=LATE", "status=expired", "amount=5", "currency=USDC", "chainId="+network)
+	redirected(t, tab, back, "/again", "orderReference=LATE", "status=expired", "amount=5", "currency=USDC", "chainId="+network)
 }
 
 // Without JavaScript, and at the root of the server: the page is loaded again by itself, and leaves by itself.
 func TestPayPageWithoutJavaScript(t *testing.T) {
 	t.Parallel()
 	s, back := start(t), shop(t)
-	o, at := s.sold(t, "PLAIN", "5", "DAI", map[string]any{"successUrl": back + "/done"})
+	o, at := s.sold(t, "PLAIN", "5", "DAI", map[string]any{"successUrl": back.url + "/done"})
 	tab := pagetest.Open(t, pagetest.Look{NoScript: true})
 	tab.Go(strings.Replace(at, "/payin/pay/", "/pay/", 1))
 	s.pay(t, "DAI", o.Address, "5")
 	done := s.ends(t, o.OrderID, "completed")
 	tab.UntilText("h1", "Payment complete")
-	redirected(t, tab, back+"/done", "orderReference=PLAIN", "status=completed", "amount=5", "currency=DAI", "chainId="+network, "txHash="+*done.TxHash)
+	redirected(t, tab, back, "/done", "orderReference=PLAIN", "status=completed", "amount=5", "currency=DAI", "chainId="+network, "txHash="+*done.TxHash)
 }
 
 // What the pages tell a browser, of orders there are and are not; and an open stream does not hold up a server
