@@ -753,6 +753,64 @@ func TestBatchesCountOnce(t *testing.T) {
 	k.checkBooks()
 }
 
+// What a notice told alone and a statement tells as a part of its batch, under another reference, counts once; what nobody can recognise counts and is
+// alarmed.
+func TestPartsOfABatchToldBefore(t *testing.T) {
+	notice, statement := rail.Statement{Account: "DE00", Asset: eur, Notice: true}, rail.Statement{Account: "DE00", Asset: eur}
+	tell := func(k *kit, st rail.Statement, list ...rail.Booking) engine.ImportCounts {
+		t.Helper()
+		done, err := k.engine.Import(context.Background(), giro, st, list)
+		k.must(err)
+		return done
+	}
+	of := func(b rail.Booking) rail.Booking { b.Batch = "X"; return b }
+	part := func(b rail.Booking, n string, whole int64) rail.Booking {
+		b.Batch, b.Whole, b.Part, b.Reference, b.WholeMark = "X", "W", n, "W/"+n, rail.LineMark(credit("W", whole))
+		return b
+	}
+	alarms := func(k *kit) (n int) {
+		t.Helper()
+		k.rows(`SELECT type FROM events WHERE type = 'bank.twice'`, nil, func([]string) { n++ })
+		return n
+	}
+	k := bankKit(t)
+	one, two := k.invoice(100), k.invoice(40)
+	singles := []rail.Booking{of(credit("S1", 100, one.Instrument.Value)), of(credit("S2", 40, two.Instrument.Value))}
+	parts := []rail.Booking{part(credit("", 100, one.Instrument.Value), "1", 140), part(credit("", 40, two.Instrument.Value), "2", 140)}
+	want(k, "the notice", tell(k, notice, singles...), engine.ImportCounts{Booked: 2, Matched: 2})
+	want(k, "the statement", tell(k, statement, parts...), engine.ImportCounts{Repeated: 2})
+	want(k, "both again", fmt.Sprint(tell(k, statement, parts...).Repeated, tell(k, notice, singles...).Repeated), "2 2")
+	want(k, "a part", k.booked("W/1").State, engine.BookingDetail)
+	want(k, "at the bank", k.atBank(), 140)
+	want(k, "alarms", alarms(k), 0)
+	k.wantState(two, order.Completed)
+	k.checkBooks()
+
+	// One that was told once counts once, and the other one that says the same counts too.
+	k = bankKit(t)
+	tell(k, notice, of(credit("S1", 100)))
+	want(k, "two that say the same", tell(k, statement, part(credit("", 100), "1", 200), part(credit("", 100), "2", 200)), engine.ImportCounts{Booked: 1, Suspense: 1, Repeated: 1})
+	want(k, "at the bank", k.atBank(), 200)
+	k.checkBooks()
+
+	// Another payer's, and the same on another day.
+	k = bankKit(t)
+	tell(k, notice, of(credit("S1", 100)))
+	other := with(part(credit("", 100), "1", 100), func(b *rail.Booking) { b.Party.Name = "Nobody Known" })
+	want(k, "another's", tell(k, statement, other), engine.ImportCounts{Booked: 1, Suspense: 1})
+	if note := k.booked("W/1").Note; !strings.Contains(note, "may count twice") {
+		t.Errorf("the note is %q", note)
+	}
+	want(k, "alarms", alarms(k), 1)
+	next := with(part(credit("", 100), "1", 100), func(b *rail.Booking) {
+		b.Whole, b.Reference, b.Booked, b.Value = "V", "V/1", giroDay.AddDate(0, 0, 1), giroDay.AddDate(0, 0, 1)
+	})
+	want(k, "another day's", tell(k, statement, next), engine.ImportCounts{Booked: 1, Suspense: 1})
+	want(k, "alarms", alarms(k), 1)
+	want(k, "at the bank", k.atBank(), 300)
+	k.checkBooks()
+}
+
 // A line whose reference was given out before, or stands twice in its statement, is found by what takes it back.
 func TestReversalsOfReusedReferences(t *testing.T) {
 	k := bankKit(t)

@@ -68,6 +68,9 @@ type FileReport struct {
 // BankExpense is the event of the house when a debit is booked that nobody knows, or more than was sent.
 const BankExpense = "bank.expense"
 
+// BankTwice is the event of the house when a line is booked whose money may have been booked under another reference.
+const BankTwice = "bank.twice"
+
 // Import books what a bank tells of the account of a network, in one transaction. What is on record already changes nothing, so a
 // file may be told again, in part or with others. No booking is refused for what it says about orders and transfers.
 //
@@ -339,8 +342,11 @@ func (im *importing) findLines(list []rail.Booking) (err error) {
 // booking that a statement tells as well is a line of its own, and counts then.
 func (im *importing) fold(b *Booking) (bool, error) {
 	name := batchOf(b.Booking)
-	if name == "" || b.Part != "" || b.Reversal || b.Return != "" {
+	if name == "" || b.Reversal || b.Return != "" {
 		return false, nil
+	}
+	if b.Part != "" {
+		return im.foldPart(b, name)
 	}
 	if im.notice {
 		b.Noticed = true
@@ -373,7 +379,57 @@ func (im *importing) fold(b *Booking) (bool, error) {
 		return true, nil
 	}
 	b.Note = fmt.Sprintf("%d bookings of the batch %s were told one by one and make %s: something may count twice", n, name, sum)
-	return false, nil
+	return false, im.twice(b)
+}
+
+// foldPart sees to it that a transaction that a statement tells as a part of its batch counts once where a notice told it alone, under
+// another reference. Only one that says the same is it, and each is one part: what nobody can tell apart is as often there as it was told most.
+func (im *importing) foldPart(b *Booking, name string) (bool, error) {
+	if im.notice {
+		return false, nil
+	}
+	told, err := im.tx.BookingsOfBatch(im.n.Rail, []string{"single/" + name}, maxFold)
+	if err != nil {
+		return false, err
+	}
+	left := false
+	for i := range told {
+		one := &told[i]
+		if !one.Counts() || !one.alike(b) {
+			continue
+		}
+		if left = true; !one.says(b) {
+			continue
+		}
+		one.Noticed = false
+		b.State, b.Note = BookingDetail, "was told alone as "+one.Reference+", which counts"
+		return true, im.tx.SaveBooking(one)
+	}
+	if !left {
+		return false, nil
+	}
+	b.Note = "bookings of the batch " + name + " were told one by one, and none of them says this: something may count twice"
+	return false, im.twice(b)
+}
+
+// says that two bookings are of one transaction: the amount is the same, and so is the end-to-end id or, where neither has one, who is on the other
+// side and what for.
+func (b *Booking) says(of *Booking) bool {
+	switch {
+	case !sameAmount(b.Amount, of.Amount) || b.EndToEnd != of.EndToEnd:
+		return false
+	case b.EndToEnd != "":
+		return true
+	}
+	return b.Party == of.Party && b.Virtual == of.Virtual && b.Text == of.Text && slices.Equal(b.References, of.References) && !namesNobody(b.Booking)
+}
+
+// twice alarms whoever runs the house: what was booked may have been booked before.
+func (im *importing) twice(b *Booking) error {
+	_, err := announce(im.tx, Scope{Mode: im.n.Mode}, Notice{Type: BankTwice, Ref: b.ID, Details: map[string]string{
+		"bank": im.n.ID, "amount": b.Amount.String(), "reference": b.Reference, "note": b.Note,
+	}})
+	return err
 }
 
 // alike says that two bookings move the same asset in the same direction on the same day.
