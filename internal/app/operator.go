@@ -39,7 +39,13 @@ func operatorAPI(a *App, keys *auth.Auth, cfg Config) http.Handler {
 	}
 	return operator.Handler(operator.Config{
 		Engine: a.Engine, Auth: keys, People: a.people, Now: cfg.Now, Log: cfg.Log, Dialects: names, Organisations: organisations,
-		NewKey:      a.newKey,
+		NewKey: a.newKey,
+		RotateSigning: func(ctx context.Context, by *engine.Engine, dialect string) (engine.SigningKey, error) {
+			if dialect != a.signing.api {
+				return engine.SigningKey{}, fault.New(fault.CodeInvalidValue, "this API does not sign its keys").On("dialect")
+			}
+			return a.signing.Rotate(ctx, by)
+		},
 		NewEndpoint: a.newEndpoint,
 		NewSecret:   a.newSecret,
 		CheckURL: func(url string) error {

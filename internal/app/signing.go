@@ -49,7 +49,7 @@ func (s *signing) Signer(ctx context.Context) (auth.SigningKey, error) {
 	if len(list) > 0 {
 		return list[0], nil
 	}
-	made, err := s.add(ctx, "")
+	made, err := s.add(ctx, s.engine, "")
 	if fault.Is(err, fault.CodeDuplicateReference) { // another process was faster
 		if list, err = s.All(ctx); err == nil && len(list) == 0 {
 			err = errors.New("there is no signing key, and none can be made")
@@ -62,18 +62,30 @@ func (s *signing) Signer(ctx context.Context) (auth.SigningKey, error) {
 	return made, err
 }
 
-// Rotate makes a new key pair, which signs from now on.
+// Rotate makes a new key pair, which signs from now on, and returns it as it is on record. by is for whom: he stands in the
+// record of actions.
 //
-// Error: duplicate_reference when another rotation was at work.
-func (s *signing) Rotate(ctx context.Context) (auth.SigningKey, error) {
+// Errors: duplicate_reference when another rotation was at work; order_state_conflict when the API has had as many as there
+// may be.
+func (s *signing) Rotate(ctx context.Context, by *engine.Engine) (engine.SigningKey, error) {
 	newest, err := s.Signer(ctx)
 	if err != nil {
-		return auth.SigningKey{}, err
+		return engine.SigningKey{}, err
 	}
-	return s.add(ctx, newest.ID)
+	made, err := s.add(ctx, by, newest.ID)
+	if err != nil {
+		return engine.SigningKey{}, err
+	}
+	list, err := s.engine.SigningKeys(ctx, s.api)
+	for _, k := range list {
+		if k.ID == made.ID {
+			return k, err
+		}
+	}
+	return engine.SigningKey{ID: made.ID}, err
 }
 
-func (s *signing) add(ctx context.Context, replaces string) (auth.SigningKey, error) {
+func (s *signing) add(ctx context.Context, by *engine.Engine, replaces string) (auth.SigningKey, error) {
 	private, err := s.make()
 	if err != nil {
 		return auth.SigningKey{}, fmt.Errorf("no signing key can be made: %w", err)
@@ -88,7 +100,7 @@ func (s *signing) add(ctx context.Context, replaces string) (auth.SigningKey, er
 	if err != nil {
 		return auth.SigningKey{}, err
 	}
-	return auth.SigningKey{ID: id, Private: private}, s.engine.AddSigningKey(ctx, s.api, engine.SigningKey{ID: id, Sealed: sealed}, replaces)
+	return auth.SigningKey{ID: id, Private: private}, by.AddSigningKey(ctx, s.api, engine.SigningKey{ID: id, Sealed: sealed}, replaces)
 }
 
 // All are the key pairs, the newest first.

@@ -102,6 +102,9 @@ func (s *SignedKeys) Issue(ctx context.Context, n NewSigned) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	s.mu.Lock()
+	s.public[signer.ID] = &signer.Private.PublicKey // it may be newer than what was read last
+	s.mu.Unlock()
 	claims := signedClaims{Environment: environment, RegisteredClaims: jwt.RegisteredClaims{Subject: n.Merchant, IssuedAt: jwt.NewNumericDate(s.now()), ID: hex.EncodeToString(raw)}}
 	if !n.ExpiresAt.IsZero() {
 		claims.ExpiresAt = jwt.NewNumericDate(n.ExpiresAt)

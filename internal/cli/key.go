@@ -18,6 +18,9 @@ type keyCommand struct {
 	Rotate keyRotate `cmd:"" help:"Make a key in place of another, which goes on for a while. Prints the new one, this once."`
 	Revoke keyRevoke `cmd:"" help:"End a key for good, within a second."`
 
+	Signing       keySigning       `cmd:"" help:"List the key pairs that APIs sign their keys with."`
+	RotateSigning keyRotateSigning `cmd:"" help:"Make another key pair for an API to sign its keys with. Keys that there are go on."`
+
 	RotateMaster keyRotateMaster `cmd:"" help:"Replace the master key that seals webhook secrets. The server must be stopped."`
 }
 
@@ -155,6 +158,47 @@ func (c *keyRevoke) Run(t *terminal) error {
 		return err
 	}
 	return c.show(t, k, func(w io.Writer) { row(w, "key", k.ID, "is revoked") })
+}
+
+type keySigning struct {
+	remote `embed:""`
+}
+
+func (c *keySigning) Run(t *terminal) error {
+	api, err := c.client()
+	if err != nil {
+		return err
+	}
+	list, err := api.SigningKeys(t)
+	if err != nil {
+		return err
+	}
+	return c.show(t, list.SigningKeys, func(w io.Writer) {
+		row(w, "KEY PAIR", "API", "SIGNS", "SINCE")
+		for _, k := range list.SigningKeys {
+			row(w, k.ID, k.Dialect, k.Signs, moment(k.CreatedAt))
+		}
+	})
+}
+
+type keyRotateSigning struct {
+	remote  `embed:""`
+	Dialect string `required:"" help:"The API whose keys are signed."`
+}
+
+func (c *keyRotateSigning) Run(t *terminal) error {
+	api, err := c.client()
+	if err != nil {
+		return err
+	}
+	k, err := api.RotateSigningKey(t, client.SigningKeyRotation{Dialect: c.Dialect})
+	if err != nil {
+		return err
+	}
+	return c.show(t, k, func(w io.Writer) {
+		row(w, "key pair", k.ID)
+		row(w, "", "Keys of "+k.Dialect+" that are made now are signed with it. Those of before go on until they are revoked.")
+	})
 }
 
 // keyRotateMaster works on the database and the key file, not on the operator API.

@@ -202,6 +202,12 @@ func TestClientCommands(t *testing.T) {
 	if rotated := answer[client.Endpoint](t, "webhook", "rotate", added.ID, "--overlap=0"); rotated.Secret == added.Secret || rotated.OldSecretsUntil != nil {
 		t.Errorf("%+v", rotated)
 	}
+	wants(t, []string{"KEY PAIR", "SIGNS", "glomo"}, "key", "signing")
+	pair := answer[client.SigningKey](t, "key", "rotate-signing", "--dialect=glomo")
+	if list := answer[[]client.SigningKey](t, "key", "signing"); len(list) != 2 || list[0] != pair || !pair.Signs {
+		t.Errorf("%+v after %+v", list, pair)
+	}
+	fails(t, 1, "invalid_value", "key", "rotate-signing", "--dialect=payin")
 	fails(t, 1, "whole seconds", "webhook", "rotate", added.ID, "--overlap=1ms")
 	wants(t, []string{added.ID, "is removed"}, "webhook", "endpoint", "remove", added.ID)
 	fails(t, 1, "not_found", "webhook", "endpoint", "remove", added.ID)

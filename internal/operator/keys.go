@@ -34,6 +34,15 @@ func (a *api) keys() {
 		OperationID: "rotateKey", Method: http.MethodPost, Path: "/keys/{keyId}/rotate", Security: needs("keys:write"),
 		Summary: "Make a key in place of another", Description: "It may do the same. The other one ends when the overlap is over. Only the answer has the new key.",
 	}, a.rotateKey)
+	serve(a, huma.Operation{
+		OperationID: "listSigningKeys", Method: http.MethodGet, Path: "/signing-keys", Security: needs("keys:read"),
+		Summary: "The key pairs that APIs sign their keys with", Description: "The newest of each API first: it signs.",
+	}, a.listSigningKeys)
+	serve(a, huma.Operation{
+		OperationID: "rotateSigningKey", Method: http.MethodPost, Path: "/signing-keys", Security: needs("keys:write"), DefaultStatus: http.StatusCreated,
+		Summary:     "Make another key pair for an API to sign with",
+		Description: "Keys that are made from now on are signed with it. Those of before are good until they are revoked or replaced, and the public keys that they are checked with stay published.",
+	}, a.rotateSigningKey)
 }
 
 // Publishable is what a publishable key may do: what pages ask that everybody reads, and nothing else.
@@ -172,6 +181,40 @@ func (a *api) rotateKey(ctx context.Context, in *rotateKeyInput) (client.Key, er
 	out := keyOf(k)
 	out.Key, out.Secret = made.Key, made.Secret
 	return out, nil
+}
+
+func (a *api) listSigningKeys(ctx context.Context, _ *struct{}) (client.SigningKeyList, error) {
+	list := client.SigningKeyList{SigningKeys: []client.SigningKey{}}
+	if err := ofBothModes(ctx); err != nil {
+		return list, err
+	}
+	for _, dialect := range a.Dialects {
+		found, err := a.Engine.SigningKeys(ctx, dialect)
+		if err != nil {
+			return list, err
+		}
+		for i, k := range found {
+			list.SigningKeys = append(list.SigningKeys, signingKeyOf(dialect, k, i == 0))
+		}
+	}
+	return list, nil
+}
+
+type rotateSigningKeyInput struct{ Body client.SigningKeyRotation }
+
+func (a *api) rotateSigningKey(ctx context.Context, in *rotateSigningKeyInput) (client.SigningKey, error) {
+	if err := ofBothModes(ctx); err != nil {
+		return client.SigningKey{}, err
+	}
+	made, err := a.RotateSigning(ctx, a.as(ctx), in.Body.Dialect)
+	if err != nil {
+		return client.SigningKey{}, err
+	}
+	return signingKeyOf(in.Body.Dialect, made, true), nil
+}
+
+func signingKeyOf(dialect string, k engine.SigningKey, signs bool) client.SigningKey {
+	return client.SigningKey{ID: k.ID, Dialect: dialect, Signs: signs, CreatedAt: k.CreatedAt.UTC()}
 }
 
 func (a *api) revokeKey(ctx context.Context, in *keyInput) (client.Key, error) {

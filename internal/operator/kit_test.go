@@ -91,6 +91,10 @@ func testConfig(e *engine.Engine, now func() time.Time, log *slog.Logger) Config
 		Engine: e, Auth: auth.New(newTestKeys(), now), Now: now, Log: log,
 		People:   auth.NewPeople(auth.PeopleConfig{Store: burning{}, Now: now, Random: rand.Reader, Cost: auth.Cost{Memory: 8, Passes: 1, Threads: 1}}),
 		Dialects: []string{"some", "other"}, Organisations: []string{"some"},
+		RotateSigning: func(ctx context.Context, by *engine.Engine, dialect string) (engine.SigningKey, error) {
+			k := engine.SigningKey{ID: "pair_1", Sealed: "sealed"}
+			return k, by.AddSigningKey(ctx, dialect, k, "")
+		},
 		NewKey: func(_ context.Context, n KeyFor) (NewKey, error) {
 			made++
 			key := "made_" + n.Dialect + string(n.Mode) + strconv.Itoa(made)

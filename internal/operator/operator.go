@@ -47,6 +47,9 @@ type Config struct {
 	Organisations []string
 	// NewKey makes a key. Error: invalid_value, where the API has no such keys.
 	NewKey func(ctx context.Context, n KeyFor) (NewKey, error)
+	// RotateSigning makes the key pair that an API signs its keys with from now on; by is for whom. Errors: invalid_value, where the API
+	// has none; duplicate_reference, where somebody else does it now; order_state_conflict, where it has had too many.
+	RotateSigning func(ctx context.Context, by *engine.Engine, dialect string) (engine.SigningKey, error)
 	// NewEndpoint makes the id and the secret of an endpoint, and seals the secret for the database.
 	NewEndpoint func() (NewEndpoint, error)
 	// NewSecret makes and seals another secret for an endpoint that exists.

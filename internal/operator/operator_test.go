@@ -236,6 +236,8 @@ var operations = []struct {
 	{"POST", "/keys", `{"merchant":"m1","mode":"sandbox","dialect":"some"}`, "keys:write", 403},
 	{"POST", "/keys/key_1/rotate", `{"overlapSeconds":60}`, "keys:write", 404},
 	{"POST", "/keys/key_1/revoke", "", "keys:write", 404},
+	{"GET", "/signing-keys", "", "keys:read", 403},
+	{"POST", "/signing-keys", `{"dialect":"some"}`, "keys:write", 403},
 	{"GET", "/instruments?merchant=m1&mode=sandbox", "", "instruments:read", 403},
 	{"GET", "/instruments/counts?merchant=m1&mode=sandbox", "", "instruments:read", 403},
 	{"POST", "/instruments", `{"merchant":"m1","mode":"sandbox","addresses":["0xnew"]}`, "instruments:write", 403},
@@ -325,7 +327,7 @@ func TestWhoMayCall(t *testing.T) {
 				}
 			}
 			want := http.StatusOK
-			if op.method == "POST" && slices.Contains([]string{"/endpoints", "/merchants", "/keys", "/people"}, path) {
+			if op.method == "POST" && slices.Contains([]string{"/endpoints", "/merchants", "/keys", "/signing-keys", "/people"}, path) {
 				want = http.StatusCreated
 			}
 			body := strings.Replace(op.body, `"m2"`, `"m3"`, 1)                                              // the live token may have made m2

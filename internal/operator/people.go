@@ -92,11 +92,11 @@ func (a *api) changed(ctx context.Context, in PersonInput) (auth.Person, error) 
 	return p, mayChange(ctx, p.Roles)
 }
 
-// ofBothModes refuses a token that was made for one mode: people are of both.
+// ofBothModes refuses a token that was made for one mode, where what is asked for is of both.
 func ofBothModes(ctx context.Context) error {
 	who, _ := ctx.Value(callerKey{}).(auth.Principal)
 	if who.Mode != "" {
-		return fault.New(fault.CodeForbidden, "this token is for one mode, and people are of both").On("mode")
+		return fault.New(fault.CodeForbidden, "this token is for one mode, and this is of both").On("mode")
 	}
 	return nil
 }

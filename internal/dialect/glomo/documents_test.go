@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"till/internal/engine"
 	"till/internal/fault"
@@ -194,6 +195,36 @@ func TestRequestedDocuments(t *testing.T) {
 	if !slices.Contains(k.askedIn(id, "orders.action_required"), slots[0]) {
 		t.Error("the webhook does not say what is asked for")
 	}
+}
+
+// What was asked for and never given ends with the order: it expires, nobody waits for it, and nothing can be given or decided.
+func TestRequestedDocumentsThatNeverCome(t *testing.T) {
+	k := newKit(t)
+	reviews := func() (n int) {
+		list, err := k.engine.Reviewed(t.Context(), engine.Sandbox, "", 100)
+		k.must(err)
+		return len(list)
+	}
+	asked, part, reviewed := k.order("reference_number", quoted(SandboxDocuments)), k.order("reference_number", quoted(SandboxDocuments)), k.order("reference_number", quoted(SandboxReview))
+	slots := k.shown(asked).Requested
+	give := fmt.Sprintf(`{"documents":[{"id":%q,"rfi_doc_id":%q}]}`, k.document(shopKey), slots[0].ID)
+	k.ok(k.patch(shopKey, "/api/v1/orders/"+part+"/update-rfi", strings.Replace(give, slots[0].ID, k.shown(part).Requested[0].ID, 1)), 200)
+	want(k, "before", fmt.Sprint(k.shown(asked).Status, k.shown(part).Status, k.shown(reviewed).Status, reviews()), "action_requiredaction_requiredunder_review3")
+	k.later(91 * 24 * time.Hour)
+	want(k, "in the last days", fmt.Sprint(k.shown(asked).Status, reviews()), "action_required3")
+	k.later(2 * 24 * time.Hour)
+	want(k, "reviews", reviews(), 0)
+	for id, told := range map[string]string{asked: "orders.action_required orders.expired", part: "orders.action_required orders.expired", reviewed: "orders.under_review orders.expired"} {
+		got := k.get(shopKey, "/api/v1/orders/"+id)
+		if parse[orderBody](k, got).Status != statusExpired || strings.Contains(got.body, "rfi_documents") {
+			t.Errorf("%s", got.body)
+		}
+		want(k, "told", strings.Join(k.tellings(id), " "), told)
+		if _, err := k.engine.Approve(t.Context(), k.found(id).ID, order.Screening, order.ByOperator, "officer"); !fault.Is(err, fault.CodeOrderStateConflict) {
+			t.Errorf("a review of an order that is over: %v", err)
+		}
+	}
+	k.refused("given too late", k.patch(shopKey, "/api/v1/orders/"+asked+"/update-rfi", give), 400, "Invalid rfi_doc_id or order not in action_required status")
 }
 
 // askedIn is the slots that a webhook of an order names.

@@ -100,6 +100,36 @@ func (c *Client) RotateKey(ctx context.Context, id string, r KeyRotation) (Key, 
 	return got, c.call(ctx, http.MethodPost, "/keys/"+url.PathEscape(id)+"/rotate", nil, r, &got)
 }
 
+// SigningKey is a key pair that an API signs its keys with. Its private half is never shown; the public one is in the API's key set.
+type SigningKey struct {
+	ID        string    `json:"id" doc:"the kid of what it signed"`
+	Dialect   string    `json:"dialect"`
+	Signs     bool      `json:"signs" doc:"keys that are made now are signed with it"`
+	CreatedAt time.Time `json:"createdAt"`
+}
+
+// SigningKeyList is all of them.
+type SigningKeyList struct {
+	SigningKeys []SigningKey `json:"signingKeys" nullable:"false"`
+}
+
+// SigningKeys is the key pairs of every API, the newest of each first.
+func (c *Client) SigningKeys(ctx context.Context) (SigningKeyList, error) {
+	var got SigningKeyList
+	return got, c.call(ctx, http.MethodGet, "/signing-keys", nil, nil, &got)
+}
+
+// SigningKeyRotation says whose key pair is replaced.
+type SigningKeyRotation struct {
+	Dialect string `json:"dialect" minLength:"1" maxLength:"32" doc:"the API"`
+}
+
+// RotateSigningKey makes the key pair that an API signs its keys with from now on.
+func (c *Client) RotateSigningKey(ctx context.Context, r SigningKeyRotation) (SigningKey, error) {
+	var got SigningKey
+	return got, c.call(ctx, http.MethodPost, "/signing-keys", nil, r, &got)
+}
+
 // AddKey makes a key. Only its answer has the key.
 func (c *Client) AddKey(ctx context.Context, k NewKey) (Key, error) {
 	var got Key
