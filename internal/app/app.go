@@ -100,6 +100,7 @@ type App struct {
 	signing    *signing       // of the API whose keys are signed
 	signedKeys *auth.SignedKeys
 	uses       *keyUses
+	errands    *errands
 	pages      *page.Kit
 	dashboard  *dashboard.Dashboard
 	checkout   *checkout.Checkout
@@ -254,6 +255,7 @@ func (a *App) start(cfg Config) error {
 	a.workers = worker.New(work)
 	a.workers.Start(context.Background())
 	a.uses = recordUses(a.Engine, keys, cfg.Log)
+	a.errands = startErrands(cfg.Log)
 	a.server = newServer(a, keys, cfg)
 	go func() {
 		defer close(a.served)
@@ -282,6 +284,7 @@ func (a *App) Stop(ctx context.Context) error {
 	}
 	<-a.served
 	workers.Wait()
+	a.errands.stop()
 	a.uses.stop()
 	a.client.Close()
 	a.gateways.client.Close()

@@ -33,7 +33,7 @@ func dialects(a *App, keyring *auth.Auth, cfg Config) ([]dialect.Dialect, error)
 		return nil, err
 	}
 	shop, err := baanx.New(baanx.Config{
-		Engine: a.Engine, Auth: keyring, Grants: a.grants, SignKeys: grants, Kit: a.pages, SendCode: a.sendCode(cfg), Issuer: issuerOf(cfg.Baanx.Issuer),
+		Engine: a.Engine, Auth: keyring, Grants: a.grants, SignKeys: grants, Kit: a.pages, SendCode: a.sendCode(cfg), Later: func(errand func(ctx context.Context) error) bool { return a.errands.later(errand) }, Issuer: issuerOf(cfg.Baanx.Issuer),
 		PublicURL: below(public, baanx.Name), DocumentedAt: cfg.Baanx.DocumentedAt, Now: cfg.Now, Random: cfg.Random, Log: cfg.Log,
 	})
 	if err != nil {

@@ -32,6 +32,9 @@ type Config struct {
 
 	// SendCode sends a user the code of his login. nil: nobody can be told, and live users with codes cannot log in.
 	SendCode func(ctx context.Context, u *engine.User, code string) error
+	// Later does an errand after the request is answered, and logs its error. It is false where too many wait: the errand is forgotten. Required
+	// with SendCode.
+	Later func(errand func(ctx context.Context) error) bool
 	// Issuer checks the token of an external issuer (OpenID Connect). nil: there is none.
 	Issuer func(ctx context.Context, token string) (Identity, error)
 

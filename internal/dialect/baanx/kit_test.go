@@ -33,6 +33,7 @@ type kit struct {
 	assets  http.Handler // of its pages
 	clock   *dialecttest.Clock
 	sent    map[string]string // codes, by the user's id
+	later   []func(ctx context.Context) error
 	head    uint64
 	token   string // of ana's login
 }
@@ -99,7 +100,11 @@ func newKit(t *testing.T) *kit {
 	k.must(err)
 	k.dialect, err = New(Config{
 		Engine: k.engine, Auth: auth.New(keyring{opened}, k.clock.Now), Grants: grants, SignKeys: [][]byte{[]byte("a key of thirty-two bytes: 123456")}, Kit: pages,
-		SendCode:  func(_ context.Context, u *engine.User, code string) error { k.sent[u.ID] = code; return nil },
+		SendCode: func(_ context.Context, u *engine.User, code string) error { k.sent[u.ID] = code; return nil },
+		Later: func(errand func(ctx context.Context) error) bool {
+			k.later = append(k.later, errand)
+			return len(k.later) < 100
+		},
 		PublicURL: "https://pay.example.com/baanx", Now: k.clock.Now, Random: new(dialecttest.Counter), Log: log,
 	})
 	k.must(err)
@@ -118,6 +123,17 @@ func newKit(t *testing.T) *kit {
 	k.product("PREMIUM_SUBSCRIPTION", func(*engine.Product) {})
 	k.token = k.login("ana")
 	return k
+}
+
+// errands does what was put off until requests were answered, and says how much that was.
+func (k *kit) errands() int {
+	k.Helper()
+	list := k.later
+	k.later = nil
+	for _, errand := range list {
+		k.must(errand(context.Background()))
+	}
+	return len(list)
 }
 
 // user adds one who is verified and lives in the US, but for what change says.

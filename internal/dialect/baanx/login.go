@@ -147,8 +147,8 @@ func (d *Dialect) isCode(u *engine.User, code string) (is bool) {
 	return is
 }
 
-// sendOTP sends a user the code of his login, or another one. It says the same of a user who is not there. How often it
-// may be asked slows down as failed logins do.
+// sendOTP sends a user the code of his login, or another one. It says the same of a user who is not there, and takes as long: who he is
+// is looked up when the answer is out. How often it may be asked slows down as failed logins do.
 func (d *Dialect) sendOTP(r *http.Request, c caller) (answer, error) {
 	body, err := web.Decode(r, maxBody)
 	if err != nil {
@@ -161,31 +161,32 @@ func (d *Dialect) sendOTP(r *http.Request, c caller) (answer, error) {
 	if c.scope.Mode != engine.Sandbox && d.SendCode == nil { // whoever is asked for: the refusal says nothing of him
 		return answer{}, errNoCodes
 	}
-	done := answer{status: http.StatusOK, body: successBody{true}}
-	u, err := d.engine.User(r.Context(), c.scope, id)
-	if err != nil && !fault.Is(err, fault.CodeNotFound) {
-		return answer{}, err
-	}
-	known := err == nil && u.Active && u.OTP && u.Region == c.region
 	err = d.Grants.Attempt(r.Context(), hashOf(id)+" sends", c.from.Address, func() (bool, error) { return false, nil })
 	if err != nil && !fault.Is(err, fault.CodeWrongPassword) {
 		return answer{}, err
 	}
-	if !known || c.scope.Mode == engine.Sandbox {
-		return done, nil
+	if c.scope.Mode != engine.Sandbox && !d.Later(func(ctx context.Context) error { return d.sendCodeTo(ctx, c.scope, c.region, id) }) {
+		return answer{}, fault.New(fault.CodeOverloaded, "Too many codes are being sent").Retry(10 * time.Second)
 	}
-	return done, d.newCode(r.Context(), u)
+	return answer{status: http.StatusOK, body: successBody{true}}, nil
+}
+
+// sendCodeTo sends a new code to a user who logs in with one there; to nobody else.
+func (d *Dialect) sendCodeTo(ctx context.Context, s engine.Scope, region, id string) error {
+	u, err := d.engine.User(ctx, s, id)
+	if fault.Is(err, fault.CodeNotFound) {
+		return nil
+	}
+	if err != nil || !u.Active || !u.OTP || u.Region != region {
+		return err
+	}
+	return d.newCode(ctx, u)
 }
 
 var errNoCodes = fault.New(fault.CodeNotConfigured, "No codes can be sent at the moment")
 
 // newCode makes a code of six digits and sends it.
-//
-// Error: not_configured.
 func (d *Dialect) newCode(ctx context.Context, u *engine.User) error {
-	if d.SendCode == nil {
-		return errNoCodes
-	}
 	n := new(big.Int).SetBytes(d.draw(16)) // so many bits that no code is likelier than another
 	code := fmt.Sprintf("%06d", n.Mod(n, big.NewInt(1_000_000)).Int64())
 	_, err := d.engine.ChangeUser(ctx, u.Scope, u.ID, func(u *engine.User) error {

@@ -83,7 +83,7 @@ func TestOTP(t *testing.T) {
 	send := func(id string) reply {
 		return k.do(request{method: "POST", path: "/v1/auth/login/otp", client: shopClient, body: `{"userId":"` + id + `"}`})
 	}
-	if got := send(half.UserID); got.status != 200 || len(k.sent) != 0 {
+	if got := send(half.UserID); got.status != 200 || k.errands() != 0 || len(k.sent) != 0 {
 		t.Errorf("%d %s %v", got.status, got.body, k.sent)
 	}
 	if got := send("nobody"); got.status != 200 {
@@ -106,6 +106,7 @@ func TestLiveOTP(t *testing.T) {
 	}
 	send := func() {
 		k.do(request{method: "POST", path: "/v1/auth/login/otp", client: liveClient, body: `{"userId":"user-bob"}`})
+		k.errands()
 	}
 	send()
 	code := k.sent["user-bob"]
@@ -128,6 +129,41 @@ func TestLiveOTP(t *testing.T) {
 	k.dialect.SendCode = nil
 	k.refused("nobody sends", k.do(request{method: "POST", path: "/v1/auth/login/otp", client: liveClient, body: `{"userId":"user-bob"}`}), 503, "")
 	k.refused("nobody sends, to nobody", k.do(request{method: "POST", path: "/v1/auth/login/otp", client: liveClient, body: `{"userId":"user-none"}`}), 503, "")
+}
+
+// Whether somebody is a user is not told by how long the answer takes: the same is done for everybody before it, and who he is is looked up behind it.
+func TestCodesAreSentBehindTheAnswer(t *testing.T) {
+	k := newKit(t)
+	live := func(name string, change func(*engine.User)) {
+		k.user(name, func(u *engine.User) {
+			u.OTP, u.Scope = true, engine.Scope{Merchant: "shop", Mode: engine.Live, Dialect: Name}
+			change(u)
+		})
+	}
+	live("bob", func(*engine.User) {})
+	live("eve", func(u *engine.User) { u.Active = false })
+	live("joe", func(u *engine.User) { u.OTP = false })
+	for _, id := range []string{"user-bob", "user-none", "user-eve", "user-joe", "user-ana"} {
+		got := k.do(request{method: "POST", path: "/v1/auth/login/otp", client: liveClient, body: `{"userId":"` + id + `"}`})
+		if got.status != 200 || strings.TrimSpace(got.body) != `{"success":true}` {
+			t.Errorf("%s: %d %s", id, got.status, got.body)
+		}
+		if len(k.later) != 1 || len(k.sent) != 0 {
+			t.Errorf("%s: %d errands wait, and %v was sent before the answer", id, len(k.later), k.sent)
+		}
+		if u, err := k.engine.User(context.Background(), engine.Scope{}, id); err == nil && u.Code != "" {
+			t.Errorf("%s: his code is made before the answer", id)
+		}
+		k.errands()
+		if _, sent := k.sent[id]; sent != (id == "user-bob") || len(k.sent) > 1 {
+			t.Errorf("%s: behind the answer %v was sent", id, k.sent)
+		}
+		delete(k.sent, id)
+	}
+	k.dialect.Later = func(func(ctx context.Context) error) bool { return false }
+	for _, id := range []string{"user-bob", "user-none"} {
+		k.refused("too many wait", k.do(request{method: "POST", path: "/v1/auth/login/otp", client: liveClient, body: `{"userId":"` + id + `"}`}), 503, "")
+	}
 }
 
 func TestLogout(t *testing.T) {
