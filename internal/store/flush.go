@@ -78,6 +78,7 @@ func (g *group) flushOrders() error {
 	}
 	counts := map[countKey]int64{}
 	sums := map[sumKey]*orderSum{}
+	var others []newOrder // after the plain ones: rows of one statement that follow each other are written together
 	err = inOrder(&g.orders, strings.Compare, func(id string, was, now *engine.Order) error {
 		scope, err := g.scope(now.Scope)
 		if err != nil {
@@ -91,10 +92,23 @@ func (g *group) flushOrders() error {
 			takeSum(sums, sumKeyOf(was, scope), sumOf(was))
 			return g.updateOrder(now, was.Version)
 		}
-		return g.insertOrder(now, scope)
+		made, err := rowOfOrder(now, scope)
+		if err != nil {
+			return err
+		}
+		if slices.Equal(made.row[plainColumns:], plainOrder) {
+			return g.write(made.what, insertPlainOrder, made.row[:plainColumns]...)
+		}
+		others = append(others, made)
+		return nil
 	})
 	if err != nil {
 		return err
+	}
+	for _, made := range others {
+		if err := g.write(made.what, insertOrder, made.row...); err != nil {
+			return err
+		}
 	}
 	keys := make([]countKey, 0, len(counts))
 	for k, n := range counts {
@@ -113,15 +127,28 @@ func (g *group) flushOrders() error {
 	return g.flushSums(sums)
 }
 
-func (g *group) insertOrder(o *engine.Order, scope int64) error {
+// newOrder is the row of an order, as insertOrder takes it.
+type newOrder struct {
+	what string
+	row  []any
+}
+
+// plainColumns is how many columns insertPlainOrder writes: the first of insertOrder's. plainOrder is what the others hold in a plain
+// order: their defaults.
+const plainColumns = 19
+
+var plainOrder = []any{nil, nil, int64(0), nil, int64(0), "", "", ""}
+
+func rowOfOrder(o *engine.Order, scope int64) (newOrder, error) {
 	body, err := orderBody(o)
 	if err != nil {
-		return err
+		return newOrder{}, err
 	}
 	sendRail, sendAt := sendColumns(o)
-	return g.write("order "+o.ID, insertOrder, place(scope, o.Number), o.ID, o.PublicID, scope, o.Number, nullText(o.UniqueKey), strings.ToLower(o.Reference), string(o.Scope.Mode),
+	return newOrder{"order " + o.ID, []any{place(scope, o.Number), o.ID, o.PublicID, scope, o.Number, nullText(o.UniqueKey), strings.ToLower(o.Reference), string(o.Scope.Mode),
 		string(o.Rail), o.Network, string(o.State), o.Terms.Due.Asset().Code(), amountKey(o), nextDeadline(o),
-		sendRail, sendAt, flag(o.Aside()), micros(o.CreatedAt), micros(o.UpdatedAt), o.Version, body, string(o.Doc), nullText(o.Standing), flag(o.Reviewed()), o.Kind, wordsColumn(o), string(o.Overlay))
+		micros(o.CreatedAt), micros(o.UpdatedAt), o.Version, body, string(o.Doc),
+		sendRail, sendAt, flag(o.Aside()), nullText(o.Standing), flag(o.Reviewed()), o.Kind, wordsColumn(o), string(o.Overlay)}}, nil
 }
 
 // wordsColumn is an order's words with a space around each, so that each is found as a whole.

@@ -18,7 +18,7 @@ import (
 // manyRows are the statements of which a group may write several in a row. No two of them that one group writes touch the same
 // row: which of them would win is not defined when they are one statement. A guard fails for all of them together.
 var manyRows = []string{
-	insertOrder, updateOrder, insertPayment, updatePayment, insertEvent, updateEventTold, insertEntry, insertPosting, insertLine, insertBalance, updateBalance,
+	insertPlainOrder, insertOrder, updateOrder, insertPayment, updatePayment, insertEvent, updateEventTold, insertEntry, insertPosting, insertLine, insertBalance, updateBalance,
 	insertAnswer, deleteAnswer, insertInstrument, restInstrument, insertHold, endHold, updateMessage, insertMessage, insertSeal, sealEntry, sealEvent,
 	insertDocument, updateDocument, insertDocumentKey, moveDocumentKey, deleteDocumentKey,
 	insertQuote, updateQuote, deleteQuote, upsertTransfer, insertRailState,

@@ -160,6 +160,18 @@ func writeManyRows(t *testing.T, s *Store, tick func()) {
 		}
 		return tx.SaveMessages(messages)
 	})
+	update(func(tx engine.Tx) error { // orders that are not plain, and one that is between them
+		for i := range 2 * n {
+			o := testOrder(tx)
+			if i != n {
+				o.Kind, o.Words, o.Overlay = "kind"+strconv.Itoa(i), []string{"a", "b,'" + strconv.Itoa(i)}, order.Refunded
+			}
+			if err := tx.InsertOrder(o); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 	update(func(tx engine.Tx) error {
 		for i, id := range ids {
 			o, err := tx.Order(id)
@@ -330,4 +342,33 @@ func TestGuardOfManyRows(t *testing.T) {
 	if s.Stats().Conflicts == 0 {
 		t.Error("no guard failed")
 	}
+}
+
+// What insertPlainOrder leaves out is in the database as plainOrder says.
+func TestPlainOrder(t *testing.T) {
+	onEach(t, func(t *testing.T, db database) {
+		s := db.open(t, Options{})
+		var plain, other *engine.Order
+		err := s.Update(context.Background(), engine.Keys{}, func(tx engine.Tx) error {
+			plain, other = testOrder(tx), testOrder(tx)
+			other.Words = []string{"word"}
+			return errors.Join(tx.InsertOrder(plain), tx.InsertOrder(other))
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for o, words := range map[*engine.Order]any{plain: plainOrder[6], other: " word "} {
+			var sendRail, sendAt, aside, standing, reviewing, kind, wordsColumn, refunds any
+			err := s.readers.QueryRow(`SELECT send_rail, send_at, aside, standing_id, reviewing, kind, words, refunds FROM orders WHERE id = $1`, o.ID).
+				Scan(&sendRail, &sendAt, &aside, &standing, &reviewing, &kind, &wordsColumn, &refunds)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := slices.Clone(plainOrder)
+			want[6] = words
+			if got := []any{sendRail, sendAt, aside, standing, reviewing, kind, wordsColumn, refunds}; !slices.Equal(got, want) {
+				t.Errorf("the columns hold %q, and should %q", got, want)
+			}
+		}
+	})
 }

@@ -60,8 +60,12 @@ const (
 	selectOrdersDue      = `SELECT next_deadline, id FROM orders WHERE mode = $1 AND rail = $2 AND next_deadline < $3 AND (next_deadline, id) > ($4, $5)
 		ORDER BY next_deadline, id LIMIT $6`
 	insertOrder = `INSERT INTO orders (place, id, public_id, scope_id, number, unique_key, reference_lower, mode, rail, network, state, asset_code,
-		amount_key, next_deadline, send_rail, send_at, aside, created_at, updated_at, version, body, doc, standing_id, reviewing, kind, words, refunds)
+		amount_key, next_deadline, created_at, updated_at, version, body, doc, send_rail, send_at, aside, standing_id, reviewing, kind, words, refunds)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27) ON CONFLICT DO NOTHING`
+	// insertPlainOrder is insertOrder without what few orders have when they are made: those columns are as their defaults say.
+	insertPlainOrder = `INSERT INTO orders (place, id, public_id, scope_id, number, unique_key, reference_lower, mode, rail, network, state, asset_code,
+		amount_key, next_deadline, created_at, updated_at, version, body, doc)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19) ON CONFLICT DO NOTHING`
 	updateOrder = `UPDATE orders SET reference_lower = $1, rail = $2, network = $3, state = $4, asset_code = $5, amount_key = $6,
 		next_deadline = $7, send_rail = $8, send_at = $9, aside = $10, updated_at = $11, version = $12, body = $13, doc = $14,
 		reviewing = $15, refunds = $16 WHERE id = $17 AND version = $18`
