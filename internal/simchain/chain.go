@@ -402,7 +402,7 @@ func (c *Chain) setHead(block *types.Block) error {
 // indexed waits until the node answers questions for transactions that it does not know. Before its index has seen the first
 // block it refuses them, as a node does that is starting.
 func (c *Chain) indexed() error {
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(time.Minute) // a busy machine may take seconds
 	for !c.eth.BlockChain().TxIndexDone() {
 		if time.Now().After(deadline) {
 			return errors.New("the node does not index its transactions")

@@ -100,7 +100,7 @@ func (p *payer) transfer(contract, to string, units *big.Int) (*types.Transactio
 // looked at it, and a block that is asked for meanwhile is without it. Where one before it is missing, as a reorganisation
 // may have dropped it, there is nothing to wait for.
 func (p *payer) offered(nonce uint64) error {
-	for range 2000 {
+	for range 12_000 { // a minute
 		next, err := p.node.PendingNonceAt(context.Background(), p.address())
 		if err != nil || next != nonce {
 			return err

@@ -26,7 +26,7 @@ func TestReplicaIsKilledUnderLoad(t *testing.T) { // cases 68, 81, 85
 	database, dir := pgtest.URL(t), t.TempDir() // the folder has the master key of all
 	one := replica(t, dir, database, chain, nil)
 	var list []map[string]any
-	for i := range 5000 {
+	for i := range 10_000 { // as many as a pool may have: one server must not hand out all before the other has begun
 		list = append(list, map[string]any{"address": fmt.Sprintf("0x%040x", 0xa0000+i), "protocol": "evm", "derivationIndex": nil})
 		if len(list) == 1000 {
 			decode[struct{}](t, http.StatusCreated)(one.call(http.MethodPost, "/api/v1/address-pool/addresses", map[string]any{"addresses": list}))

@@ -19,9 +19,9 @@ import (
 )
 
 const (
-	startWithin = 60 * time.Second // until the out file is there, on a busy machine
-	stopWithin  = time.Minute      // from SIGTERM to the end; the server itself gives up after 10 s, and its status says so
-	patience    = time.Minute      // for anything a client waits for, on a machine that is busy
+	startWithin = 2 * time.Minute // until the out file is there; the server itself gives up after a minute
+	stopWithin  = time.Minute     // from SIGTERM to the end; the server itself gives up after 10 s, and its status says so
+	patience    = time.Minute     // for anything a client waits for, on a machine that is busy
 	network     = "ethereum-sepolia"
 )
 

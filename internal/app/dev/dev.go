@@ -48,7 +48,7 @@ const (
 	poll          = 100 * time.Millisecond
 	houseFrom     = 1 << 40 // the first index of the wallet that is the house's own
 	block         = 2000    // addresses that are added to the pool at a time
-	readyWithin   = 30 * time.Second
+	readyWithin   = time.Minute
 )
 
 // Options are the choices of a dev server.
