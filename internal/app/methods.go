@@ -11,6 +11,7 @@ import (
 	"github.com/BurntSushi/toml" // MIT
 
 	"till/internal/dialect/baanx"
+	"till/internal/dialect/glomo"
 	"till/internal/dialect/koywe"
 	"till/internal/dialect/payin"
 	"till/internal/engine"
@@ -88,7 +89,7 @@ func MethodCatalogue() []engine.Method {
 // checkoutMethods are those of the Glomo API in one currency. A currency's country is its first two letters, as ISO 4217 has it.
 func checkoutMethods(currency string) []engine.Method {
 	base := engine.Method{
-		API: glomoAPI, Country: currency[:2], Currency: currency, Network: sandboxNetwork().ID, Window: time.Duration(defaultWindow),
+		API: glomo.Name, Country: currency[:2], Currency: currency, Network: sandboxNetwork().ID, Window: time.Duration(defaultWindow),
 		Min: money.Zero(fiat(currency)), Max: money.Zero(fiat(currency)),
 	}
 	card, bank, transfer := base, base, base
@@ -101,10 +102,7 @@ func checkoutMethods(currency string) []engine.Method {
 }
 
 // apis are the names of the APIs whose orders a method may be for alone.
-var apis = []string{baanx.Name, glomoAPI, koywe.Name, payin.Name}
-
-// glomoAPI is whose orders the methods of checkoutMethods are of.
-const glomoAPI = "glomo"
+var apis = []string{baanx.Name, glomo.Name, koywe.Name, payin.Name}
 
 // testCards are the cards that the made-up far side of a method knows: those that the API's own documentation names. nil for
 // a method that asks for no card.

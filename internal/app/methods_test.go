@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"till/internal/dialect/glomo"
 	"till/internal/engine"
 	"till/internal/fault"
 	"till/internal/ledger"
@@ -18,7 +19,7 @@ import (
 func TestMethodCatalogue(t *testing.T) {
 	live := engine.Network{ID: "live", Mode: engine.Live, Tokens: sandboxNetwork().Tokens}
 	e := engine.New(nil, []engine.Network{sandboxNetwork(), live}, nil).WithMethods(MethodCatalogue())
-	if got, want := len(e.Methods(engine.Sandbox, engine.MethodFilter{API: glomoAPI})), len(MethodCatalogue()); got != want || want < 11 {
+	if got, want := len(e.Methods(engine.Sandbox, engine.MethodFilter{API: glomo.Name})), len(MethodCatalogue()); got != want || want < 11 {
 		t.Errorf("the sandbox has %d of %d methods", got, want)
 	}
 	for _, m := range e.Methods(engine.Sandbox, engine.MethodFilter{}) { // what every API's orders are paid by

@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"till/internal/dialect/glomo"
 	"till/internal/engine"
 	"till/internal/ledger"
 	"till/internal/money"
@@ -46,7 +47,7 @@ func TestPSPConfig(t *testing.T) {
 			served[m.Network] = m.API
 		}
 	}
-	if len(served) != 2 || served["main"] != glomoAPI {
+	if len(served) != 2 || served["main"] != glomo.Name {
 		t.Errorf("cards in USD are paid on %v", served) // the sandbox's stays
 	}
 	for change, key := range map[string]string{

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"till/internal/dialect/glomo"
 	"till/internal/engine"
 	"till/internal/secrets"
 	"till/internal/store/pgtest"
@@ -42,6 +43,47 @@ func rotateMaster(t *testing.T, database string) {
 			t.Errorf("the old key opens %s", ep.ID)
 		}
 	}
+}
+
+// What an API signs with, and the texts of its keys, are sealed by the new master key too.
+func TestRotateMasterSealsSignedKeys(t *testing.T) {
+	onEach(t, func(t *testing.T, database string) {
+		dir := t.TempDir()
+		scope := engine.Scope{Merchant: "default", Mode: engine.Sandbox, Dialect: glomo.Name}
+		a := startIn(t, dir, database, io.Discard)
+		first, err := a.FirstStart(t.Context(), filepath.Join(dir, FirstKeysFile))
+		if err != nil {
+			t.Fatal(err)
+		}
+		key := first.APIKeys[glomo.Name].Test.Reveal()
+		pairs, err := a.signing.All(t.Context())
+		if err != nil || len(pairs) != 1 {
+			t.Fatalf("%d pairs, %v", len(pairs), err)
+		}
+		stop(t, a)
+		before := boxOf(t, dir)
+		if _, err := RotateMaster(t.Context(), filepath.Join(dir, "till.toml"), noEnv, io.Discard); err != nil {
+			t.Fatal(err)
+		}
+
+		a = startIn(t, dir, database, io.Discard)
+		if got, err := a.secretKey(t.Context(), scope, ""); err != nil || got == nil || got.Text != key {
+			t.Errorf("the key's text is not what it was: %v", err)
+		}
+		if got, err := a.signing.All(t.Context()); err != nil || len(got) != 1 || got[0].ID != pairs[0].ID || !got[0].Private.Equal(pairs[0].Private) {
+			t.Errorf("%d pairs, %v", len(got), err)
+		}
+		if who, err := a.signedKeys.Check(t.Context(), key); err != nil || who.Merchant != "default" {
+			t.Errorf("the key is not good: %v", err)
+		}
+		kept, err := a.Engine.SigningKeys(t.Context(), glomo.Name)
+		if err != nil || len(kept) != 1 {
+			t.Fatalf("%d pairs, %v", len(kept), err)
+		}
+		if _, err := openSigningKey(before, glomo.Name, kept[0]); err == nil {
+			t.Error("the old master key opens the pair")
+		}
+	})
 }
 
 // A crash behind each step leaves what opens, and the next call finishes with the key that was begun.
