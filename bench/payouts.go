@@ -44,6 +44,7 @@ type paid struct {
 	count   int          // of all pairs, the warm-up's too
 	fell    money.Amount // what the balance lost by them
 	settled float64      // seconds after a run until the last of its payouts was delivered, median
+	whole   float64      // microseconds of processor time for each payout until it is delivered, median
 }
 
 // payOut measures payouts from one balance on a new database, each run beside one of PayIn orders just before it, with as many clients.
@@ -69,7 +70,7 @@ func (b *bench) payOut(ctx context.Context, on database, clients int) (c paid, e
 
 	c = paid{cell: cell{database: on.name, clients: clients}}
 	left, orders := first, 0
-	var settled []float64
+	var settled, whole []float64
 	for range b.pairs {
 		if err := b.stockFor(ctx, s, clients); err != nil {
 			return c, err
@@ -77,6 +78,10 @@ func (b *bench) payOut(ctx context.Context, on database, clients int) (c paid, e
 		var p pair
 		if p.base, err = b.orders(ctx, s, clients); err != nil {
 			return c, fmt.Errorf("orders: %w", err)
+		}
+		before, _, err := s.cpu()
+		if err != nil {
+			return c, err
 		}
 		b.markProfile(s.process)
 		if p.own, err = b.load(ctx, s.process, ask, clients); err != nil {
@@ -89,6 +94,11 @@ func (b *bench) payOut(ctx context.Context, on database, clients int) (c paid, e
 			return c, fmt.Errorf("after %d payouts: %w", p.own.requests, err)
 		}
 		settled = append(settled, time.Since(end).Seconds())
+		after, _, err := s.cpu()
+		if err != nil {
+			return c, err
+		}
+		whole = append(whole, float64((after-before).Microseconds())/float64(p.own.requests))
 		c.add(p)
 		c.count, orders = c.count+p.own.requests, orders+p.base.requests
 	}
@@ -97,7 +107,8 @@ func (b *bench) payOut(ctx context.Context, on database, clients int) (c paid, e
 	}
 	c.medians()
 	c.fell = first.Sub(left)
-	c.settled = medianOf(settled, func(v float64) float64 { return v })
+	itself := func(v float64) float64 { return v }
+	c.settled, c.whole = medianOf(settled, itself), medianOf(whole, itself)
 	return c, nil
 }
 

@@ -51,12 +51,13 @@ func (r report) markdown() string {
 		p("\n## Payouts from one balance\n")
 		p("Durable creation of PAYOUT orders of the Koywe API, each of which holds %s COP of one merchant's one balance; `ratio` is their rate over that of", payoutText)
 		p("PayIn orders, created by as many clients on the same server just before. The goal is 0.6. The server delivers payouts on the sandbox's")
-		p("rail while it takes more, and that is part of `us`; the last columns say how long it went on after a run, and what the balance lost by all runs:")
+		p("rail while it takes more, and that is part of `us`; the last columns say how long it went on after a run, what a payout took of the processors from its request until all were")
+		p("delivered, and what the balance lost by all runs:")
 		p("exactly the sum of the payouts that were accepted, then and when all of them were delivered, or there would be no line.\n")
-		p("| database | clients | ratio | pairs | payouts/s | p50 ms | p99 ms | us | of it PostgreSQL's | orders/s | order us | order p50 ms | p99 in order p50s | delivered s later | accepted | balance fell by COP |")
+		p("| database | clients | ratio | pairs | payouts/s | p50 ms | p99 ms | us | of it PostgreSQL's | orders/s | order us | order p50 ms | p99 in order p50s | delivered s later | us until delivered | accepted | balance fell by COP |")
 		p("| --- | ---: | ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
 		for _, c := range r.payouts {
-			p("%s %.1f | %d | %s |", c.row(), c.settled, c.count, c.fell.Decimal())
+			p("%s %.1f | %.0f | %d | %s |", c.row(), c.settled, c.whole, c.count, c.fell.Decimal())
 		}
 	}
 	if len(r.quotes) > 0 {

@@ -2,10 +2,12 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
 	"till/internal/fault"
+	"till/internal/killpoint"
 	"till/internal/ledger"
 	"till/internal/money"
 	"till/internal/order"
@@ -60,9 +62,58 @@ func (e *Engine) InFlight(ctx context.Context, r rail.Name, now time.Time, after
 // Errors: not_found; order_state_conflict when the order is not paid any more, or its delivery is above a limit and
 // waits for a second person; insufficient_balance when the merchant is short.
 func (e *Engine) Reserve(ctx context.Context, orderID string) (Job, error) {
+	return e.reserve(ctx, orderID, Keys{}, func(Tx, *Order, Job) error { return nil })
+}
+
+// Hand is Reserve for a rail that takes a transfer by a write into its own memory: the money is reserved, the rail has the transfer, and
+// what it answered is booked, all in one transaction or nothing of it. answer is what the rail's Send would have returned.
+//
+// Errors: those of Reserve.
+func (e *Engine) Hand(ctx context.Context, orderID string, to rail.Taker) (job Job, answer, err error) {
+	want := Keys{}
+	for _, key := range to.Reads() {
+		want.Memory = append(want.Memory, RailKey{to.Name(), key})
+	}
+	job, err = e.reserve(ctx, orderID, want, func(tx Tx, o *Order, job Job) (err error) {
+		var ref rail.Ref
+		if ref, answer, err = to.Take(railMemory{tx, to.Name()}, job.Delivery); err != nil {
+			return err
+		}
+		kind := SentAs(answer)
+		if kind == "" {
+			return nil
+		}
+		err = e.transferred(tx, o, job.ID, kind, ref, lookAgain(0))
+		killpoint.Here("deliver.handing")
+		return err
+	})
+	if err != nil {
+		return Job{}, nil, err
+	}
+	to.Taken()
+	return job, answer, nil
+}
+
+// SentAs is what a rail's answer to a sending makes of the transfer. An answer that never came makes it unknown; "": it could not be sent
+// at present, nothing has happened to it, and the lease is the pause before it is tried again.
+func SentAs(answer error) order.ChangeKind {
+	switch {
+	case answer == nil:
+		return order.Sent
+	case errors.Is(answer, rail.ErrNotNow):
+		return ""
+	case errors.Is(answer, rail.ErrRefused):
+		return order.Undelivered
+	}
+	return order.Unknown
+}
+
+// reserve is Reserve, with what follows in the same transaction.
+func (e *Engine) reserve(ctx context.Context, orderID string, want Keys, then func(Tx, *Order, Job) error) (Job, error) {
 	var job Job
 	may := true
-	err := e.update(ctx, Keys{Orders: []string{orderID}}, func(tx Tx) error {
+	want.Orders = []string{orderID}
+	err := e.update(ctx, want, func(tx Tx) error {
 		may = true
 		o, err := tx.Order(orderID)
 		if err != nil {
@@ -86,7 +137,7 @@ func (e *Engine) Reserve(ctx context.Context, orderID string) (Job, error) {
 			return err
 		}
 		job = o.job(*o.transfer(id))
-		return nil
+		return then(tx, o, job)
 	})
 	if err == nil && !may {
 		err = fault.New(fault.CodeOrderStateConflict, "the delivery waits for an approval")

@@ -133,6 +133,19 @@ type Sender interface {
 	Lookup(ctx context.Context, d Delivery) (Status, Ref, error)
 }
 
+// Taker is a Sender to whom a transfer is handed by a write into the rail's own memory and by nothing else: a queue that its money
+// leaves by afterwards. So whoever reserves the money hands it over in the same transaction, and nothing can come between.
+//
+// Take is Send within that transaction, and may run more than once: it calls nobody, and does nothing but read and write the memory. answer is
+// what Send would return as its error; err says that the memory could not be used, and undoes all. Reads are keys that every Take
+// reads. Taken is called after a commit with something that was taken.
+type Taker interface {
+	Sender
+	Take(m Memory, d Delivery) (ref Ref, answer, err error)
+	Reads() []string
+	Taken()
+}
+
 // Tender is a Sender whose transfers want looking after on their way: sent again when the far side forgot them, for
 // more money when they are stuck. Tend does what is due and returns what was found out of them; a word that is lost is
 // found by the next Lookup. Several processes may tend at the same time.

@@ -220,7 +220,11 @@ func strayOf(row paymentRow) string {
 // The memory of rails.
 
 func (t *tx) RailState(r engine.RailName, key string) ([]byte, error) {
-	value, err := t.use().railState(engine.RailKey{Rail: r, Key: key})
+	g, k := t.use(), engine.RailKey{Rail: r, Key: key}
+	if _, known := g.memory.get(k); !known && g.made[key[strings.LastIndexByte(key, '/')+1:]] {
+		g.memory.load(k, nil) // a line of what this transaction made
+	}
+	value, err := g.railState(k)
 	return bytes.Clone(value), err
 }
 

@@ -24,6 +24,7 @@ type deliverEngine interface {
 	Waiting(ctx context.Context, r rail.Name, now time.Time, after engine.Due, limit int) ([]engine.Due, error)
 	InFlight(ctx context.Context, r rail.Name, now time.Time, after engine.Due, limit int) ([]engine.DueTransfer, error)
 	Reserve(ctx context.Context, orderID string) (engine.Job, error)
+	Hand(ctx context.Context, orderID string, to rail.Taker) (job engine.Job, answer, err error)
 	Postpone(ctx context.Context, orderID string, until time.Time) error
 	Claim(ctx context.Context, due engine.DueTransfer) (engine.Job, bool, error)
 	Transferred(ctx context.Context, orderID, transferID string, kind order.ChangeKind, ref rail.Ref) error
@@ -33,7 +34,7 @@ type deliverEngine interface {
 // Deliver sends money on one rail: deliveries of paid orders, and refunds. What was reserved is sent; what
 // was sent, or may have been, is looked up, and sent again only after a look-up that knows nothing of it.
 // Each transfer is claimed in the database before the rail is called, so that two processes never work on
-// one. Each rail has a loop of its own, so that one that hangs delays no other.
+// one. A rail.Taker is not called for a delivery: it has the transfer as soon as the money is reserved. Each rail has a loop of its own, so that one that hangs delays no other.
 type Deliver struct {
 	*loop
 	engine deliverEngine
@@ -119,7 +120,7 @@ func each[T any](ctx context.Context, page []T, work func(T) error) error {
 // it holds up the others.
 func (d *Deliver) begin(ctx context.Context, orderID string) error {
 	killpoint.Here("deliver.reserve")
-	job, err := d.engine.Reserve(ctx, orderID)
+	job, err := d.reserve(ctx, orderID)
 	switch {
 	case fault.Is(err, fault.CodeOrderStateConflict):
 		return nil
@@ -127,9 +128,26 @@ func (d *Deliver) begin(ctx context.Context, orderID string) error {
 		return d.engine.Postpone(ctx, orderID, d.now().Add(engine.ShortWait))
 	case err != nil:
 		return errors.Join(err, d.engine.Postpone(ctx, orderID, d.now().Add(engine.ShortWait)))
+	case job == nil:
+		return nil
 	}
 	killpoint.Here("deliver.reserved")
-	return d.send(ctx, job)
+	return d.send(ctx, *job)
+}
+
+// reserve returns what is to be sent then: nothing where the rail has taken it in the same transaction.
+func (d *Deliver) reserve(ctx context.Context, orderID string) (*engine.Job, error) {
+	taker, takes := d.sender.(rail.Taker)
+	if !takes {
+		job, err := d.engine.Reserve(ctx, orderID)
+		return &job, err
+	}
+	job, answer, err := d.engine.Hand(ctx, orderID, taker)
+	if err == nil {
+		killpoint.Here("deliver.taken")
+		d.say(job, answer)
+	}
+	return nil, err
 }
 
 // send calls the rail and records what is known afterwards. An answer that never came makes the transfer
@@ -139,21 +157,24 @@ func (d *Deliver) send(ctx context.Context, job engine.Job) error {
 	defer cancel()
 	ref, err := d.sender.Send(within, job.Delivery)
 	killpoint.Here("deliver.sent")
-	kind := order.Sent
-	switch {
-	case errors.Is(err, rail.ErrNotNow):
-		// Nothing has happened to it, and the lease is the pause before it is tried again. Others are not held up.
-		d.log.Warn("a transfer waits", "transfer", job.ID, "order", job.OrderID, "error", err)
+	d.say(job, err)
+	kind := engine.SentAs(err)
+	if kind == "" {
 		return nil
-	case errors.Is(err, rail.ErrRefused):
-		kind = order.Undelivered
-	case err != nil:
-		kind = order.Unknown
-	}
-	if err != nil {
-		d.log.Warn("a transfer was not taken", "transfer", job.ID, "order", job.OrderID, "outcome", string(kind), "error", err)
 	}
 	return d.record(ctx, job, kind, ref)
+}
+
+// say logs what a rail answered to a sending that it did not take.
+func (d *Deliver) say(job engine.Job, answer error) {
+	if answer == nil {
+		return
+	}
+	if kind := engine.SentAs(answer); kind != "" {
+		d.log.Warn("a transfer was not taken", "transfer", job.ID, "order", job.OrderID, "outcome", string(kind), "error", answer)
+		return
+	}
+	d.log.Warn("a transfer waits", "transfer", job.ID, "order", job.OrderID, "error", answer)
 }
 
 // look asks the rail what became of a transfer, and sends it when the rail never heard of it: then the

@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -100,6 +101,18 @@ func (b *till) Reserve(ctx context.Context, orderID string) (engine.Job, error) 
 	id := "t-" + orderID
 	b.flying[id] = &flight{engine.Job{OrderID: orderID, State: order.TransferReserved, Delivery: rail.Delivery{ID: id, To: "x", Amount: money.FromInt(eur, 5)}}, start.Add(engine.TransferLease)}
 	return b.flying[id].Job, ctx.Err()
+}
+
+// Hand hands over like the engine: what the rail answers is on record at once.
+func (b *till) Hand(ctx context.Context, orderID string, to rail.Taker) (job engine.Job, answer, err error) {
+	if job, err = b.Reserve(ctx, orderID); err != nil {
+		return job, nil, err
+	}
+	_, answer, err = to.Take(nil, job.Delivery)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.recorded = append(b.recorded, job.ID+" handed "+string(engine.SentAs(answer)))
+	return job, answer, err
 }
 
 func (b *till) Postpone(ctx context.Context, orderID string, until time.Time) error {
@@ -241,6 +254,48 @@ func TestOutcomeOfSending(t *testing.T) {
 	}
 }
 
+// taking is a rail that takes a transfer into its own memory.
+type taking struct {
+	*scripted
+	answer error
+}
+
+func (t taking) Take(_ rail.Memory, d rail.Delivery) (ref rail.Ref, answer, err error) {
+	t.note("take " + d.ID)
+	return "ref", t.answer, nil
+}
+func (taking) Reads() []string { return nil }
+func (taking) Taken()          {}
+
+// A rail that takes transfers into its memory has one with its reservation: it is not called, and nothing is recorded afterwards,
+// whatever it answered.
+func TestTakenWithItsReservation(t *testing.T) {
+	for _, test := range []struct {
+		answer error
+		record string
+	}{
+		{nil, "[t-a handed sent t-c handed sent]"},
+		{fmt.Errorf("no such account: %w", rail.ErrRefused), "[t-a handed undelivered t-c handed undelivered]"},
+		{errors.New("connection reset"), "[t-a handed unknown t-c handed unknown]"},
+		{fmt.Errorf("the wallet is empty: %w", rail.ErrNotNow), "[t-a handed  t-c handed ]"},
+	} {
+		b := newTill("a", "b", "c")
+		b.reserve = func(id string) error {
+			if id == "b" {
+				return errPoison // holds up no other
+			}
+			return nil
+		}
+		s := taking{&scripted{}, test.answer}
+		if n, err := b.deliverer(s, stands).RunOnce(t.Context()); n != 3 || !errors.Is(err, errPoison) || fmt.Sprint(b.records()) != test.record {
+			t.Errorf("%v: %d, %v, recorded %v", test.answer, n, err, b.records())
+		}
+		if got := fmt.Sprint(slices.Sorted(slices.Values(s.called()))); got != "[take t-a take t-c]" {
+			t.Errorf("%v: called %s", test.answer, got)
+		}
+	}
+}
+
 // A worker that is too late finds nothing to do and calls nobody.
 func TestSomebodyWasFaster(t *testing.T) {
 	b := newTill("o")
@@ -337,11 +392,48 @@ func TestWorkersDeliver(t *testing.T) {
 	}
 }
 
+// broken is the sandbox with a memory that fails after it has taken a transfer to "broken".
+type broken struct{ *sandbox.Rail }
+
+func (b broken) Take(m rail.Memory, d rail.Delivery) (ref rail.Ref, answer, err error) {
+	ref, answer, err = b.Rail.Take(m, d)
+	if d.To == "broken" {
+		err = errPoison
+	}
+	return ref, answer, err
+}
+
+// A transfer that a rail's memory cannot take is not reserved either: its order waits, and the others of its page are delivered.
+func TestNotTakenNotReserved(t *testing.T) {
+	h := newHouse(t)
+	for _, to := range []string{"broken", "ok", "refuse"} {
+		h.pay(h.order(to, forwarded(1000, 1), to), 1000)
+	}
+	d := h.workers.Deliver[0]
+	d.sender = broken{h.rail}
+	if n, err := d.RunOnce(t.Context()); n != 3 || !errors.Is(err, errPoison) {
+		t.Errorf("%d, %v", n, err)
+	}
+	h.reaches("ok", order.Completed)
+	h.reaches("refuse", order.Failed)
+	if o := h.read("broken"); o.State != order.Paid || len(o.Transfers) != 0 || !o.SendAt.After(h.clock.now()) {
+		t.Errorf("%s with %d transfers, to be sent at %s", o.State, len(o.Transfers), o.SendAt)
+	}
+	if taken, told := h.taken(); len(taken) != 1 || len(told) != 1 {
+		t.Errorf("%d were taken, %d told of", len(taken), len(told))
+	}
+	d.sender = h.rail
+	h.clock.move(engine.ShortWait)
+	h.deliver()
+	h.reaches("broken", order.Completed)
+}
+
 // Killed processes.
 
-// logged is a rail that writes each call into a file, which survives the process.
+// logged is a rail that writes each call into a file, which survives the process. It is called for each transfer: nothing is handed to
+// it within a reservation.
 type logged struct {
-	*sandbox.Rail
+	rail.Sender
 	path string
 }
 
@@ -358,17 +450,26 @@ func (l logged) note(format string, args ...any) {
 
 func (l logged) Send(ctx context.Context, d rail.Delivery) (rail.Ref, error) {
 	l.note("%s send", d.ID)
-	return l.Rail.Send(ctx, d)
+	return l.Sender.Send(ctx, d)
 }
 
 func (l logged) Lookup(ctx context.Context, d rail.Delivery) (rail.Status, rail.Ref, error) {
-	status, ref, err := l.Rail.Lookup(ctx, d)
+	status, ref, err := l.Sender.Lookup(ctx, d)
 	l.note("%s lookup %s", d.ID, status)
 	return status, ref, err
 }
 
 // payingVictim delivers what waits in the house until the process is killed.
 func payingVictim(path string) error {
+	return payVictim(path, func(far *sandbox.Rail) rail.Sender { return logged{far, os.Getenv("TILL_TEST_CALLS")} })
+}
+
+// handingVictim is payingVictim for a rail that takes transfers into its memory.
+func handingVictim(path string) error {
+	return payVictim(path, func(far *sandbox.Rail) rail.Sender { return far })
+}
+
+func payVictim(path string, sender func(*sandbox.Rail) rail.Sender) error {
 	db, err := open(context.Background(), path, store.Options{Now: victimNow})
 	if err != nil {
 		return err
@@ -378,7 +479,7 @@ func payingVictim(path string) error {
 	if err != nil {
 		return err
 	}
-	w := New(Config{Engine: eng, Senders: []rail.Sender{logged{far, os.Getenv("TILL_TEST_CALLS")}}, Events: NewBell(), Now: victimNow, Log: slog.New(slog.DiscardHandler)})
+	w := New(Config{Engine: eng, Senders: []rail.Sender{sender(far)}, Events: NewBell(), Now: victimNow, Log: slog.New(slog.DiscardHandler)})
 	for range 100 {
 		if _, err := w.Deliver[0].RunOnce(context.Background()); err != nil {
 			return err
@@ -482,4 +583,79 @@ func sentOnce(t *testing.T, path string, o *engine.Order) {
 			t.Errorf("transfer %s is %s and was never sent:\n%s", transfer.ID, transfer.State, text)
 		}
 	}
+}
+
+// case 81: a process that dies while it hands a page of transfers to a rail's memory, within the transaction or behind it, leaves each
+// order reserved and taken, or neither. Money moves once, and one that the rail refuses or does not answer holds up no other.
+func TestKilledHanding(t *testing.T) {
+	program := buildVictim(t)
+	for _, place := range []string{"deliver.reserve", "deliver.reserve:4", "deliver.handing", "deliver.handing:2", "deliver.handing:5", "deliver.taken", "deliver.taken:3"} {
+		t.Run(place, func(t *testing.T) {
+			t.Parallel()
+			onEach(t, func(t *testing.T, path string) { killedHanding(t, program, place, path) })
+		})
+	}
+}
+
+func killedHanding(t *testing.T, program, place, path string) {
+	plays := []string{"ok", "refuse", "unknown-then-none", "unknown-then-ok", "fail"}
+	h, leave := operate(t, path, &clock{at: start})
+	h.must(h.engine.SaveMerchant(t.Context(), engine.Merchant{ID: "m", Organisation: "o", Name: "M"}))
+	for _, play := range plays {
+		h.pay(h.order(play, forwarded(1000, 1), play), 1000)
+	}
+	leave()
+	kill(t, program, place, "TILL_TEST_HANDER="+path)
+
+	c := &clock{at: victimNow()}
+	h, _ = operate(t, path, c)
+	h.orders = plays
+	for _, play := range plays {
+		want := order.Completed
+		if play == "fail" || play == "refuse" {
+			want = order.Failed
+		}
+		eventually(t, play+" is "+string(want), func() bool {
+			c.move(time.Minute)
+			h.deliver()
+			return h.read(play).State == want
+		})
+	}
+	h.audit()
+
+	taken, told := h.taken()
+	for play, want := range map[string]struct{ tried, told int }{"ok": {1, 1}, "refuse": {0, 0}, "unknown-then-none": {2, 1}, "unknown-then-ok": {1, 0}, "fail": {1, 1}} {
+		o := h.read(play)
+		if len(o.Transfers) != 1 {
+			t.Errorf("%s has %d transfers", play, len(o.Transfers))
+			continue
+		}
+		id := o.Transfers[0].ID
+		if got := taken[id]; got.Tried != want.tried || got.Taken != min(want.tried, 1) || told[id] != want.told {
+			t.Errorf("%s was sent %d times, moved %d times and was told of %d times", play, got.Tried, got.Taken, told[id])
+		}
+	}
+}
+
+// taken is what the sandbox's memory has of each transfer, and how often it told of it.
+func (h *house) taken() (taken map[string]struct{ Tried, Taken int }, told map[string]int) {
+	h.t.Helper()
+	taken, told = map[string]struct{ Tried, Taken int }{}, map[string]int{}
+	transfers, err := h.engine.State(sandbox.Name).List(h.t.Context(), "transfer/", "", 100)
+	h.must(err)
+	for _, line := range transfers {
+		var record struct{ Tried, Taken int }
+		h.must(json.Unmarshal(line.Value, &record))
+		taken[strings.TrimPrefix(line.Key, "transfer/")] = record
+	}
+	words, err := h.engine.State(sandbox.Name).List(h.t.Context(), "word/", "", 100)
+	h.must(err)
+	for _, line := range words {
+		var word rail.Observation
+		h.must(json.Unmarshal(line.Value, &word))
+		if word.Transfer != nil {
+			told[word.Transfer.ID]++
+		}
+	}
+	return taken, told
 }

@@ -41,7 +41,7 @@ import (
 
 // TestMain is also the main of the processes that the tests of killed processes kill.
 func TestMain(m *testing.M) {
-	for name, victim := range map[string]func(path string) error{"TILL_TEST_VICTIM": victim, "TILL_TEST_PAYER": payingVictim, "TILL_TEST_DERIVER": derivingVictim, "TILL_TEST_NOTIFIER": tellingVictim,
+	for name, victim := range map[string]func(path string) error{"TILL_TEST_VICTIM": victim, "TILL_TEST_PAYER": payingVictim, "TILL_TEST_HANDER": handingVictim, "TILL_TEST_DERIVER": derivingVictim, "TILL_TEST_NOTIFIER": tellingVictim,
 		"TILL_TEST_IMPORTER": importingVictim, "TILL_TEST_FILER": filingVictim} {
 		path := os.Getenv(name)
 		if path == "" {

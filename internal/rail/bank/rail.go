@@ -177,42 +177,55 @@ type Transfer struct {
 const maxID = 35
 
 // Send implements rail.Sender: it puts the transfer into the queue. ErrRefused is for what no payment file can say.
-func (r *Rail) Send(ctx context.Context, d rail.Delivery) (rail.Ref, error) {
+func (r *Rail) Send(ctx context.Context, d rail.Delivery) (ref rail.Ref, err error) {
 	if err := ctx.Err(); err != nil {
 		return "", err
 	}
-	if err := r.sendable(d); err != nil {
-		return "", fmt.Errorf("%s: %w: %w", r.Name(), rail.ErrRefused, err)
-	}
-	t := Transfer{To: d.To, Units: d.Amount.Units(), Queued: r.now().UTC().Truncate(time.Microsecond)}
-	same := true
-	err := r.state.Update(ctx, func(m rail.Memory) error {
-		for _, key := range []string{queueKey, transferKey} {
-			text, err := m.Get(key + d.ID)
-			if err != nil {
-				return err
-			}
-			if text == nil {
-				continue
-			}
-			known := Transfer{}
-			if err := json.Unmarshal(text, &known); err != nil {
-				return fmt.Errorf("%s: %s cannot be read: %w", r.Name(), key+d.ID, err)
-			}
-			same = known.To == t.To && known.Units == t.Units
-			return nil
-		}
-		same = true
-		return put(m, queueKey+d.ID, t)
-	})
-	if err == nil && !same {
-		err = fmt.Errorf("%s: transfer %s is on record with another amount or payee", r.Name(), d.ID)
+	var answer error
+	err = r.state.Update(ctx, func(m rail.Memory) (err error) {
+		ref, answer, err = r.Take(m, d)
+		return err
+	}, queueKey+d.ID, transferKey+d.ID)
+	if err == nil {
+		err = answer
 	}
 	if err != nil {
 		return "", err
 	}
-	return refOf(d.ID), nil
+	return ref, nil
 }
+
+// Take implements rail.Taker.
+func (r *Rail) Take(m rail.Memory, d rail.Delivery) (ref rail.Ref, answer, err error) {
+	if err := r.sendable(d); err != nil {
+		return "", fmt.Errorf("%s: %w: %w", r.Name(), rail.ErrRefused, err), nil
+	}
+	t := Transfer{To: d.To, Units: d.Amount.Units(), Queued: r.now().UTC().Truncate(time.Microsecond)}
+	for _, key := range []string{queueKey, transferKey} {
+		text, err := m.Get(key + d.ID)
+		if err != nil {
+			return "", nil, err
+		}
+		if text == nil {
+			continue
+		}
+		known := Transfer{}
+		if err := json.Unmarshal(text, &known); err != nil {
+			return "", nil, fmt.Errorf("%s: %s cannot be read: %w", r.Name(), key+d.ID, err)
+		}
+		if known.To != t.To || known.Units != t.Units {
+			return "", fmt.Errorf("%s: transfer %s is on record with another amount or payee", r.Name(), d.ID), nil
+		}
+		return refOf(d.ID), nil, nil
+	}
+	return refOf(d.ID), nil, put(m, queueKey+d.ID, t)
+}
+
+// Reads implements rail.Taker: a transfer has lines of its own.
+func (*Rail) Reads() []string { return nil }
+
+// Taken implements rail.Taker: what waits in the queue leaves with the next file, and is told by nobody before.
+func (*Rail) Taken() {}
 
 // sendable says what no payment file can say.
 func (r *Rail) sendable(d rail.Delivery) error {

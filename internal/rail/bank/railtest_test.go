@@ -42,7 +42,8 @@ func TestRail(t *testing.T) {
 	railtest.Run(t, railtest.Fixture{Sends: func(t *testing.T) railtest.Sending {
 		o := newOffice(t, nil)
 		return railtest.Sending{
-			Rail: func() rail.Sender { return played{o, fails.Text()} },
+			Rail:  func() rail.Sender { return played{o, fails.Text()} },
+			State: o.state,
 			Moved: func(t *testing.T, id string) int {
 				o.export()
 				return o.paid(id)

@@ -18,6 +18,7 @@ type Sending struct {
 	Moved  func(t *testing.T, id string) int // how often the far side moved the money of a transfer
 	Reopen func(t *testing.T)                // the rail ends and starts again
 	Asset  money.Asset
+	State  rail.State // of a rail.Taker, its memory; nil: it is none
 	// Ends is what a look-up says of a transfer that arrived; "" is rail.StatusDelivered. A rail whose far side tells of the
 	// end by other ways than a look-up says rail.StatusUnknown.
 	Ends rail.Status
@@ -43,6 +44,7 @@ func runSends(t *testing.T, open func(t *testing.T) Sending) {
 		{"a lost answer is found out", lostAnswer},
 		{"a lost sending is found out", lostSending},
 		{"calls end with their context", endedContext},
+		{"what is taken in a transaction is sent", takenInTransaction},
 	} {
 		t.Run(part.name, func(t *testing.T) {
 			s := open(t)
@@ -198,4 +200,65 @@ func endedContext(t *testing.T, s Sending) {
 	if _, _, err := s.Rail().Lookup(ctx, d); err == nil {
 		t.Error("looking up succeeded")
 	}
+}
+
+// takenInTransaction is that Take is Send, but that its transaction decides whether it happened.
+func takenInTransaction(t *testing.T, s Sending) {
+	taker, takes := s.Rail().(rail.Taker)
+	if takes != (s.State != nil) {
+		t.Fatalf("it takes in transactions: %v, and its memory is given: %v", takes, s.State != nil)
+	}
+	if !takes {
+		return
+	}
+	take := func(d rail.Delivery, outcome error) (ref rail.Ref, answer error) {
+		t.Helper()
+		err := s.State.Update(t.Context(), func(m rail.Memory) (err error) {
+			if ref, answer, err = taker.Take(m, d); err != nil {
+				return err
+			}
+			return outcome
+		}, taker.Reads()...)
+		if !errors.Is(err, outcome) {
+			t.Fatalf("the memory says %v", err)
+		}
+		return ref, answer
+	}
+	undone := errors.New("the transaction is undone")
+	d := s.delivery("t1", s.Good)
+	if _, answer := take(d, undone); answer != nil {
+		t.Errorf("the answer is %v", answer)
+	}
+	if status, _, err := s.Rail().Lookup(t.Context(), d); status != rail.StatusNone || err != nil {
+		t.Errorf("after a transaction that was undone: %q, %v", status, err)
+	}
+	s.moved(t, "t1", 0)
+	ref, answer := take(d, nil)
+	taker.Taken()
+	if answer != nil || ref == "" {
+		t.Errorf("taken as %q, %v", ref, answer)
+	}
+	if again, answer := take(d, nil); again != ref || answer != nil {
+		t.Errorf("taken as %q, and again as %q, %v", ref, again, answer)
+	}
+	if again, err := s.Rail().Send(t.Context(), d); again != ref || err != nil {
+		t.Errorf("taken as %q, and sent as %q, %v", ref, again, err)
+	}
+	s.moved(t, "t1", 1)
+	if found := s.finds(t, d, s.Ends); found != ref {
+		t.Errorf("taken as %q, found as %q", ref, found)
+	}
+	other := d
+	other.Amount = d.Amount.Add(d.Amount)
+	if _, answer := take(other, nil); answer == nil {
+		t.Error("one id was taken for two amounts")
+	}
+	s.moved(t, "t1", 1)
+	if s.Refuses == "" {
+		return
+	}
+	if _, answer := take(s.delivery("t2", s.Refuses), nil); !errors.Is(answer, rail.ErrRefused) {
+		t.Errorf("the answer is %v", answer)
+	}
+	s.moved(t, "t2", 0)
 }

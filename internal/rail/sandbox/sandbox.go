@@ -52,7 +52,7 @@ type Config struct {
 	Poll  time.Duration                                // how often it looks for what another process was told; 0 is a second
 }
 
-// Rail is a rail.Watcher and a rail.Sender.
+// Rail is a rail.Watcher and a rail.Taker.
 type Rail struct {
 	state rail.State
 	now   func() time.Time
@@ -64,7 +64,7 @@ type Rail struct {
 
 var (
 	_ rail.Watcher = (*Rail)(nil)
-	_ rail.Sender  = (*Rail)(nil)
+	_ rail.Taker   = (*Rail)(nil)
 )
 
 // ErrLive says that the rail was asked to serve a live mode.
@@ -134,12 +134,20 @@ func (r *Rail) words(ctx context.Context, after string) ([]rail.Item, error) {
 	return r.state.List(ctx, wordKey, after, wordsAtOnce)
 }
 
-// wait returns at the next word, or after a while, and says false when ctx has ended.
+// gather is how long words are left to come together: telling many at once costs little more than telling one.
+const gather = 20 * time.Millisecond
+
+// wait returns soon after the next word, or after a while, and says false when ctx has ended.
 func (r *Rail) wait(ctx context.Context) bool {
 	timer := time.NewTimer(r.poll)
 	defer timer.Stop()
 	select {
 	case <-r.news:
+		timer.Reset(min(gather, r.poll))
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+		}
 	case <-timer.C:
 	case <-ctx.Done():
 	}
@@ -151,11 +159,16 @@ func (r *Rail) update(ctx context.Context, fn func(rail.Memory) error, reads ...
 	if err := r.state.Update(ctx, fn, reads...); err != nil {
 		return err
 	}
+	r.ring()
+	return nil
+}
+
+// ring wakes the watcher.
+func (r *Rail) ring() {
 	select {
 	case r.news <- struct{}{}:
 	default:
 	}
-	return nil
 }
 
 // tell writes a word.

@@ -94,7 +94,7 @@ func TestRail(t *testing.T) {
 		Sends: func(t *testing.T) railtest.Sending {
 			f := open(t)
 			return railtest.Sending{
-				Rail: func() rail.Sender { return f }, Moved: f.taken, Reopen: f.reopen, Asset: eur,
+				Rail: func() rail.Sender { return f }, State: f.state, Moved: f.taken, Reopen: f.reopen, Asset: eur,
 				Good: OK, Refuses: Refuse, Fails: Fail, Answers: UnknownThenOK, Loses: UnknownThenNone,
 			}
 		},

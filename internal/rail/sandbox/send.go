@@ -76,10 +76,10 @@ type transfer struct {
 }
 
 // Send implements rail.Sender.
-func (r *Rail) Send(ctx context.Context, d rail.Delivery) (rail.Ref, error) {
+func (r *Rail) Send(ctx context.Context, d rail.Delivery) (ref rail.Ref, err error) {
 	var answer error
-	err := r.update(ctx, func(m rail.Memory) (err error) {
-		answer, err = r.take(m, d)
+	err = r.update(ctx, func(m rail.Memory) (err error) {
+		ref, answer, err = r.Take(m, d)
 		return err
 	}, transferKey+d.ID, lastKey)
 	if err == nil {
@@ -88,8 +88,22 @@ func (r *Rail) Send(ctx context.Context, d rail.Delivery) (rail.Ref, error) {
 	if err != nil {
 		return "", err
 	}
-	return refOf(d), nil
+	return ref, nil
 }
+
+// Take implements rail.Taker.
+func (r *Rail) Take(m rail.Memory, d rail.Delivery) (ref rail.Ref, answer, err error) {
+	if answer, err = r.take(m, d); answer != nil || err != nil {
+		return "", answer, err
+	}
+	return refOf(d), nil, nil
+}
+
+// Reads implements rail.Taker.
+func (*Rail) Reads() []string { return []string{lastKey} }
+
+// Taken implements rail.Taker: there are words to tell.
+func (r *Rail) Taken() { r.ring() }
 
 // take is the far side: answer is what it says, err that it cannot be asked.
 func (r *Rail) take(m rail.Memory, d rail.Delivery) (answer, err error) {
