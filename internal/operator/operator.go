@@ -298,8 +298,13 @@ func cut[T any](list []T, limit int, cursor func(T) string) (page []T, next stri
 // answer is an operation's output.
 type answer[T any] struct{ Body T }
 
+// bodyTime is how long a body may take to come. net/http ends the context of a request when the deadline of its connection's reads
+// passes, also when the body was read long before: so it is what an answer may take (web.NewServer), not huma's 5 s.
+const bodyTime = time.Minute
+
 // serve registers an operation. Its handler returns faults as they come.
 func serve[I, T any](a *api, op huma.Operation, handle func(context.Context, *I) (T, error)) {
+	op.BodyReadTimeout = bodyTime
 	huma.Register(a.huma, op, func(ctx context.Context, in *I) (*answer[T], error) {
 		body, err := handle(ctx, in)
 		if err != nil {

@@ -20,6 +20,7 @@ import (
 	"till/internal/order"
 	"till/internal/rail"
 	"till/internal/secrets"
+	"till/internal/web"
 )
 
 // The tokens of the tests.
@@ -625,5 +626,30 @@ func TestDocument(t *testing.T) {
 	}
 	if extra := doc.Components.Schemas["ClockMove"].AdditionalProperties; extra != false {
 		t.Errorf("ClockMove takes more: %v", extra)
+	}
+}
+
+// deadlined notes until when a request may be read.
+type deadlined struct {
+	*httptest.ResponseRecorder
+	until time.Time
+}
+
+func (d *deadlined) SetReadDeadline(t time.Time) error {
+	d.until = t
+	return nil
+}
+
+// What takes a busy machine long, as passwords do, is not ended by the deadline of a body that has come.
+func TestNothingIsEndedByItsBody(t *testing.T) {
+	k := newKit(t)
+	r := httptest.NewRequest("POST", client.Path+"/merchants", strings.NewReader(`{"id":"m9","name":"M"}`))
+	r.Header.Set("Authorization", "Bearer "+tokenAll)
+	r.Header.Set("Content-Type", "application/json")
+	w := &deadlined{ResponseRecorder: httptest.NewRecorder()}
+	begun := time.Now()
+	k.handler.ServeHTTP(w, r)
+	if answer := web.NewServer("", nil).WriteTimeout; w.until.Before(begun.Add(answer)) {
+		t.Errorf("%d: the request ends after %s, an answer may take %s", w.Code, w.until.Sub(begun), answer)
 	}
 }
