@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"till/internal/engine"
 	"till/internal/fault"
@@ -39,7 +40,7 @@ type Bank struct {
 // maxBankFile bounds a file of a bank, in bytes. Larger ones go into the watched folder.
 const maxBankFile = 256 << 20
 
-// bankFileTime is how long a file may take to come.
+// bankFileTime is how long a file may take to come and to be booked.
 const bankFileTime = 10 * time.Minute
 
 // fileBody marks an operation whose body is a file and not an object.
@@ -133,7 +134,10 @@ type bankFileInput struct {
 // Resolve is huma's hook: it keeps the body as it comes, so that huma does not read it into memory.
 func (in *bankFileInput) Resolve(ctx huma.Context) []error {
 	in.file = ctx.BodyReader()
-	if err := ctx.SetReadDeadline(time.Now().Add(bankFileTime)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+	_, w := humago.Unwrap(ctx)
+	late, answer := time.Now().Add(bankFileTime), http.NewResponseController(w) // the network's time, not the engine's
+	err := errors.Join(answer.SetReadDeadline(late), answer.SetWriteDeadline(late))
+	if err != nil && !errors.Is(err, http.ErrNotSupported) {
 		return []error{err}
 	}
 	return nil

@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"till/internal/engine"
 	"till/internal/fault"
@@ -190,6 +191,19 @@ func TestBankFileIsKeptOnDisk(t *testing.T) {
 	wantActions(t, k, "bank.import") // of none that did not come whole
 	if left, err := os.ReadDir(os.Getenv("TMPDIR")); err != nil || len(left) > 0 {
 		t.Errorf("left behind: %v (%v)", left, err)
+	}
+}
+
+// A long file is told of: its answer has as much time as its body.
+func TestBankFileHasTime(t *testing.T) {
+	k := newKit(t)
+	r := httptest.NewRequest("POST", client.Path+"/banks/giro/files", strings.NewReader("statement"))
+	r.Header.Set("Authorization", "Bearer "+tokenAll)
+	w := &deadlined{ResponseRecorder: httptest.NewRecorder()}
+	begun := time.Now()
+	k.handler.ServeHTTP(w, r)
+	if least := begun.Add(bankFileTime); w.Code != http.StatusOK || w.until.Before(least) || w.written.Before(least) {
+		t.Errorf("%d: %s to read, %s to answer", w.Code, w.until.Sub(begun), w.written.Sub(begun))
 	}
 }
 

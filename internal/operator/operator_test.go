@@ -629,10 +629,15 @@ func TestDocument(t *testing.T) {
 	}
 }
 
-// deadlined notes until when a request may be read.
+// deadlined notes until when a request may be read, and its answer be written.
 type deadlined struct {
 	*httptest.ResponseRecorder
-	until time.Time
+	until, written time.Time
+}
+
+func (d *deadlined) SetWriteDeadline(t time.Time) error {
+	d.written = t
+	return nil
 }
 
 func (d *deadlined) SetReadDeadline(t time.Time) error {
