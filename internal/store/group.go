@@ -13,8 +13,8 @@ import (
 	"till/internal/fault"
 )
 
-// enoughCalls are so many that a group begins while the disk is at work for the one before. What a group costs beside its calls is shared by
-// them: with so many it is little.
+// enoughCalls are so many that what a group costs beside its calls is little for each of them: a group of so many begins while the disk is at
+// work for the one before, and leaves others to the next one.
 const enoughCalls = 32
 
 // maxRuns is how often a group is computed while other processes are faster.
@@ -53,6 +53,7 @@ func (s *Store) write() {
 	}()
 	for first := range s.queue {
 		s.running = s.collect(first)
+		s.before = len(s.running)
 		s.commit(s.running)
 		s.running = nil
 		s.refill()
@@ -61,7 +62,7 @@ func (s *Store) write() {
 	ended = true
 }
 
-// collect takes all who wait. It gives others two chances to queue before it closes the group; there is no
+// collect takes who waits, up to share. It gives others two chances to queue before it closes the group; there is no
 // timer, so a lone caller does not wait for company.
 func (s *Store) collect(first *call) []*call {
 	var calls []*call
@@ -71,7 +72,7 @@ func (s *Store) collect(first *call) []*call {
 		}
 	}
 	add(first)
-	for yields := 0; len(calls) < maxGroup; {
+	for yields := 0; len(calls) < s.share(len(calls)); {
 		select {
 		case c, ok := <-s.queue:
 			if !ok {
@@ -100,6 +101,15 @@ func (s *Store) collect(first *call) []*call {
 		}
 	}
 	return calls
+}
+
+// share is how many calls a group takes that has taken some: enough, and of more than that half of all who are about, which are those who
+// wait and those of the group before. Callers that are answered together come back together. If a group took all who wait, nearly
+// all would move as one: each processor but the writer's would stand still while their group is written, and the writer while they are
+// answered and send what is next. Halves take turns.
+func (s *Store) share(taken int) int {
+	about := s.before + taken + len(s.queue)
+	return min(maxGroup, max(enoughCalls, (about+1)/2))
 }
 
 // commit runs a group until it is on disk or has failed, and answers its callers. After two conflicts, or when one

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -72,7 +73,7 @@ func testOrder(tx engine.Tx) *engine.Order {
 	}
 }
 
-// 64 who wait are one transaction, and what they share is written once.
+// 32 who wait are one transaction, and what they share is written once.
 func TestCallersAreGrouped(t *testing.T) {
 	onEach(t, func(t *testing.T, db database) {
 		s := db.open(t, Options{})
@@ -92,25 +93,60 @@ func TestCallersAreGrouped(t *testing.T) {
 			}
 		}
 		before := s.Stats()
-		for _, err := range together(t, s, 64, insert) {
+		for _, err := range together(t, s, 32, insert) {
 			if err != nil {
 				t.Fatal(err)
 			}
 		}
 		after := s.Stats()
-		if groups := after.Groups - before.Groups; groups != 2 { // the one that held the writer, and the 64
-			t.Errorf("%d groups for 64 callers", groups)
+		if groups := after.Groups - before.Groups; groups != 2 { // the one that held the writer, and the 32
+			t.Errorf("%d groups for 32 callers", groups)
 		}
 		// An order, an entry and a posting each, of which PostgreSQL takes all in one statement and SQLite 16; begin, commit, number, counter,
 		// balances and time for all.
-		few, many := int64(3*64/16), int64(3*64/16+16)
+		few, many := int64(3*32/16), int64(3*32/16+16)
 		if IsPostgres(db.where) {
 			few, many = 3, 24
 		}
 		if n := after.Statements - before.Statements; n < few || n > many {
-			t.Errorf("%d statements for 64 callers", n)
+			t.Errorf("%d statements for 32 callers", n)
 		}
 	})
+}
+
+// Of more than enough callers a group takes half of those who are about, so that two halves take turns: with one caller in the group before.
+func TestGroupsAreHalves(t *testing.T) {
+	onEach(t, func(t *testing.T, db database) { groupsAreHalves(t, db.open(t, Options{})) })
+}
+
+func groupsAreHalves(t *testing.T, s *Store) {
+	for _, test := range []struct {
+		wait int
+		want []int
+	}{
+		{32, []int{32}},
+		{40, []int{32, 8}},
+		{200, []int{101, 99}}, // half of 201, then up to half of 101 + 99
+		{600, []int{256, 256, 88}},
+	} {
+		first := s.Stats().Groups + 1 // behind the caller that holds the writer
+		var got []int                 // the writer's until all are answered
+		errs := together(t, s, test.wait, func(i int) func(engine.Tx) error {
+			return func(tx engine.Tx) error {
+				for n := s.Stats().Groups - first; int64(len(got)) <= n; {
+					got = append(got, 0)
+				}
+				got[len(got)-1]++
+				return tx.SaveMerchant(engine.Merchant{ID: strconv.Itoa(i)})
+			}
+		})
+		if err := errors.Join(errs...); err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(got, test.want) {
+			t.Errorf("%d callers went in groups of %v, want %v", test.wait, got, test.want)
+		}
+	}
 }
 
 // One refused in the middle of a group, and the numbers of the others have no gap.
@@ -118,8 +154,8 @@ func TestRefusedInAGroup(t *testing.T) {
 	onEach(t, func(t *testing.T, db database) {
 		s := db.open(t, Options{})
 		refused := errors.New("refused")
-		seen := make([]int64, 64)
-		errs := together(t, s, 64, func(i int) func(engine.Tx) error {
+		seen := make([]int64, 32)
+		errs := together(t, s, 32, func(i int) func(engine.Tx) error {
 			return func(tx engine.Tx) error {
 				o := testOrder(tx)
 				if err := tx.InsertOrder(o); err != nil {

@@ -77,6 +77,7 @@ type Store struct {
 	pools   pools
 	recents recents
 	running []*call // being answered
+	before  int     // how many calls the last group had
 	current *group  // being computed
 }
 
