@@ -809,6 +809,46 @@ func TestPartsOfABatchToldBefore(t *testing.T) {
 	want(k, "alarms", alarms(k), 1)
 	want(k, "at the bank", k.atBank(), 300)
 	k.checkBooks()
+
+	// Two payers who chose one end-to-end id, of whom a notice told one: the other's part is not his, wherever it stands.
+	k = bankKit(t)
+	one, two = k.invoice(100), k.invoice(100)
+	invoice := func(b rail.Booking, account string) rail.Booking {
+		b.EndToEnd, b.Party.Account = "INVOICE", account
+		return b
+	}
+	want(k, "the notice", tell(k, notice, invoice(of(credit("S1", 100, one.Instrument.Value)), "DE01")), engine.ImportCounts{Booked: 1, Matched: 1})
+	parts = []rail.Booking{invoice(part(credit("", 100, two.Instrument.Value), "1", 200), "DE02"), invoice(part(credit("", 100), "2", 200), "DE01")}
+	want(k, "the statement", tell(k, statement, parts...), engine.ImportCounts{Booked: 1, Matched: 1, Repeated: 1})
+	want(k, "the first part", k.booked("W/1").State, engine.BookingMatched)
+	want(k, "the second part", k.booked("W/2").State, engine.BookingDetail)
+	want(k, "alarms", alarms(k), 1) // of the first part
+	k.wantState(one, order.Completed)
+	k.wantState(two, order.Completed)
+	k.checkBooks()
+
+	// A notice behind the statement tells them under references of its own: they count again, and that is an alarm each.
+	k = bankKit(t)
+	tell(k, statement, part(credit("", 100), "1", 140), part(credit("", 40), "2", 140))
+	want(k, "alarms", alarms(k), 0)
+	tell(k, notice, of(credit("S1", 100)), of(credit("S2", 40)))
+	want(k, "at the bank", k.atBank(), 280)
+	want(k, "alarms", alarms(k), 2)
+	if note := k.booked("S1").Note; !strings.Contains(note, "may count twice") {
+		t.Errorf("the note is %q", note)
+	}
+	tell(k, notice, of(credit("S1", 100)), of(credit("S2", 40)))
+	want(k, "alarms of the same again", alarms(k), 2)
+	k.checkBooks()
+
+	// Parts whose end-to-end ids say that no notice told them are no reason for an alarm.
+	k = bankKit(t)
+	named := func(b rail.Booking, id string) rail.Booking { b.EndToEnd = id; return b }
+	tell(k, notice, named(of(credit("S1", 100)), "A"))
+	tell(k, statement, named(part(credit("", 100), "1", 300), "B"), named(part(credit("", 100), "2", 300), "A"), named(part(credit("", 100), "3", 300), "C"))
+	want(k, "at the bank", k.atBank(), 300)
+	want(k, "alarms", alarms(k), 0)
+	k.checkBooks()
 }
 
 // A line whose reference was given out before, or stands twice in its statement, is found by what takes it back.

@@ -186,8 +186,9 @@ type importing struct {
 	statement string
 	account   string
 	foreseen  foreseen
-	notice    bool      // it tells single bookings, or the day so far
-	lines     []Booking // of batches that a notice tells the single bookings of
+	notice    bool                 // it tells single bookings, or the day so far
+	lines     []Booking            // of batches that a notice tells the single bookings of
+	told      map[string][]Booking // by batch, what notices told alone of it
 	early     []Booking
 	done      ImportCounts
 }
@@ -215,7 +216,7 @@ func (im *importing) take(b rail.Booking) error {
 			im.done.Repeated++
 			return im.tx.SaveBooking(made)
 		case was.Noticed && !im.notice && !b.Pending: // its statement tells it too
-			was.Noticed = false
+			was.Noticed, im.told = false, nil
 			if was.State == BookingDetail {
 				made.State = "" // and as a line of its own: it counts
 				break
@@ -301,7 +302,7 @@ func (im *importing) unfold(b rail.Booking) (detail bool, err error) {
 	}
 	switch {
 	case whole == nil:
-		whole = &Booking{Booking: rail.Booking{Reference: b.Whole, Credit: b.Credit, Amount: money.Zero(b.Amount.Asset()), Booked: b.Booked, Value: b.Value, Line: b.Line, WholeMark: b.WholeMark},
+		whole = &Booking{Booking: rail.Booking{Reference: b.Whole, Credit: b.Credit, Amount: money.Zero(b.Amount.Asset()), Booked: b.Booked, Value: b.Value, Line: b.Line, WholeMark: b.WholeMark, Batch: b.Batch, Message: b.Message},
 			ID: im.tx.NewID(), Key: key, Network: im.n.ID, Rail: im.n.Rail, Mode: im.n.Mode, Account: im.account, Statement: im.statement, Told: im.tx.Now()}
 	case whole.State == BookingSplit:
 		return false, nil
@@ -350,24 +351,36 @@ func (im *importing) fold(b *Booking) (bool, error) {
 	}
 	if im.notice {
 		b.Noticed = true
+		split := ""
 		for i := range im.lines {
-			if line := &im.lines[i]; batchOf(line.Booking) == name && line.Key != b.Key && line.Counts() && line.alike(b) && line.Amount.Cmp(b.Amount) >= 0 {
+			line := &im.lines[i]
+			if batchOf(line.Booking) != name || line.Key == b.Key || !line.alike(b) {
+				continue
+			}
+			if line.Counts() && line.Amount.Cmp(b.Amount) >= 0 {
 				b.State, b.Note = BookingDetail, "is of the batch "+name+", which is booked as the line "+line.Reference
 				return true, nil
 			}
+			if line.State == BookingSplit {
+				split = line.Reference
+			}
 		}
-		return false, nil
+		if split == "" {
+			return false, nil
+		}
+		b.Note = "the parts of the batch " + name + " were told under the line " + split + ": something may count twice"
+		return false, im.twice(b)
 	}
 	if !namesNobody(b.Booking) {
 		return false, nil
 	}
-	told, err := im.tx.BookingsOfBatch(im.n.Rail, []string{"single/" + name}, maxFold)
+	told, err := im.singles(name)
 	if err != nil {
 		return false, err
 	}
 	n, sum := 0, money.Zero(b.Amount.Asset())
 	for i := range told {
-		if one := &told[i]; one.Counts() && one.alike(b) {
+		if one := &told[i]; one.Noticed && one.Counts() && one.alike(b) {
 			n, sum = n+1, sum.Add(one.Amount)
 		}
 	}
@@ -388,14 +401,14 @@ func (im *importing) foldPart(b *Booking, name string) (bool, error) {
 	if im.notice {
 		return false, nil
 	}
-	told, err := im.tx.BookingsOfBatch(im.n.Rail, []string{"single/" + name}, maxFold)
+	told, err := im.singles(name)
 	if err != nil {
 		return false, err
 	}
 	left := false
 	for i := range told {
 		one := &told[i]
-		if !one.Counts() || !one.alike(b) {
+		if !one.Noticed || !one.Counts() || !one.alike(b) || !sameAmount(one.Amount, b.Amount) || differ(one.EndToEnd, b.EndToEnd) {
 			continue
 		}
 		if left = true; !one.says(b) {
@@ -412,17 +425,38 @@ func (im *importing) foldPart(b *Booking, name string) (bool, error) {
 	return false, im.twice(b)
 }
 
-// says that two bookings are of one transaction: the amount is the same, and so is the end-to-end id or, where neither has one, who is on the other
-// side and what for.
+// singles is what notices told alone of a batch, and no statement has told since.
+func (im *importing) singles(name string) ([]Booking, error) {
+	told, known := im.told[name]
+	if known {
+		return told, nil
+	}
+	told, err := im.tx.BookingsOfBatch(im.n.Rail, []string{"single/" + name}, maxFold)
+	if err != nil {
+		return nil, err
+	}
+	if im.told == nil {
+		im.told = map[string][]Booking{}
+	}
+	im.told[name] = told
+	return told, nil
+}
+
+// says that two bookings of the same amount are of one transaction: they have an end-to-end id, which payers choose and which others may have chosen
+// too, and what both say of the other side and what for is no different; or neither has one, and all of that is the same.
 func (b *Booking) says(of *Booking) bool {
-	switch {
-	case !sameAmount(b.Amount, of.Amount) || b.EndToEnd != of.EndToEnd:
+	if b.EndToEnd != of.EndToEnd {
 		return false
-	case b.EndToEnd != "":
-		return true
+	}
+	if b.EndToEnd != "" {
+		return !differ(b.Party.Account, of.Party.Account) && !differ(b.Party.Name, of.Party.Name) && !differ(b.Virtual, of.Virtual) &&
+			(len(b.References) == 0 || len(of.References) == 0 || slices.Equal(b.References, of.References))
 	}
 	return b.Party == of.Party && b.Virtual == of.Virtual && b.Text == of.Text && slices.Equal(b.References, of.References) && !namesNobody(b.Booking)
 }
+
+// differ says that two texts are both there, and not the same.
+func differ(x, y string) bool { return x != "" && y != "" && x != y }
 
 // twice alarms whoever runs the house: what was booked may have been booked before.
 func (im *importing) twice(b *Booking) error {
