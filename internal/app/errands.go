@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"log/slog"
+	"runtime/debug"
 	"time"
 )
 
@@ -56,6 +57,11 @@ func (e *errands) run() {
 func (e *errands) do(errand func(ctx context.Context) error) {
 	ctx, cancel := context.WithTimeout(e.ctx, errandTime)
 	defer cancel()
+	defer func() {
+		if r := recover(); r != nil { // as a request's would: it ends nothing else
+			e.log.Error("what a request left to be done panicked", "panic", r, "stack", string(debug.Stack()))
+		}
+	}()
 	if err := errand(ctx); err != nil {
 		e.log.Warn("what a request left to be done failed", "error", err)
 	}

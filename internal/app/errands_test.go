@@ -11,6 +11,9 @@ import (
 func TestErrands(t *testing.T) {
 	e := startErrands(slog.New(slog.DiscardHandler))
 	did := make(chan int, 2)
+	for range errandsOnce + 1 { // more than there are to do them: each goes on
+		e.later(func(context.Context) error { panic("an errand panics") })
+	}
 	for i, err := range []error{errors.New("a mail server is down"), nil} {
 		if !e.later(func(context.Context) error { did <- i; return err }) {
 			t.Fatal("an errand is refused")

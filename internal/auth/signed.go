@@ -207,8 +207,7 @@ func (s *SignedKeys) publicKey(ctx context.Context, id string) (*rsa.PublicKey, 
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	clear(s.public)
-	for _, k := range list {
+	for _, k := range list { // none is ever removed, and one that was made meanwhile stays
 		s.public[k.ID] = &k.Private.PublicKey
 	}
 	s.readAt = s.now()

@@ -187,6 +187,9 @@ var errNoCodes = fault.New(fault.CodeNotConfigured, "No codes can be sent at the
 
 // newCode makes a code of six digits and sends it.
 func (d *Dialect) newCode(ctx context.Context, u *engine.User) error {
+	if d.SendCode == nil {
+		return errNoCodes
+	}
 	n := new(big.Int).SetBytes(d.draw(16)) // so many bits that no code is likelier than another
 	code := fmt.Sprintf("%06d", n.Mod(n, big.NewInt(1_000_000)).Int64())
 	_, err := d.engine.ChangeUser(ctx, u.Scope, u.ID, func(u *engine.User) error {

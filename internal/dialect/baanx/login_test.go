@@ -473,6 +473,22 @@ func TestConsentPage(t *testing.T) {
 	}
 }
 
+// Where no codes can be sent, the page says that the fault is ours, and no code is on record that nobody got.
+func TestConsentWhereNobodySends(t *testing.T) {
+	k := newKit(t)
+	live := engine.Scope{Merchant: "shop", Mode: engine.Live, Dialect: Name}
+	k.user("bob", func(u *engine.User) { u.OTP, u.Scope = true, live })
+	k.dialect.SendCode = nil
+	begun := parse[initiatedBody](k, k.do(request{method: "GET", client: liveClient, path: begin(initiatePath, "client_id", liveClient)}))
+	form := url.Values{"token": {begun.Token}, "answer": {"allow"}, "email": {"bob@example.com"}, "password": {password}}
+	got := k.do(request{method: "POST", path: consentPath, body: form.Encode(), header: http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}})
+	u, err := k.engine.User(context.Background(), live, "user-bob")
+	k.must(err)
+	if got.status != http.StatusInternalServerError || u.Code != "" {
+		t.Errorf("%d, and the code on record is %q", got.status, u.Code)
+	}
+}
+
 // Nobody is asked for his password, or sent anywhere, for an application that was revoked meanwhile or that gave the
 // address up.
 func TestConsentForWhoIsGone(t *testing.T) {
