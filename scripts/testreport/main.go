@@ -29,7 +29,6 @@ var untested = map[string]string{
 	"till/internal/dialect":           "an interface; each dialect is tested",
 	"till/internal/page/pagetest":     "internal/page and every face with pages runs it",
 	"till/internal/notify/notifytest": "the tests of internal/notify and internal/app run it",
-	"till/internal/rail":              "interfaces; each rail is tested",
 	"till/internal/rail/railtest":     "each rail runs it",
 	"till/internal/store/storetest":   "internal/store runs it on each database",
 }

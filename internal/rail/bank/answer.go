@@ -62,7 +62,7 @@ func (r *Rail) Answered(ctx context.Context, file io.Reader) ([]rail.Word, error
 			}
 			if !ends(t.Answer) && (t.Answer != said.Status || t.Reason != said.Reason) {
 				t.Answer, t.Reason = said.Status, said.Reason
-				if err := put(m, transferKey+id, t); err != nil {
+				if err := rail.Save(m, transferKey+id, t); err != nil {
 					return err
 				}
 			}
@@ -82,7 +82,7 @@ func (r *Rail) Answered(ctx context.Context, file io.Reader) ([]rail.Word, error
 			return nil
 		}
 		f.Answer, f.Reason, f.Answered = whole.Status, whole.Reason, at
-		return put(m, fileKey+a.File, f)
+		return rail.Save(m, fileKey+a.File, f)
 	})
 	if err != nil {
 		return nil, err

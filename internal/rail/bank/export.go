@@ -117,7 +117,7 @@ func (r *Rail) export(ctx context.Context, upTo time.Time) (file *File, again bo
 		}
 		for _, t := range list {
 			t.File = f.ID
-			if err := errors.Join(m.Put(queueKey+t.ID, nil), put(m, transferKey+t.ID, t)); err != nil {
+			if err := errors.Join(m.Put(queueKey+t.ID, nil), rail.Save(m, transferKey+t.ID, t)); err != nil {
 				return err
 			}
 		}
@@ -126,8 +126,8 @@ func (r *Rail) export(ctx context.Context, upTo time.Time) (file *File, again bo
 				return err
 			}
 		}
-		return errors.Join(put(m, markKey, next), put(m, fileKey+f.ID, f), m.Put(bytesKey+f.ID, packed), put(m, listKey+f.ID, ids),
-			put(m, newestKey+fmt.Sprintf("%012d", 1_000_000_000_000-next.Files), f.ID))
+		return errors.Join(rail.Save(m, markKey, next), rail.Save(m, fileKey+f.ID, f), m.Put(bytesKey+f.ID, packed), rail.Save(m, listKey+f.ID, ids),
+			rail.Save(m, newestKey+fmt.Sprintf("%012d", 1_000_000_000_000-next.Files), f.ID))
 	})
 	return &f, again, err
 }
@@ -351,7 +351,7 @@ func (r *Rail) Stage(ctx context.Context, file, as string) (staged string, err e
 			return nil
 		}
 		staged = as
-		return put(m, outKey+file, handout{as})
+		return rail.Save(m, outKey+file, handout{as})
 	})
 	return staged, err
 }
@@ -375,11 +375,8 @@ func (r *Rail) read(ctx context.Context, prefix, id string) ([]byte, error) {
 
 // get reads a line of the memory; what is not there leaves to as it is.
 func get(m rail.Memory, key string, to any) error {
-	text, err := m.Get(key)
-	if err != nil || text == nil {
-		return err
-	}
-	return json.Unmarshal(text, to)
+	_, err := rail.Load(m, key, to)
+	return err
 }
 
 // pack makes bytes small: payment files repeat themselves.

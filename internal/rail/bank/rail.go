@@ -218,7 +218,7 @@ func (r *Rail) Take(m rail.Memory, d rail.Delivery) (ref rail.Ref, answer, err e
 		}
 		return refOf(d.ID), nil, nil
 	}
-	return refOf(d.ID), nil, put(m, queueKey+d.ID, t)
+	return refOf(d.ID), nil, rail.Save(m, queueKey+d.ID, t)
 }
 
 // Reads implements rail.Taker: a transfer has lines of its own.
@@ -311,11 +311,3 @@ func (r *Rail) Queue(ctx context.Context, after string, limit int) ([]Transfer, 
 
 // refOf is the end-to-end id, by which bank and payee know the transfer.
 func refOf(id string) rail.Ref { return rail.Ref(id) }
-
-func put(m rail.Memory, key string, value any) error {
-	text, err := json.Marshal(value)
-	if err != nil {
-		return err
-	}
-	return m.Put(key, text)
-}

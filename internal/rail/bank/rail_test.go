@@ -230,7 +230,7 @@ func TestManyTransfers(t *testing.T) {
 	const n = maxTransfers + 7
 	o.must(o.state.Update(t.Context(), func(m rail.Memory) error {
 		for i := range n {
-			if err := put(m, fmt.Sprintf("%st%05d", queueKey, i), Transfer{To: good.Text(), Units: "1", Queued: start}); err != nil {
+			if err := rail.Save(m, fmt.Sprintf("%st%05d", queueKey, i), Transfer{To: good.Text(), Units: "1", Queued: start}); err != nil {
 				return err
 			}
 		}

@@ -23,11 +23,11 @@ func (r *Rail) Receive(ctx context.Context, header http.Header, body []byte) ([]
 	}
 	err = r.state.Update(ctx, func(m rail.Memory) error {
 		h := hint{Payment: e.payment, Refund: e.refund, Since: r.now()}
-		if _, err := load(m, h.key(), &h); err != nil {
+		if _, err := rail.Load(m, h.key(), &h); err != nil {
 			return err
 		}
 		h.Calls, h.Next = h.Calls+1, r.now() // so that one which comes while the gateway is being asked is not taken for the one before
-		return save(m, h.key(), h)
+		return rail.Save(m, h.key(), h)
 	})
 	if err != nil {
 		return nil, err

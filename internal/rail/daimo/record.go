@@ -1,7 +1,6 @@
 package daimo
 
 import (
-	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
@@ -139,24 +138,4 @@ func enqueue(m rail.Memory, rec *record, kind string, at time.Time) error {
 		return nil
 	}
 	return m.Put(next, []byte(strconv.FormatInt(rec.Request.Until.UnixMicro(), 10)))
-}
-
-// save and load are a line as JSON. load says whether there is one.
-func save(m rail.Memory, key string, value any) error {
-	text, err := json.Marshal(value)
-	if err != nil {
-		return err
-	}
-	return m.Put(key, text)
-}
-
-func load(m rail.Memory, key string, into any) (bool, error) {
-	text, err := m.Get(key)
-	if err != nil || text == nil {
-		return false, err
-	}
-	if err := json.Unmarshal(text, into); err != nil {
-		return false, fmt.Errorf("daimo: the line %s cannot be read: %w", key, err)
-	}
-	return true, nil
 }

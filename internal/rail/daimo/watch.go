@@ -134,7 +134,7 @@ func (w *watch) made(ctx context.Context, r rail.Request, t told, err error, ask
 			return err
 		}
 		var was record
-		if found, err := load(m, recordKey+r.ID, &was); err != nil || found {
+		if found, err := rail.Load(m, recordKey+r.ID, &was); err != nil || found {
 			return err // another process was faster, or a crash came after this
 		}
 		kept := rec
@@ -143,7 +143,7 @@ func (w *watch) made(ctx context.Context, r rail.Request, t told, err error, ask
 				return err
 			}
 		}
-		return save(m, recordKey+r.ID, kept)
+		return rail.Save(m, recordKey+r.ID, kept)
 	})
 }
 
@@ -154,7 +154,7 @@ func (w *watch) look(ctx context.Context) error {
 		var hints []hint
 		for _, item := range items {
 			var h hint
-			if _, err := load(oneItem(item), item.Key, &h); err != nil {
+			if err := item.Read(&h); err != nil {
 				return err
 			}
 			if !h.Next.After(now) {
@@ -200,7 +200,7 @@ func (w *watch) looked(ctx context.Context, h hint, t told, err error, asked tim
 	killpoint.Here("gateway.looked")
 	return w.state.Update(ctx, func(m rail.Memory) error {
 		var now hint
-		if found, err := load(m, h.key(), &now); err != nil || !found || now.Calls != h.Calls {
+		if found, err := rail.Load(m, h.key(), &now); err != nil || !found || now.Calls != h.Calls {
 			return err
 		}
 		return m.Put(h.key(), nil)
@@ -217,7 +217,7 @@ func (w *watch) park(ctx context.Context, h hint, u Unmatched) error {
 	}
 	h.Next = w.now().Add(min(time.Second<<min(h.Tries, 6), parkMax))
 	h.Tries++
-	return w.state.Update(ctx, func(m rail.Memory) error { return save(m, h.key(), h) })
+	return w.state.Update(ctx, func(m rail.Memory) error { return rail.Save(m, h.key(), h) })
 }
 
 // askDue asks for the payments of a queue whose time has come.
@@ -466,7 +466,7 @@ func (w *watch) unmatched(ctx context.Context, u Unmatched) error {
 		if err != nil || !isNew {
 			return err
 		}
-		return save(m, unmatchedKey+u.Payment, u)
+		return rail.Save(m, unmatchedKey+u.Payment, u)
 	})
 	if err == nil && isNew {
 		w.log.Error("a payment at the gateway is not what was asked for: nothing is credited", "payment", u.Payment, "request", u.Request, "why", u.Why)
@@ -488,7 +488,7 @@ func (r *Rail) Unmatched(ctx context.Context, after string, limit int) ([]Unmatc
 	}
 	list := make([]Unmatched, len(items))
 	for i, item := range items {
-		if _, err := load(oneItem(item), item.Key, &list[i]); err != nil {
+		if err := item.Read(&list[i]); err != nil {
 			return nil, err
 		}
 	}
@@ -514,22 +514,21 @@ func (w *watch) record(ctx context.Context, request string) (*record, error) {
 		return nil, err
 	}
 	rec := &record{}
-	_, err = load(oneItem(items[0]), key, rec)
-	return rec, err
+	return rec, items[0].Read(rec)
 }
 
 // change changes a record as it is now.
 func (w *watch) change(ctx context.Context, request string, fn func(m rail.Memory, rec *record) error) error {
 	return w.state.Update(ctx, func(m rail.Memory) error {
 		var rec record
-		found, err := load(m, recordKey+request, &rec)
+		found, err := rail.Load(m, recordKey+request, &rec)
 		if err != nil || !found {
 			return err
 		}
 		if err := fn(m, &rec); err != nil {
 			return err
 		}
-		return save(m, recordKey+request, rec)
+		return rail.Save(m, recordKey+request, rec)
 	})
 }
 
@@ -585,9 +584,3 @@ func each[T any](ctx context.Context, list []T, ask func(i int, one T) error) []
 	asking.Wait()
 	return errs
 }
-
-// oneItem is a memory of one line.
-type oneItem rail.Item
-
-func (i oneItem) Get(string) ([]byte, error) { return i.Value, nil }
-func (oneItem) Put(string, []byte) error     { return errors.New("daimo: this line is only read") }

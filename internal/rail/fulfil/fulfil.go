@@ -244,11 +244,7 @@ func (d *delivery) dueKey() string { return dueKey + instant(d.Due) + "/" + d.ID
 func instant(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000000000") }
 
 func load(m rail.Memory, id string, d *delivery) (known bool, err error) {
-	text, err := m.Get(deliveryKey + id)
-	if err != nil || text == nil {
-		return false, err
-	}
-	return true, json.Unmarshal(text, d)
+	return rail.Load(m, deliveryKey+id, d)
 }
 
 func ref(d rail.Delivery) rail.Ref { return rail.Ref("fulfil " + d.ID) }

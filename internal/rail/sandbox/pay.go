@@ -39,7 +39,7 @@ func (r *Rail) Pay(ctx context.Context, p Payment) (id string, err error) {
 	}
 	return p.ID, r.update(ctx, func(m rail.Memory) error {
 		was := rail.Observation{}
-		known, err := load(m, paymentKey+p.ID, &was)
+		known, err := rail.Load(m, paymentKey+p.ID, &was)
 		if err != nil {
 			return err
 		}
@@ -53,7 +53,7 @@ func (r *Rail) Pay(ctx context.Context, p Payment) (id string, err error) {
 		}
 		if known {
 			word.Value, word.Evidence = was.Value, was.Evidence
-		} else if err := save(m, paymentKey+p.ID, word); err != nil {
+		} else if err := rail.Save(m, paymentKey+p.ID, word); err != nil {
 			return err
 		}
 		return tell(m, word)

@@ -183,25 +183,8 @@ func tell(m rail.Memory, word rail.Observation) error {
 			return fmt.Errorf("sandbox: the number of words: %w", err)
 		}
 	}
-	if err := save(m, wordKey+fmt.Sprintf("%020d", last+1), word); err != nil {
+	if err := rail.Save(m, wordKey+fmt.Sprintf("%020d", last+1), word); err != nil {
 		return err
 	}
 	return m.Put(lastKey, []byte(strconv.Itoa(last+1)))
-}
-
-// load reads a record and says whether there is one.
-func load(m rail.Memory, key string, record any) (bool, error) {
-	text, err := m.Get(key)
-	if err != nil || text == nil {
-		return false, err
-	}
-	return true, json.Unmarshal(text, record)
-}
-
-func save(m rail.Memory, key string, record any) error {
-	text, err := json.Marshal(record)
-	if err != nil {
-		return err
-	}
-	return m.Put(key, text)
 }

@@ -51,7 +51,7 @@ func (f *far) taken(t *testing.T, id string) (n int) {
 	t.Helper()
 	err := f.state.Update(t.Context(), func(m rail.Memory) error {
 		var record transfer
-		_, err := load(m, transferKey+id, &record)
+		_, err := rail.Load(m, transferKey+id, &record)
 		n = record.Taken
 		return err
 	})

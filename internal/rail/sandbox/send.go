@@ -115,7 +115,7 @@ func (r *Rail) take(m rail.Memory, d rail.Delivery) (answer, err error) {
 		return fmt.Errorf("sandbox: %w: its destination or amount wants that", rail.ErrRefused), nil
 	}
 	var t transfer
-	known, err := load(m, transferKey+d.ID, &t)
+	known, err := rail.Load(m, transferKey+d.ID, &t)
 	if err != nil {
 		return nil, err
 	}
@@ -130,7 +130,7 @@ func (r *Rail) take(m rail.Memory, d rail.Delivery) (answer, err error) {
 			return nil, err
 		}
 	}
-	if err := save(m, transferKey+d.ID, t); err != nil {
+	if err := rail.Save(m, transferKey+d.ID, t); err != nil {
 		return nil, err
 	}
 	if lost {
@@ -164,7 +164,7 @@ func (r *Rail) Lookup(ctx context.Context, d rail.Delivery) (rail.Status, rail.R
 	var t transfer
 	err := r.state.Update(ctx, func(m rail.Memory) error {
 		t = transfer{}
-		_, err := load(m, transferKey+d.ID, &t)
+		_, err := rail.Load(m, transferKey+d.ID, &t)
 		return err
 	}, transferKey+d.ID)
 	switch {

@@ -47,7 +47,7 @@ func (r *Rail) grant(m rail.Memory, key string, wish rail.Wish) error {
 		External: id, Instrument: wish.Instrument, Rank: order.RankConfirmed, Amount: wish.Amount, Value: r.now().UTC().Truncate(time.Microsecond),
 		Evidence: order.Evidence{Tx: id, From: defaultFrom, To: wish.Instrument, Document: wish.Document},
 	}
-	if err := save(m, paymentKey+id, word); err != nil {
+	if err := rail.Save(m, paymentKey+id, word); err != nil {
 		return err
 	}
 	if err := tell(m, word); err != nil {

@@ -93,11 +93,11 @@ func (r *Rail) hear(ctx context.Context, e event) error {
 	}
 	return r.state.Update(ctx, func(m rail.Memory) error {
 		h := hint{Since: r.now()}
-		if _, err := load(m, hintKey+about, &h); err != nil {
+		if _, err := rail.Load(m, hintKey+about, &h); err != nil {
 			return err
 		}
 		h.Refund = h.Refund || strings.Contains(e.Type, "refund")
 		h.Calls, h.Next = h.Calls+1, r.now() // so that one which comes while Stripe is being asked is not taken for the one before
-		return save(m, hintKey+about, h)
+		return rail.Save(m, hintKey+about, h)
 	}, hintKey+about)
 }

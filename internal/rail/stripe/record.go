@@ -1,8 +1,6 @@
 package stripe
 
 import (
-	"encoding/json"
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -129,29 +127,3 @@ func enqueue(m rail.Memory, rec *record, at time.Time) error {
 	}
 	return m.Put(next, []byte("1"))
 }
-
-// save and load are a line as JSON. load says whether there is one.
-func save(m rail.Memory, key string, value any) error {
-	text, err := json.Marshal(value)
-	if err != nil {
-		return err
-	}
-	return m.Put(key, text)
-}
-
-func load(m rail.Memory, key string, into any) (bool, error) {
-	text, err := m.Get(key)
-	if err != nil || text == nil {
-		return false, err
-	}
-	if err := json.Unmarshal(text, into); err != nil {
-		return false, fmt.Errorf("stripe: the line %s cannot be read: %w", key, err)
-	}
-	return true, nil
-}
-
-// oneItem is a memory of one line.
-type oneItem rail.Item
-
-func (i oneItem) Get(string) ([]byte, error) { return i.Value, nil }
-func (oneItem) Put(string, []byte) error     { return errors.New("stripe: this line is only read") }

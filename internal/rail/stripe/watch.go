@@ -152,14 +152,14 @@ func (w *watch) make(ctx context.Context, item rail.Item) error {
 			return err
 		}
 		var was record
-		if found, err := load(m, recordKey+p.ID, &was); err != nil || found {
+		if found, err := rail.Load(m, recordKey+p.ID, &was); err != nil || found {
 			return err // a crash came after this, or another process was faster
 		}
 		kept := rec
 		if err := enqueue(m, &kept, asked.Add(w.after(kept, asked))); err != nil {
 			return err
 		}
-		return save(m, recordKey+p.ID, kept)
+		return rail.Save(m, recordKey+p.ID, kept)
 	})
 }
 
@@ -312,7 +312,7 @@ func (w *watch) heard(ctx context.Context, items []rail.Item) error {
 	var looks []look
 	for _, item := range items {
 		var h hint
-		if _, err := load(oneItem(item), item.Key, &h); err != nil {
+		if err := item.Read(&h); err != nil {
 			return err
 		}
 		if h.Next.After(w.now()) {
@@ -353,7 +353,7 @@ func (w *watch) heardOf(ctx context.Context, l look) error {
 	}
 	return w.state.Update(context.WithoutCancel(ctx), func(m rail.Memory) error {
 		var now hint
-		if found, err := load(m, l.key, &now); err != nil || !found || now.Calls != l.hint.Calls {
+		if found, err := rail.Load(m, l.key, &now); err != nil || !found || now.Calls != l.hint.Calls {
 			return err
 		}
 		return m.Put(l.key, nil)
@@ -378,7 +378,7 @@ func (w *watch) park(ctx context.Context, key string, h hint) error {
 	}
 	h.Next = w.now().Add(min(time.Second<<min(h.Tries, 6), parkMax))
 	h.Tries++
-	return w.state.Update(ctx, func(m rail.Memory) error { return save(m, key, h) })
+	return w.state.Update(ctx, func(m rail.Memory) error { return rail.Save(m, key, h) })
 }
 
 // due looks at the open sessions whose time has come.
@@ -521,7 +521,7 @@ func (w *watch) looked(ctx context.Context, l look, always bool) error {
 func (w *watch) keep(ctx context.Context, now record, disputes []dispute, asked time.Time) error {
 	err := w.state.Update(context.WithoutCancel(ctx), func(m rail.Memory) error {
 		var was record
-		if found, err := load(m, recordKey+now.Page.ID, &was); err != nil || !found {
+		if found, err := rail.Load(m, recordKey+now.Page.ID, &was); err != nil || !found {
 			return err
 		}
 		kept := now
@@ -543,7 +543,7 @@ func (w *watch) keep(ctx context.Context, now record, disputes []dispute, asked 
 				return err
 			}
 		}
-		return save(m, recordKey+kept.Page.ID, kept)
+		return rail.Save(m, recordKey+kept.Page.ID, kept)
 	}, recordKey+now.Page.ID)
 	if err != nil {
 		return err
@@ -617,7 +617,7 @@ func (w *watch) unmatched(ctx context.Context, u Unmatched) error {
 		if err != nil || !isNew {
 			return err
 		}
-		return save(m, unmatchedKey+u.Session, u)
+		return rail.Save(m, unmatchedKey+u.Session, u)
 	}, unmatchedKey+u.Session)
 	if err == nil && isNew {
 		w.log.Error("a payment is not what was asked for: nothing is credited", "session", u.Session, "page", u.Page, "why", u.Why)
@@ -639,7 +639,7 @@ func (r *Rail) Unmatched(ctx context.Context, after string, limit int) ([]Unmatc
 	}
 	list := make([]Unmatched, len(items))
 	for i, item := range items {
-		if _, err := load(oneItem(item), item.Key, &list[i]); err != nil {
+		if err := item.Read(&list[i]); err != nil {
 			return nil, err
 		}
 	}
@@ -664,8 +664,7 @@ func (w *watch) record(ctx context.Context, id string) (*record, error) {
 		return nil, err
 	}
 	rec := &record{}
-	_, err = load(oneItem(items[0]), key, rec)
-	return rec, err
+	return rec, items[0].Read(rec)
 }
 
 // time is now, as exact as it is kept.
