@@ -124,13 +124,9 @@ func documentFault(err error) error {
 }
 
 func (d *Dialect) listDocuments(r *http.Request, s engine.Scope) (answer, error) {
-	q, err := queryOf(r.URL.RawQuery)
+	at, err := pagingOf(r)
 	if err != nil {
 		return answer{}, err
-	}
-	at := q.paging()
-	if q.Err() != nil {
-		return answer{}, q.Err()
 	}
 	page, err := d.engine.Files(r.Context(), engine.FileFilter{Scope: s, Page: at.page, Limit: at.perPage, CreatedFrom: at.from, CreatedTo: at.to})
 	if err != nil {

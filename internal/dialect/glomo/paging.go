@@ -1,6 +1,7 @@
 package glomo
 
 import (
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -52,6 +53,16 @@ func pageOf[T any](p paging, data []T, count int64) pageBody[T] {
 		meta.Next = new(p.page + 1)
 	}
 	return pageBody[T]{data, meta}
+}
+
+// pagingOf is which page is asked for of a list that has no other parameters.
+func pagingOf(r *http.Request) (paging, error) {
+	q, err := queryOf(r.URL.RawQuery)
+	if err != nil {
+		return paging{}, err
+	}
+	at := q.paging()
+	return at, q.Err()
 }
 
 // query reads the parameters of this API's lists.

@@ -113,13 +113,9 @@ func (d *Dialect) decodePrice(r *http.Request) (p engine.ReferralFee, err error)
 }
 
 func (d *Dialect) listPrices(r *http.Request, s engine.Scope) (answer, error) {
-	q, err := queryOf(r.URL.RawQuery)
+	at, err := pagingOf(r)
 	if err != nil {
 		return answer{}, err
-	}
-	at := q.paging()
-	if q.Err() != nil {
-		return answer{}, q.Err()
 	}
 	page, err := d.engine.ReferralFees(r.Context(), engine.ReferralFeeFilter{Scope: s, Page: at.page, Limit: at.perPage, CreatedFrom: at.from, CreatedTo: at.to})
 	if err != nil {
