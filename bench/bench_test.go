@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"till/internal/money"
+	"till/internal/web"
 )
 
 // The echo takes what the clients send, as often as they send it, and what is sent has a reference of its own each time.
@@ -35,6 +37,44 @@ func TestClientsRequests(t *testing.T) {
 	}
 	if len(seen) != 5*12 {
 		t.Errorf("%d references of %d", len(seen), 5*12)
+	}
+}
+
+// Both ways to send carry the same request, with the reference of each time, and a refusal is an error that says why.
+func TestWaysToSend(t *testing.T) {
+	for name, open := range map[string]func(context.Context, string, []byte) (func([]byte) error, func(), error){"socket": overSocket, "net/http": withLibrary} {
+		t.Run(name, func(t *testing.T) {
+			seen := map[string]bool{}
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if r.Header.Get("X-API-Key") != "key" || r.URL.Path != echoPath {
+					t.Errorf("%s with %v", r.URL, r.Header)
+				}
+				body, err := readEcho(r)
+				if err != nil || seen[body.OrderReference] {
+					web.WriteJSON(w, http.StatusConflict, map[string]string{"error": "taken"})
+					return
+				}
+				seen[body.OrderReference] = true
+				web.WriteJSON(w, http.StatusCreated, body)
+			}))
+			defer server.Close()
+			host := strings.TrimPrefix(server.URL, "http://")
+			r := orderRequest(host, echoPath, "key", 7)
+			send, close, err := open(t.Context(), host, r.text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer close()
+			for n := range int64(3) {
+				r.number(1, n)
+				if err := send(r.text); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := send(r.text); err == nil || !strings.Contains(err.Error(), "409") || !strings.Contains(err.Error(), "taken") || len(seen) != 3 {
+				t.Errorf("%v, %d references", err, len(seen))
+			}
+		})
 	}
 }
 

@@ -6,7 +6,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -67,6 +69,7 @@ type load struct {
 	run     int // its number: part of the references
 	clients int
 	length  time.Duration
+	library bool     // they send with net/http, not with sockets of their own
 	process *process // whose CPU time is measured
 
 	next *atomic.Int64 // of the references, which count up as a shop's order numbers do
@@ -121,23 +124,21 @@ func (l load) start(ctx context.Context) (result, error) {
 
 // client sends until end and returns how many requests were answered, and how long those took that began at begin or later.
 func (l load) client(ctx context.Context, begin, end time.Time) (n int, times []time.Duration, err error) {
-	conn, err := net.Dial("tcp", l.host)
+	own := request{text: slices.Clone(l.request.text), at: l.request.at}
+	open := overSocket
+	if l.library {
+		open = withLibrary
+	}
+	send, close, err := open(ctx, l.host, own.text)
 	if err != nil {
 		return 0, nil, err
 	}
-	defer conn.Close()
-	stop := context.AfterFunc(ctx, func() { conn.Close() })
-	defer stop()
-	own := request{text: slices.Clone(l.request.text), at: l.request.at}
-	in := bufio.NewReader(conn)
+	defer close()
 	times = make([]time.Duration, 0, 1<<14)
 	for sent := time.Now(); sent.Before(end); {
 		n++
 		own.number(l.run, l.next.Add(1))
-		if _, err := conn.Write(own.text); err != nil {
-			return n, nil, err
-		}
-		if err := readCreated(in); err != nil {
+		if err := send(own.text); err != nil {
 			return n, nil, err
 		}
 		now := time.Now()
@@ -147,6 +148,52 @@ func (l load) client(ctx context.Context, begin, end time.Time) (n int, times []
 		sent = now
 	}
 	return n, times, nil
+}
+
+// overSocket sends with as little work as there can be, so that the processors are the server's.
+func overSocket(ctx context.Context, host string, _ []byte) (send func(text []byte) error, close func(), err error) {
+	conn, err := net.Dial("tcp", host)
+	if err != nil {
+		return nil, nil, err
+	}
+	in := bufio.NewReader(conn)
+	send = func(text []byte) error {
+		if _, err := conn.Write(text); err != nil {
+			return err
+		}
+		return readCreated(in)
+	}
+	stop := context.AfterFunc(ctx, func() { conn.Close() })
+	return send, func() { stop(); conn.Close() }, nil
+}
+
+// withLibrary sends as a program does that uses net/http for it, which costs about as much as answering does. Of a text only the body is read
+// each time: the rest is as in the first.
+func withLibrary(ctx context.Context, host string, first []byte) (send func(text []byte) error, close func(), err error) {
+	parsed, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(first)))
+	if err != nil {
+		return nil, nil, err
+	}
+	body := bytes.Index(first, []byte("\r\n\r\n")) + 4
+	transport := &http.Transport{}
+	send = func(text []byte) error {
+		r, err := http.NewRequestWithContext(ctx, parsed.Method, "http://"+host+parsed.URL.Path, bytes.NewReader(text[body:]))
+		if err != nil {
+			return err
+		}
+		r.Header = parsed.Header.Clone()
+		answer, err := transport.RoundTrip(r)
+		if err != nil {
+			return err
+		}
+		defer answer.Body.Close()
+		said, err := io.ReadAll(answer.Body)
+		if err == nil && answer.StatusCode != http.StatusCreated {
+			err = fmt.Errorf("%s: %s", answer.Status, said)
+		}
+		return err
+	}
+	return send, transport.CloseIdleConnections, nil
 }
 
 // readCreated reads an answer of known length, whose status must be 201, and throws its body away.

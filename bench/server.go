@@ -48,6 +48,7 @@ type bench struct {
 	program      string // the built till
 	chain        *simchain.Chain
 	echo         *process
+	library      bool   // the clients of a run use net/http
 	runs         int    // so far: numbers references
 	addresses    uint64 // made so far
 	folders      int
@@ -290,6 +291,7 @@ type pair struct {
 type cell struct {
 	database  string
 	clients   int
+	library   bool // the clients use net/http
 	pairs     []pair
 	ratio     float64
 	worst     float64
@@ -319,14 +321,16 @@ func (b *bench) open(ctx context.Context, on database) (s *server, close func() 
 }
 
 // create measures the creation of orders on a new database, beside the echo.
-func (b *bench) create(ctx context.Context, on database, clients int) (c cell, err error) {
+func (b *bench) create(ctx context.Context, on database, clients int, library bool) (c cell, err error) {
+	b.library = library
+	defer func() { b.library = false }()
 	s, close, err := b.open(ctx, on)
 	if err != nil {
 		return c, err
 	}
 	defer func() { err = errors.Join(err, close()) }()
 
-	c = cell{database: on.name, clients: clients}
+	c = cell{database: on.name, clients: clients, library: library}
 	total := 0
 	for range b.pairs {
 		if err := b.stockFor(ctx, s, clients); err != nil {
@@ -383,7 +387,7 @@ func (b *bench) markProfile(p *process) {
 
 func (b *bench) load(ctx context.Context, p *process, r request, clients int) (result, error) {
 	b.runs++
-	return load{request: r, host: p.host(), run: b.runs, clients: clients, length: b.run, process: p, next: new(atomic.Int64)}.start(ctx)
+	return load{request: r, host: p.host(), run: b.runs, clients: clients, length: b.run, library: b.library, process: p, next: new(atomic.Int64)}.start(ctx)
 }
 
 // has checks that every order that was answered is on record.
