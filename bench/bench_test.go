@@ -40,6 +40,28 @@ func TestClientsRequests(t *testing.T) {
 	}
 }
 
+// The plain echo answers as the other one does, and refuses the same.
+func TestPlainEcho(t *testing.T) {
+	ask := func(path, body string) *httptest.ResponseRecorder {
+		w := httptest.NewRecorder()
+		r := httptest.NewRequest(http.MethodPost, path, strings.NewReader(body))
+		r.Header.Set("Content-Type", "application/json")
+		echo(w, r)
+		return w
+	}
+	r := orderRequest("localhost", echoPath, "key", 7)
+	body := string(r.text[strings.Index(string(r.text), "\r\n\r\n")+4:])
+	if own, plain := ask(echoPath, body), ask(echoPlainPath, body); own.Code != http.StatusCreated || plain.Code != own.Code || plain.Body.String() != own.Body.String() {
+		t.Errorf("%d %s, plain %d %s", own.Code, own.Body, plain.Code, plain.Body)
+	}
+	for _, change := range [][2]string{{`"125.50"`, `"125.5000001"`}, {`"125.50"`, `125.5`}, {`"bench-7`, `"\u0007`}, {token, ""}, {"https://shop.example/cart", "shop"}, {"{", "["}} {
+		wrong := strings.Replace(body, change[0], change[1], 1)
+		if own, plain := ask(echoPath, wrong), ask(echoPlainPath, wrong); own.Code != http.StatusBadRequest || plain.Code != own.Code {
+			t.Errorf("%s: %d, plain %d", wrong, own.Code, plain.Code)
+		}
+	}
+}
+
 // Both ways to send carry the same request, with the reference of each time, and a refusal is an error that says why.
 func TestWaysToSend(t *testing.T) {
 	for name, open := range map[string]func(context.Context, string, []byte) (func([]byte) error, func(), error){"socket": overSocket, "net/http": withLibrary} {

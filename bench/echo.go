@@ -2,8 +2,8 @@ package main
 
 import (
 	"encoding/json"
+	"io"
 	"net/http"
-	"net/url"
 	"strings"
 	"unicode"
 
@@ -24,9 +24,21 @@ type echoBody struct {
 	CancelURL      string          `json:"cancelUrl,omitempty"`
 }
 
-// Where the echo takes requests for orders, and for quotes.
+// plainBody is the same as one writes it down for encoding/json.
+type plainBody struct {
+	OrderReference string            `json:"orderReference"`
+	Amount         string            `json:"amount"`
+	Currency       string            `json:"currency"`
+	ChainID        string            `json:"chainId"`
+	Metadata       map[string]string `json:"metadata,omitempty"`
+	SuccessURL     string            `json:"successUrl,omitempty"`
+	CancelURL      string            `json:"cancelUrl,omitempty"`
+}
+
+// Where the echo takes requests for orders, read the way the server does and with encoding/json, and for quotes.
 const (
 	echoPath       = "/echo"
+	echoPlainPath  = "/echo/plain"
 	echoQuotesPath = "/echo/quotes"
 )
 
@@ -35,9 +47,12 @@ const (
 func echo(w http.ResponseWriter, r *http.Request) {
 	var body any
 	var err error
-	if r.URL.Path == echoQuotesPath {
+	switch r.URL.Path {
+	case echoQuotesPath:
 		body, err = readEchoQuote(r)
-	} else {
+	case echoPlainPath:
+		body, err = readPlain(r)
+	default:
 		body, err = readEcho(r)
 	}
 	if err != nil {
@@ -68,10 +83,7 @@ func readEcho(r *http.Request) (b echoBody, err error) {
 		}
 		*field.into = text
 	}
-	if strings.TrimSpace(b.OrderReference) == "" || strings.ContainsFunc(b.OrderReference, unicode.IsControl) {
-		return b, fault.New(fault.CodeInvalidValue, "not a reference").On("orderReference")
-	}
-	if _, err := money.Parse(echoAsset, b.Amount); err != nil {
+	if err := checkOrder(b.OrderReference, b.Amount); err != nil {
 		return b, err
 	}
 	metadata, present, err := in.Object("metadata")
@@ -88,17 +100,54 @@ func readEcho(r *http.Request) (b echoBody, err error) {
 	return b, err
 }
 
+// readPlain checks what readEcho checks.
+func readPlain(r *http.Request) (b plainBody, err error) {
+	text, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, 64<<10))
+	if err != nil {
+		return b, err
+	}
+	if err := json.Unmarshal(text, &b); err != nil {
+		return b, err
+	}
+	if b.Currency == "" || b.ChainID == "" || len(b.Metadata) > 10 || len(b.OrderReference) > 255 {
+		return b, fault.New(fault.CodeInvalidValue, "a field is missing or too long")
+	}
+	if err := checkOrder(b.OrderReference, b.Amount); err != nil {
+		return b, err
+	}
+	if err := checkURL("successUrl", b.SuccessURL); err != nil {
+		return b, err
+	}
+	return b, checkURL("cancelUrl", b.CancelURL)
+}
+
+func checkOrder(reference, amount string) error {
+	if strings.TrimSpace(reference) == "" || strings.ContainsFunc(reference, unicode.IsControl) {
+		return fault.New(fault.CodeInvalidValue, "not a reference").On("orderReference")
+	}
+	_, err := money.Parse(echoAsset, amount)
+	return err
+}
+
 func readURL(in web.Object, field string) (string, error) {
 	text, present, err := in.String(field, 2048)
 	if err != nil || !present {
 		return "", err
 	}
-	var parsed *url.URL
+	return text, checkURL(field, text)
+}
+
+// checkURL takes no URL, too.
+func checkURL(field, text string) error {
+	if text == "" {
+		return nil
+	}
 	guard := webhook.Guard{AllowPrivate: true, AllowHTTP: true}
-	if parsed, err = guard.CheckURL(text); err == nil && parsed.Host == "" {
+	parsed, err := guard.CheckURL(text)
+	if err == nil && parsed.Host == "" {
 		err = fault.New(fault.CodeInvalidURL, "not a URL").On(field)
 	}
-	return text, err
+	return err
 }
 
 // echoQuote is the request for a quote, sent back.

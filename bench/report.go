@@ -42,7 +42,8 @@ func (r report) markdown() string {
 		p("Durable creation over HTTP, one merchant: key, checks, address, order, event and every index, synced before the answer. Medians over the")
 		p("pairs; `ratio` is the server's rate over that of the echo server just before it (lowest to highest pair behind it). `us` is processor")
 		p("time for each order: of the server's process and of PostgreSQL's, whose part stands beside it. The clients read and write their sockets themselves,")
-		p("with as little work as there can be; where it says net/http they are as most programs are, which send with Go's own client: both halves of a pair carry that.\n")
+		p("with as little work as there can be, and the echo reads JSON as the server does. Where it says plain, clients and echo are as one writes them at first: Go's own")
+		p("HTTP client, the same in both halves of a pair, and encoding/json in the echo.\n")
 		p("| database | clients | ratio | pairs | orders/s | p50 ms | p99 ms | us | of it PostgreSQL's | echo/s | echo us | echo p50 ms | p99 in echo p50s |")
 		p("| --- | ---: | ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
 		for _, c := range r.cells {
@@ -128,7 +129,7 @@ func (r report) markdown() string {
 func (c cell) row() string {
 	clients := strconv.Itoa(c.clients)
 	if c.library {
-		clients += ", net/http"
+		clients += ", plain"
 	}
 	return fmt.Sprintf("| %s | %s | **%.2f** | %.2f to %.2f | %.0f | %.2f | %.2f | %.0f | %.0f | %.0f | %.0f | %.2f | %.1f |", c.database, clients, c.ratio, c.worst, c.best,
 		c.own.rate, c.own.p50, c.own.p99, c.own.cpu, c.own.database, c.base.rate, c.base.cpu, c.base.p50, c.own.p99/c.base.p50)

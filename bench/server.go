@@ -291,7 +291,7 @@ type pair struct {
 type cell struct {
 	database  string
 	clients   int
-	library   bool // the clients use net/http
+	library   bool // the clients use net/http, and the echo encoding/json
 	pairs     []pair
 	ratio     float64
 	worst     float64
@@ -330,6 +330,10 @@ func (b *bench) create(ctx context.Context, on database, clients int, library bo
 	}
 	defer func() { err = errors.Join(err, close()) }()
 
+	path := echoPath
+	if library {
+		path = echoPlainPath
+	}
 	c = cell{database: on.name, clients: clients, library: library}
 	total := 0
 	for range b.pairs {
@@ -337,7 +341,7 @@ func (b *bench) create(ctx context.Context, on database, clients int, library bo
 			return c, err
 		}
 		var p pair
-		if p.base, err = b.load(ctx, b.echo, orderRequest(b.echo.host(), echoPath, s.key, b.seed), clients); err != nil {
+		if p.base, err = b.load(ctx, b.echo, orderRequest(b.echo.host(), path, s.key, b.seed), clients); err != nil {
 			return c, fmt.Errorf("echo: %w", err)
 		}
 		b.markProfile(s.process)
