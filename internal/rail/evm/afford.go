@@ -151,7 +151,7 @@ func (s *Sender) holds(ctx context.Context, n *node, token common.Address) (held
 		call := map[string]any{"to": token, "data": balanceOf(s.from.Hex())}
 		ask = append(ask, rpc.BatchElem{Method: "eth_call", Args: []any{call, *block.Number}, Result: word})
 	}
-	if err := n.batch(ctx, ask); err != nil {
+	if err := n.askAll(ctx, ask); err != nil {
 		return held{}, err
 	}
 	if *count == nil || *pending == nil || *coin == nil {

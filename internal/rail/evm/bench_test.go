@@ -430,6 +430,8 @@ type call struct {
 	Method string            `json:"method"`
 	Params []json.RawMessage `json:"params"`
 	ID     json.RawMessage   `json:"id"`
+
+	together []call // those of a batch
 }
 
 // answer is what the proxy does instead of passing a call on. Exactly one field is set.
@@ -455,6 +457,9 @@ func newProxy(t *testing.T, target string) *proxy {
 		var c call
 		if err == nil && bytes.HasPrefix(body, []byte("[")) {
 			c.Method = batch
+			if json.Unmarshal(body, &c.together) != nil {
+				return
+			}
 		} else if err != nil || json.Unmarshal(body, &c) != nil {
 			return // the watcher went away in the middle
 		}

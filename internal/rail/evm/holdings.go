@@ -3,10 +3,10 @@ package evm
 import (
 	"context"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math/big"
-	"slices"
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/common/hexutil"
@@ -16,7 +16,7 @@ import (
 	"till/internal/rail"
 )
 
-// batchSize is how many questions go into one request; providers allow 100 to 1,000.
+// batchSize is how many questions go into one request at the most; most providers allow 100 to 1,000.
 const batchSize = 100
 
 var _ rail.Holder = (*Rail)(nil)
@@ -64,10 +64,8 @@ func (r *Rail) holdingsAt(ctx context.Context, n *node, block uint64, addresses 
 			})
 		}
 	}
-	for part := range slices.Chunk(questions, batchSize) {
-		if err := n.batch(ctx, part); err != nil {
-			return nil, err
-		}
+	if err := n.askAll(ctx, questions); err != nil {
+		return nil, err
 	}
 	found := make([]rail.Holding, len(addresses))
 	for i, a := range addresses {
@@ -93,8 +91,36 @@ func balanceOf(address string) string {
 	return "0x70a08231" + hex.EncodeToString(common.LeftPadBytes(common.HexToAddress(address).Bytes(), 32))
 }
 
-// batch asks several questions in one request. It fails when one of them does.
+// askAll asks questions, many in one request. A request that the node refuses is made again with half of them, down to
+// one at a time: some providers allow fewer, or none together. It fails when one question does.
+func (n *node) askAll(ctx context.Context, questions []rpc.BatchElem) error {
+	for size := batchSize; len(questions) > 0; {
+		part := questions[:min(size, len(questions))]
+		err := n.batch(ctx, part)
+		if len(part) > 1 && refusedTogether(err) {
+			size = len(part) / 2
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		questions = questions[len(part):]
+	}
+	return nil
+}
+
+// refusedTogether says that the node did not want these questions in one request: it refused the request or one of them,
+// or gave one answer in place of a list.
+func refusedTogether(err error) bool {
+	_, oneAnswer := errors.AsType[*json.UnmarshalTypeError](err)
+	return oneAnswer || refused(err)
+}
+
+// batch asks questions in one request, a single one without a list. It fails when one of them does.
 func (n *node) batch(ctx context.Context, questions []rpc.BatchElem) error {
+	if len(questions) == 1 {
+		return n.call(ctx, questions[0].Result, questions[0].Method, questions[0].Args...)
+	}
 	ctx, cancel := context.WithTimeout(ctx, n.timeout)
 	defer cancel()
 	if err := n.client.BatchCallContext(ctx, questions); err != nil {

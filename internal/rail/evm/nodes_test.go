@@ -2,6 +2,7 @@ package evm
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"strings"
 	"sync"
@@ -301,6 +302,76 @@ func TestHoldings(t *testing.T) {
 	}
 }
 
+// case 26: a node that allows fewer questions in one request than are asked, or none together, is asked in smaller ones. One
+// that refuses a question asked alone is left.
+func TestHoldingsOfManyInSmallRequests(t *testing.T) {
+	one := func(text string) func(call) *answer {
+		return func(call) *answer {
+			return &answer{body: `{"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"` + text + `"}}`}
+		}
+	}
+	for name, test := range map[string]struct {
+		most   int // calls in one request
+		refuse func(call) *answer
+	}{
+		"10, status 413":                {10, func(call) *answer { return &answer{status: 413} }},
+		"30, one error for all of them": {30, one("batch of more than 30 requests")},
+		"none together":                 {1, one("batches are not allowed")},
+		"25, an error for each of them": {25, func(c call) *answer {
+			var each []string
+			for _, asked := range c.together {
+				each = append(each, fmt.Sprintf(`{"jsonrpc":"2.0","id":%s,"error":{"code":-32005,"message":"limit exceeded"}}`, asked.ID))
+			}
+			return &answer{body: "[" + strings.Join(each, ",") + "]"}
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPair(t)
+			p.pay("USDT", alice, 5)
+			p.chain.Mine(1)
+			r, err := New(p.cfg, Opts{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer r.nodes.close()
+			p.node.lies(func(c call) *answer {
+				if len(c.together) > test.most {
+					return test.refuse(c)
+				}
+				return nil
+			})
+			list := []string{alice}
+			for i := range 40 {
+				list = append(list, address(fmt.Sprint("nobody's ", i)))
+			}
+			got, err := r.Holdings(t.Context(), list)
+			if err != nil || len(got) != len(list) {
+				t.Fatalf("%d holdings, %v", len(got), err)
+			}
+			for i, h := range got {
+				if h.Address != list[i] || h.Used() != (i == 0) || len(h.Amounts) != 2 {
+					t.Errorf("%+v", h)
+				}
+			}
+			if p.second.asked(batch)+p.second.asked("eth_call") > 0 {
+				t.Error("the second node was asked without need")
+			}
+			p.node.lies(func(c call) *answer {
+				switch {
+				case len(c.together) > test.most:
+					return test.refuse(c)
+				case len(c.together) > 0 || c.Method == "eth_call":
+					return &answer{status: 403}
+				}
+				return nil
+			})
+			if got, err := r.Holdings(t.Context(), list); err != nil || !got[0].Used() || p.second.asked(batch) == 0 {
+				t.Errorf("the second node was asked %d times: %v", p.second.asked(batch), err)
+			}
+		})
+	}
+}
+
 // A contract that does not answer balanceOf, and an answer that lacks some: an error, never a zero.
 func TestHoldingsOfALyingNode(t *testing.T) {
 	b := newBench(t)
@@ -310,10 +381,9 @@ func TestHoldingsOfALyingNode(t *testing.T) {
 	}
 	defer r.nodes.close()
 	for name, a := range map[string]*answer{
-		"no list":      {body: `{"jsonrpc":"2.0","id":1,"result":"0x1"}`},
-		"an empty one": {body: `[]`},
-		"HTML":         {body: `<html>`},
-		"half":         {cut: true},
+		"an empty list": {body: `[]`},
+		"HTML":          {body: `<html>`},
+		"half":          {cut: true},
 	} {
 		b.node.lies(of(batch, a))
 		if got, err := r.Holdings(t.Context(), []string{alice}); err == nil {
