@@ -376,6 +376,8 @@ func TestMasterKeyIsNotReplaced(t *testing.T) {
 	}
 }
 
+// TestCatalogue: the networks and their tokens, with the contracts that they are known by. A wrong contract would be
+// money that nobody is told of.
 func TestCatalogue(t *testing.T) {
 	tests := []struct {
 		id            string
@@ -384,13 +386,28 @@ func TestCatalogue(t *testing.T) {
 		confirmations int
 		tokens        string
 	}{
-		{"ethereum-mainnet", 1, engine.Live, 12, "USDC/6 USDT/6 DAI/18"},
-		{"ethereum-sepolia", 11155111, engine.Sandbox, 3, "USDC/6 USDT/6"},
-		{"polygon-mainnet", 137, engine.Live, 128, "USDC/6 USDT/6 DAI/18"},
-		{"polygon-amoy", 80002, engine.Sandbox, 10, "USDC/6"},
-		{"arbitrum-mainnet", 42161, engine.Live, 64, "USDC/6 USDT/6 DAI/18"},
-		{"arbitrum-sepolia", 421614, engine.Sandbox, 3, "USDC/6"},
-		{"xlayer-mainnet", 196, engine.Live, 10, "USDC/6 USDT/6"},
+		{"ethereum-mainnet", 1, engine.Live, 12, `
+			USDC/6 0xa0b86991c6218b36c1d19d4a2e9eb0ce3606eb48
+			USDT/6 0xdac17f958d2ee523a2206206994597c13d831ec7
+			DAI/18 0x6b175474e89094c44da98b954eedeac495271d0f`},
+		{"ethereum-sepolia", 11155111, engine.Sandbox, 3, `
+			USDC/6 0x1c7d4b196cb0c7b01d743fbc6116a902379c7238
+			USDT/6 0xaa8e23fb1079ea71e0a56f48a2aa51851d8433d0`},
+		{"polygon-mainnet", 137, engine.Live, 128, `
+			USDC/6 0x3c499c542cef5e3811e1192ce70d8cc03d5c3359
+			USDT/6 0xc2132d05d31c914a87c6611c10748aeb04b58e8f
+			DAI/18 0x8f3cf7ad23cd3cadbd9735aff958023239c6a063`},
+		{"polygon-amoy", 80002, engine.Sandbox, 10, `
+			USDC/6 0x41e94eb019c0762f9bfcf9fb1e58725bfb0e7582`},
+		{"arbitrum-mainnet", 42161, engine.Live, 64, `
+			USDC/6 0xaf88d065e77c8cc2239327c5edb3a432268e5831
+			USDT/6 0xfd086bc7cd5c481dcc9c85ebe478a1c0b69fcbb9
+			DAI/18 0xda10009cbd5d07dd0cecc66161fc93d7c9000da1`},
+		{"arbitrum-sepolia", 421614, engine.Sandbox, 3, `
+			USDC/6 0x75faf114eafb1bdbe2f0316df893fd58ce46aa4d`},
+		{"xlayer-mainnet", 196, engine.Live, 10, `
+			USDC/6 0x74b7f16337b8972027f6196a17a631ac6de26d22
+			USDT/6 0x779ded0c9e1022225f8e0630b35a9b54be713736`},
 	}
 	list := Catalogue()
 	if len(list) != len(tests) {
@@ -400,13 +417,13 @@ func TestCatalogue(t *testing.T) {
 		n := list[i]
 		var tokens []string
 		for _, token := range n.Tokens {
-			tokens = append(tokens, strings.TrimSuffix(token.Asset.String(), "@"+n.ID))
+			tokens = append(tokens, strings.TrimSuffix(token.Asset.String(), "@"+n.ID), strings.ToLower(token.Contract))
 			if canonical, ok, err := evm.ParseAddress(token.Contract); err != nil || !ok || canonical != token.Contract {
 				t.Errorf("%s: %s is not the canonical spelling of an address", n.ID, token.Contract) // case 32
 			}
 		}
 		if n.ID != test.id || n.ChainID != test.chain || n.Mode != test.mode || n.Confirmations != test.confirmations ||
-			strings.Join(tokens, " ") != test.tokens || n.Family != engine.EVM || n.Rail != evmRail(n.ID) || n.Name == "" {
+			!slices.Equal(tokens, strings.Fields(test.tokens)) || n.Family != engine.EVM || n.Rail != evmRail(n.ID) || n.Name == "" {
 			t.Errorf("%+v\nwant %+v", n, test)
 		}
 	}
