@@ -84,7 +84,7 @@ const (
 
 // String is the sign in words, for the documentation.
 func (s Sign) String() string {
-	return [...]string{"never negative", "never positive", "any"}[s]
+	return [...]string{"zero or above", "zero or below", "any"}[s]
 }
 
 // RoleFact is what there is to know of a role.

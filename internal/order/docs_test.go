@@ -37,6 +37,23 @@ func TestDocsShowEveryKind(t *testing.T) {
 	}
 }
 
+// TestDocsShowEveryMoment: each kind's section says what is posted at each of these moments, and be it nothing.
+func TestDocsShowEveryMoment(t *testing.T) {
+	for _, s := range sections {
+		shown := map[string]bool{}
+		for _, m := range stages(kinds[s.kind]) {
+			for _, word := range strings.Fields(strings.ReplaceAll(m.name, ",", "")) {
+				shown[word] = true
+			}
+		}
+		for _, moment := range []string{"created", "seen", "confirmed", "delivered", "failed", "refunded", "reversed"} {
+			if !shown[moment] {
+				t.Errorf("%s: %q is not shown", s.title, moment)
+			}
+		}
+	}
+}
+
 // checkPage fails when a generated page is not what stands in the tree; with -update it writes the page.
 func checkPage(t *testing.T, file, page string) {
 	t.Helper()
@@ -119,12 +136,14 @@ posted. @901 is a value time 901 seconds after the order was created; the window
 - **seen**: the payment is seen and not final. Never posted.
 - **confirmed**: the payment is final.
 - **delivered**: the money reached its destination. An instant delivery is a posting of its own and comes with the
-  payment.
+  payment: "confirmed, delivered".
 - **failed**: the delivery failed for good, or the payment, or a review refused the order.
 - **expired**: the deadline is over and only a part has come.
 - **refunded**: money of the ended order went back to its payer.
 - **returned**: the destination sent the money back after the order was completed.
-- **reversed**: the payment was taken back, before and after the money was passed on.
+- **reversed**: the payment was taken back, before and after the money was passed on. What an order collects from the
+  merchant's balance is confirmed when the order is created and never seen or reversed; money of a payer that comes to
+  such an order is set aside, and its reversal is shown.
 
 `
 
@@ -180,6 +199,9 @@ func stages(t Terms) []stage {
 		{name: "failed, the payment", before: then(create, "seen a 1000"), told: []string{"failed a 1000"}},
 		{name: "confirmed", before: create, told: []string{"confirmed a 1000"}},
 	}
+	if t.Instant {
+		list[len(list)-1].name = "confirmed, delivered"
+	}
 	if !t.Whole && !t.Deadline.IsZero() {
 		list = append(list, stage{name: "expired", before: then(create, "confirmed a 400"), told: []string{"tick @901"}})
 	}
@@ -227,6 +249,9 @@ func fromBalance(t Terms, create []string) []stage {
 		stage{name: "created, a second person must approve", told: waits},
 		stage{name: "failed, approval refused", before: waits, told: []string{"refuse approval"}},
 		stage{name: "cancelled", before: waits, told: []string{"cancel merchant"}},
+		stage{name: "seen, money of a payer", before: waits, told: []string{"seen a 400"}},
+		stage{name: "confirmed, money of a payer", before: waits, told: []string{"confirmed a 400"}},
+		stage{name: "reversed, money of a payer", before: then(waits, "confirmed a 400"), told: []string{"reversed a 400"}},
 	)
 	done := create
 	if !t.Instant {
@@ -420,14 +445,18 @@ func (e *examples) note(postings []Posting) {
 }
 
 func (e *examples) writeRoles(b *strings.Builder) {
-	b.WriteString("| role | what it means | sign | books |\n| --- | --- | --- | --- |\n")
+	b.WriteString("| role | what it means | sign | may be negative | books |\n| --- | --- | --- | --- | --- |\n")
 	for _, f := range ledger.Roles() {
 		name := string(f.Role)
 		if f.Role == ledger.Payer || f.Role == ledger.Payee {
 			name += ":<rail>"
 		}
 		slices.Sort(e.books[f.Role])
-		fmt.Fprintf(b, "| `%s` | %s | %s | %s |\n", name, f.Meaning, f.Sign, list("", e.books[f.Role]))
+		negative := "no"
+		if ledger.House.Account(f.Role).MayBeNegative() {
+			negative = "yes"
+		}
+		fmt.Fprintf(b, "| `%s` | %s | %s | %s | %s |\n", name, f.Meaning, f.Sign, negative, list("", e.books[f.Role]))
 	}
 	b.WriteString("\n")
 }

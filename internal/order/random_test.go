@@ -336,12 +336,17 @@ func deepCopy(o Order) Order {
 	return c
 }
 
-// TestConfluence tells the same payments in two orders, with repetitions, and wants the same end. A tick
-// is a barrier: what was told before it stays before it. Left out is what is honestly not confluent: a
-// word that takes back a confirmation (the order may have been completed by it), and several payments for
-// an order that ends with its only attempt.
+// TestConfluence tells the same payments and attempts in two orders, with repetitions, and wants the same end. A
+// tick is a barrier: what was told before it stays before it. Commands are given alike, before anything is told:
+// the attempts that the payer chose, and the money of nobody that was assigned, of which there are words as well.
+//
+// Left out is what is honestly not confluent: a word that takes back a confirmation (the order may have been
+// completed by it), several payments for an order that ends with its only attempt, and for such an order the loss
+// of that attempt beside a payment. Why an attempt ended is not compared, only that it did: one that the far side
+// declines after the order ended was abandoned by then.
 func TestConfluence(t *testing.T) {
 	names := slices.Sorted(maps.Keys(kinds))
+	assigned, succeeded, lost := 0, 0, 0
 	for i := range *sequences / 3 {
 		r := rand.New(rand.NewPCG(*seed, uint64(i)+1<<40))
 		kind := names[r.IntN(len(names))]
@@ -352,12 +357,13 @@ func TestConfluence(t *testing.T) {
 		if err != nil {
 			continue
 		}
+		begun, words := randomCommands(r, out.Order)
 		var first, second []Change
 		for part, payments := range [][]string{{"a", "b", "c"}, {"d", "e"}} {
 			if kinds[kind].OneAttempt || kinds[kind].DueFollows {
 				payments = payments[:1-part]
 			}
-			words := randomWords(r, start, payments)
+			words = append(words, randomWords(r, begun, payments)...)
 			first = append(first, words...)
 			other := slices.Clone(words)
 			for range 3 {
@@ -369,23 +375,81 @@ func TestConfluence(t *testing.T) {
 			second = append(second, other...)
 			tick := Change{Kind: Tick, At: at(1000), Through: at(pick(r, 100, 901, 2700))}
 			first, second = append(first, tick), append(second, tick)
+			words = nil
 		}
-		a, b := told(t, out.Order, first), told(t, out.Order, second)
+		a, b := told(t, begun, first), told(t, begun, second)
 		if one, two := essence(a), essence(b); one != two {
 			t.Fatalf("-seed %d, pair %d, %s:\n%s\n  ends as %s\n%s\n  ends as %s", *seed, i, kind,
 				describeAll(first), one, describeAll(second), two)
 		}
+		assigned += len(begun.Payments)
+		for _, attempt := range a.Attempts {
+			switch attempt.State {
+			case AttemptSucceeded:
+				succeeded++
+			case AttemptDeclined, AttemptAbandoned:
+				lost++
+			}
+		}
 	}
+	if assigned == 0 || succeeded == 0 || lost == 0 {
+		t.Errorf("%d payments were assigned, %d attempts succeeded, %d were lost: not all of it was tried", assigned, succeeded, lost)
+	}
+}
+
+// randomCommands chooses attempts and assigns money of nobody, where the order lets that be done, and makes words about both.
+func randomCommands(r *rand.Rand, o Order) (Order, []Change) {
+	var words []Change
+	try := func(c Change) bool {
+		out, err := Apply(o, c)
+		if err == nil {
+			o = out.Order
+		}
+		return err == nil
+	}
+	for _, id := range []string{"t1", "t2"} {
+		if r.IntN(2) == 0 || !try(Change{Kind: Choose, At: at(1), Attempt: Attempt{ID: id}}) {
+			continue
+		}
+		word := func(kind ChangeKind) {
+			words = append(words, Change{Kind: kind, At: at(500), Attempt: Attempt{ID: id}})
+		}
+		if r.IntN(2) == 0 {
+			word(AttemptIsPending)
+		}
+		if !o.Terms.OneAttempt && r.IntN(2) == 0 {
+			word(pick(r, AttemptIsLost, AttemptIsLeft))
+		}
+	}
+	if o.Terms.OneAttempt || o.Terms.DueFollows || r.IntN(2) == 0 {
+		return o, words
+	}
+	stray := Payment{PaymentKey: PaymentKey{Rail: "rail", External: "stray"}, Source: payerOf(o.Terms), Value: at(pick(r, 60, 900, 901)),
+		Amount: money.FromInt(o.Terms.Due.Asset(), pick[int64](r, 1000, 500, 5)), Booked: o.Terms.Book.Account(ledger.Stray)}
+	if !try(Change{Kind: AssignIt, At: at(2), Payment: stray}) {
+		return o, words
+	}
+	stray.Booked = ""
+	word := func(kind ChangeKind, epoch uint64) {
+		stray.Epoch = epoch
+		words = append(words, Change{Kind: kind, At: at(500), Payment: stray})
+	}
+	word(PayConfirmed, 0)
+	if r.IntN(2) == 0 { // mined again, and final there
+		word(PaySeen, 1)
+		word(PayConfirmed, 1)
+	}
+	return o, words
 }
 
 // randomWords is all that is ever told of a few payments.
 func randomWords(r *rand.Rand, o Order, payments []string) (words []Change) {
 	for _, id := range payments {
 		amount := money.FromInt(pick(r, o.Terms.Due.Asset(), o.Terms.Due.Asset(), o.Terms.Due.Asset(), dai), pick[int64](r, 1000, 1000, 500, 500, 995, 5, 1300))
-		value := at(pick(r, 60, 300, 900, 901))
+		value, attempt := at(pick(r, 60, 300, 900, 901)), pick(r, "", "t1", "t2")
 		word := func(kind ChangeKind, epoch uint64) {
 			words = append(words, Change{Kind: kind, At: at(500), Payment: Payment{PaymentKey: PaymentKey{Rail: "rail", External: id},
-				Epoch: epoch, Amount: amount, Value: value, Source: payerOf(o.Terms)}})
+				Epoch: epoch, Amount: amount, Value: value, Source: payerOf(o.Terms), Attempt: attempt}})
 		}
 		switch r.IntN(7) {
 		case 0:
@@ -432,7 +496,14 @@ func essence(o Order) string {
 		payments = append(payments, fmt.Sprint(p.External, p.Epoch, p.Rank, p.Amount, p.Value.Sub(t0)/time.Second, p.Booked))
 	}
 	slices.Sort(payments)
-	return fmt.Sprint(o.State, o.Overlay, o.Reason, balancesOf(o), payments)
+	var attempts []string
+	for _, a := range o.Attempts {
+		if a.State == AttemptDeclined || a.State == AttemptAbandoned {
+			a.State = "lost"
+		}
+		attempts = append(attempts, fmt.Sprint(a.ID, " ", a.State))
+	}
+	return fmt.Sprint(o.State, o.Overlay, o.Reason, balancesOf(o), payments, attempts)
 }
 
 func describeAll(changes []Change) string {
