@@ -445,7 +445,7 @@ func (a *App) gatewayReasons(on rail.Name) (reasons []reason, ok bool) {
 		if r.Name() != on {
 			continue
 		}
-		s := r.Status()
+		s := r.Health()
 		if s.Err != nil {
 			reasons = append(reasons, gatewayTrouble)
 		}

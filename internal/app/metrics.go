@@ -126,8 +126,8 @@ func (m *meter) Collect(out chan<- prometheus.Metric) {
 	}
 
 	for _, r := range m.app.psps.rails {
-		s := r.Status()
-		gauge(descDisputes, float64(s.Disputes), string(r.Name()))
+		s := r.Health()
+		gauge(descDisputes, float64(r.Disputes()), string(r.Name()))
 		gauge(descUnmatched, float64(s.Unmatched), string(r.Name()))
 		gauge(descPSP, flag(s.Err != nil), string(r.Name()))
 	}

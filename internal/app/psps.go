@@ -255,14 +255,14 @@ func (a *App) pspReasons(on rail.Name) (reasons []reason, ok bool) {
 		if r.Name() != on {
 			continue
 		}
-		s := r.Status()
+		s := r.Health()
 		if s.Err != nil {
 			reasons = append(reasons, pspTrouble)
 		}
 		if s.Unmatched > 0 {
 			reasons = append(reasons, pspUnmatched)
 		}
-		if s.Disputes > 0 {
+		if r.Disputes() > 0 {
 			reasons = append(reasons, pspDisputes)
 		}
 		return reasons, true

@@ -263,6 +263,7 @@ func TestClientCommands(t *testing.T) {
 
 	wants(t, []string{"ORDER"}, "suspense", "list")
 	wants(t, []string{"RAIL"}, "suspense", "strays")
+	wants(t, []string{"RAIL", "WHY"}, "suspense", "unmatched", "--mode=sandbox")
 	wants(t, []string{"ORDER"}, "short", "list", "--mode=sandbox")
 	fails(t, 1, "order_state_conflict", "suspense", "release", id, "--id=1", "--from=suspense/late", "--amount=1.00")
 	fails(t, 1, "invalid_amount", "suspense", "refund", id, "--id=1", "--from=suspense/late", "--amount=1e3", "--rail=x", "--to=y")

@@ -8,8 +8,11 @@ import (
 )
 
 type suspenseCommand struct {
-	List    suspenseList    `cmd:"" help:"List orders with money in suspense, the oldest first."`
-	Strays  suspenseStrays  `cmd:"" help:"List money that belongs to no order."`
+	List   suspenseList   `cmd:"" help:"List orders with money in suspense, the oldest first."`
+	Strays suspenseStrays `cmd:"" help:"List money that belongs to no order."`
+
+	Unmatched suspenseUnmatched `cmd:"" help:"List payments at gateways and payment services that are not what was asked for."`
+
 	Assign  suspenseAssign  `cmd:"" help:"Give a stray to an order that is still collecting."`
 	Release suspenseRelease `cmd:"" help:"Give money in suspense to the merchant."`
 	Refund  suspenseRefund  `cmd:"" help:"Send money of an ended order back."`
@@ -74,6 +77,34 @@ func (c *suspenseStrays) Run(t *terminal) error {
 		row(w, "RAIL", "PAYMENT", "AMOUNT", "STATE", "ADDRESS", "FROM", "MERCHANT", "MODE", "VALUE TIME")
 		for _, s := range list {
 			row(w, s.Rail, s.External, amount(s.Amount), s.State, dash(s.Instrument), dash(s.From), dash(s.Merchant), s.Mode, moment(s.ValueAt))
+		}
+	})
+}
+
+type suspenseUnmatched struct {
+	remote `embed:""`
+	Mode   string `enum:",live,sandbox" default:"" help:"live or sandbox."`
+	Limit  int    `default:"100" help:"At most as many."`
+}
+
+func (c *suspenseUnmatched) Run(t *terminal) error {
+	api, err := c.client()
+	if err != nil {
+		return err
+	}
+	list := []client.Unmatched{}
+	err = pages(c.Limit, func(after string, n int) (int, string, error) {
+		page, err := api.Unmatched(t, c.Mode, after, n)
+		list = append(list, page.Unmatched...)
+		return len(page.Unmatched), page.Next, err
+	})
+	if err != nil {
+		return err
+	}
+	return c.show(t, list, func(w io.Writer) {
+		row(w, "RAIL", "PAYMENT", "REQUEST", "ORDER", "MODE", "FOUND", "WHY")
+		for _, u := range list {
+			row(w, u.Rail, u.Payment, dash(u.Request), dash(u.Order), u.Mode, moment(u.FoundAt), u.Why)
 		}
 	})
 }

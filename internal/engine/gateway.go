@@ -139,7 +139,7 @@ func (e *Engine) payThrough(tx Tx, o *Order, n NewOrder) error {
 		return err
 	}
 	request := rail.Request{
-		ID: p.Request, Amount: o.Terms.Due, Chain: n.Network.ChainID, Token: contract, To: to, Until: until(tx, o),
+		ID: p.Request, Order: o.PublicID, Amount: o.Terms.Due, Chain: n.Network.ChainID, Token: contract, To: to, Until: until(tx, o),
 		Title: p.Title, Currency: p.Currency, Price: p.Price, Metadata: p.Metadata,
 	}
 	text, err := request.Text()

@@ -302,7 +302,7 @@ func (burning) Update(context.Context, engine.Keys, func(engine.Tx) error) error
 
 func burningHandler(log io.Writer) http.Handler {
 	now := func() time.Time { return testNow }
-	return Handler(testConfig(engine.New(burning{}, nil, nil), now, slog.New(slog.NewTextHandler(log, nil))))
+	return Handler(testConfig(engine.New(burning{}, nil, nil).WithGateways([]engine.Gateway{{ID: "gate", Mode: engine.Sandbox, Rail: "gate:one"}}), now, slog.New(slog.NewTextHandler(log, nil))))
 }
 
 func (burning) ViewPeople(context.Context, func(auth.Reader) error) error {

@@ -2,14 +2,17 @@ package operator
 
 import (
 	"fmt"
+	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"till/internal/engine"
 	"till/internal/fault"
 	"till/internal/operator/client"
+	"till/internal/rail"
 )
 
 func TestListOrders(t *testing.T) {
@@ -162,8 +165,56 @@ func TestPayments(t *testing.T) {
 		strays.Strays[0].Amount.Decimal != "3.000000" || strays.Strays[0].Instrument != "0xaddr4" {
 		t.Errorf("%+v %v", strays, err)
 	}
-	for _, path := range []string{"/payments?after=x", "/strays?after=%21"} {
+	for _, path := range []string{"/payments?after=x", "/strays?after=%21", "/unmatched?after=x"} {
 		wantProblem(t, call(k.handler, "GET", path, tokenAll, ""), http.StatusBadRequest, fault.CodeInvalidPage, "after")
+	}
+}
+
+// What a gateway and a payment service report that is nobody's is listed over both, page by page, each mode to those who may see it.
+func TestListUnmatched(t *testing.T) {
+	k := newKit(t)
+	gate := engine.Gateway{ID: "gate", Mode: engine.Sandbox, Rail: "gate:one"}
+	cards := engine.Network{ID: "cards", Family: "cards:two", Mode: engine.Live, Rail: "cards:two", Prefix: "C-", Pages: true}
+	k.engine = engine.New(k.store, []engine.Network{cards}, nil).WithGateways([]engine.Gateway{gate})
+	cfg := testConfig(k.engine, func() time.Time { return k.now }, slog.New(slog.DiscardHandler))
+	k.handler = Handler(cfg)
+	for _, u := range []struct {
+		rail rail.Name
+		rail.Unmatched
+	}{
+		{"gate:one", rail.Unmatched{Payment: "p1", Request: "r1", Order: "ord_open", Why: "another amount"}}, {"gate:one", rail.Unmatched{Payment: "p2", Why: "unknown"}},
+		{"cards:two", rail.Unmatched{Payment: "p1", Why: "another mode"}}, {"elsewhere", rail.Unmatched{Payment: "p3"}},
+	} {
+		must(t, rail.NewService(k.engine.State(u.rail), cfg.Now, cfg.Log, time.Second).KeepUnmatched(t.Context(), u.Unmatched))
+	}
+	read := func(token, mode string, limit int) (got []string) {
+		for after := ""; ; {
+			page, err := k.client(t, token).Unmatched(t.Context(), mode, after, limit)
+			must(t, err)
+			if limit > 0 && len(page.Unmatched) > limit {
+				t.Fatalf("a page of %d", len(page.Unmatched))
+			}
+			for _, u := range page.Unmatched {
+				if !u.FoundAt.Equal(k.now) {
+					t.Errorf("found at %s", u.FoundAt)
+				}
+				got = append(got, strings.Join([]string{u.Mode, u.Rail, u.Payment, u.Request, u.Order, u.Why}, " "))
+			}
+			if after = page.Next; after == "" {
+				return got
+			}
+		}
+	}
+	live, sandbox := []string{"live cards:two p1   another mode"}, []string{"sandbox gate:one p1 r1 ord_open another amount", "sandbox gate:one p2   unknown"}
+	for _, limit := range []int{0, 1, 2, 3} {
+		for mode, want := range map[string][]string{"": append(slices.Clone(live), sandbox...), "live": live, "sandbox": sandbox} {
+			if got := read(tokenAll, mode, limit); !slices.Equal(got, want) {
+				t.Errorf("mode %q, pages of %d: %q, want %q", mode, limit, got, want)
+			}
+		}
+	}
+	if got := read(tokenLive, "", 0); !slices.Equal(got, live) {
+		t.Errorf("a token for the live mode reads %q", got)
 	}
 }
 

@@ -195,6 +195,7 @@ var operations = []struct {
 	{"POST", "/orders/ord_open/cancel", `{"reason":"wish"}`, "orders:write", 404},
 	{"GET", "/payments", "", "payments:read", 200},
 	{"GET", "/strays", "", "payments:read", 200},
+	{"GET", "/unmatched", "", "payments:read", 200},
 	{"GET", "/balances?merchant=m1&mode=sandbox", "", "balances:read", 403},
 	{"GET", "/entries?order=ord_late", "", "balances:read", 404},
 	{"GET", "/events?order=ord_late", "", "orders:read", 404},

@@ -23,6 +23,11 @@ func (a *api) payments() {
 		OperationID: "listStrays", Method: http.MethodGet, Path: "/strays", Security: needs("payments:read"),
 		Summary: "Money that arrived and belongs to no order", Description: "By rail and the rail's id. Assign it to an order that is still collecting.",
 	}, a.listStrays)
+	serve(a, huma.Operation{
+		OperationID: "listUnmatched", Method: http.MethodGet, Path: "/unmatched", Security: needs("payments:read"),
+		Summary:     "Payments that a gateway or a payment service reports and that are not what was asked for",
+		Description: "They are credited to nobody and booked nowhere: look them up at the far side. By rail and the far side's id.",
+	}, a.listUnmatched)
 }
 
 type paymentsInput struct {
@@ -99,6 +104,36 @@ func (a *api) listStrays(ctx context.Context, in *straysInput) (client.StrayPage
 	for _, s := range found {
 		page.Strays = append(page.Strays, client.Stray{
 			Payment: paymentOf(&engine.Order{}, s.Payment), Mode: string(s.Mode), Merchant: s.Merchant, Instrument: s.Instrument.Value,
+		})
+	}
+	return page, nil
+}
+
+type unmatchedInput struct {
+	PageInput
+	ModeInput
+}
+
+func (a *api) listUnmatched(ctx context.Context, in *unmatchedInput) (client.UnmatchedPage, error) {
+	page := client.UnmatchedPage{Unmatched: []client.Unmatched{}}
+	mode, err := in.mode(ctx)
+	if err != nil {
+		return page, err
+	}
+	after, err := paymentKey(in.After)
+	if err != nil {
+		return page, err
+	}
+	list, err := a.Engine.Unmatched(ctx, mode, after, in.Limit+1)
+	if err != nil {
+		return page, err
+	}
+	list, page.Next = cut(list, in.Limit, func(u engine.Unmatched) string {
+		return paymentCursor(order.PaymentKey{Rail: string(u.Rail), External: u.Payment})
+	})
+	for _, u := range list {
+		page.Unmatched = append(page.Unmatched, client.Unmatched{
+			Rail: string(u.Rail), Mode: string(u.Mode), Payment: u.Payment, Request: u.Request, Order: u.Order, Why: u.Why, FoundAt: u.At.UTC(),
 		})
 	}
 	return page, nil

@@ -12,6 +12,7 @@ import (
 // anything crashes, and never for an order that does not. The rail takes it out again when the gateway has the payment.
 type Request struct {
 	ID     string       `json:"id"`     // what the gateway repeats in all it says of the payment: unique, and the instrument of its observations
+	Order  string       `json:"order"`  // the order's public id: for people, never sent
 	Amount money.Amount `json:"amount"` // that must arrive
 	Chain  uint64       `json:"chain"`  // EIP-155
 	Token  string       `json:"token"`  // contract

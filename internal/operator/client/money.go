@@ -53,6 +53,29 @@ func (c *Client) Strays(ctx context.Context, mode, after string, limit int) (Str
 	return got, c.call(ctx, http.MethodGet, "/strays", params("mode", mode, "after", after, "limit", number(limit)), nil, &got)
 }
 
+// Unmatched is a payment that a gateway or a payment service reports and that is not what was asked for.
+type Unmatched struct {
+	Rail    string    `json:"rail"`
+	Mode    string    `json:"mode" enum:"live,sandbox"`
+	Payment string    `json:"payment" doc:"the far side's id of it"`
+	Request string    `json:"request,omitempty" doc:"what was asked for that it names; absent: nothing"`
+	Order   string    `json:"order,omitempty" doc:"public id of the order that it was asked for; absent: for none"`
+	Why     string    `json:"why" doc:"what does not agree"`
+	FoundAt time.Time `json:"foundAt"`
+}
+
+// UnmatchedPage is one page of them.
+type UnmatchedPage struct {
+	Unmatched []Unmatched `json:"unmatched" nullable:"false"`
+	Next      string      `json:"next,omitempty"`
+}
+
+// Unmatched is one page of the payments that are not what was asked for, by rail and the far side's id.
+func (c *Client) Unmatched(ctx context.Context, mode, after string, limit int) (UnmatchedPage, error) {
+	var got UnmatchedPage
+	return got, c.call(ctx, http.MethodGet, "/unmatched", params("mode", mode, "after", after, "limit", number(limit)), nil, &got)
+}
+
 // FoundEntry is an entry in a list.
 type FoundEntry struct {
 	Entry

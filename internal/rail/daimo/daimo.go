@@ -20,7 +20,6 @@ import (
 	"log/slog"
 	"net/http"
 	"regexp"
-	"sync"
 	"time"
 
 	"till/internal/rail"
@@ -70,31 +69,21 @@ type Config struct {
 
 // Rail is a rail.Watcher and a rail.Receiver.
 type Rail struct {
-	id     string
-	api    api
-	live   bool
-	state  rail.State
-	now    func() time.Time
-	log    *slog.Logger
-	poll   time.Duration
-	every  time.Duration
-	nudged chan struct{}
-
-	mu     sync.Mutex
-	status Status
+	*rail.Service
+	id    string
+	api   api
+	live  bool
+	state rail.State
+	now   func() time.Time
+	log   *slog.Logger
+	poll  time.Duration
+	every time.Duration
 }
 
 var (
 	_ rail.Watcher  = (*Rail)(nil)
 	_ rail.Receiver = (*Rail)(nil)
 )
-
-// Status is how the gateway is, for a health page.
-type Status struct {
-	Err       error     // why it cannot be asked at present; nil: it can
-	Since     time.Time // since when Err
-	Unmatched int       // payments since the start that did not agree with what was asked for
-}
 
 var (
 	goodID      = regexp.MustCompile(`^[a-z0-9-]{1,40}$`)
@@ -117,18 +106,19 @@ func New(c Config) (*Rail, error) {
 		return refuse("state, caller or clock is missing")
 	}
 	r := &Rail{
-		id: c.ID, live: c.Live, state: c.State, now: c.Now, log: c.Log, poll: c.Poll, every: c.Every, nudged: make(chan struct{}, 1),
+		id: c.ID, live: c.Live, state: c.State, now: c.Now, log: c.Log, poll: c.Poll, every: c.Every,
 	}
 	if r.log == nil {
 		r.log = slog.New(slog.DiscardHandler)
 	}
 	r.log = r.log.With("rail", string(r.Name()))
-	if r.poll == 0 {
-		r.poll = defaultPoll
-	}
 	if r.every == 0 {
 		r.every = defaultEvery
 	}
+	if r.poll == 0 {
+		r.poll = defaultPoll
+	}
+	r.Service = rail.NewService(r.state, r.now, r.log, r.poll)
 	far := far{url: c.URL, caller: c.Caller}
 	switch c.API {
 	case Payments:
@@ -146,38 +136,3 @@ func New(c Config) (*Rail, error) {
 
 // Name is "daimo:" and the gateway's id.
 func (r *Rail) Name() rail.Name { return rail.Name(Family + r.id) }
-
-// Status is how the gateway is now. It may be called at any time from anywhere.
-func (r *Rail) Status() Status {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.status
-}
-
-// Nudge makes the watcher look for something to do at once. It never blocks.
-func (r *Rail) Nudge() {
-	select {
-	case r.nudged <- struct{}{}:
-	default:
-	}
-}
-
-// trouble notes that the gateway cannot be asked, well that it can; each writes to the log once an outage.
-func (r *Rail) trouble(err error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.status.Err == nil {
-		r.status.Since = r.now()
-		r.log.Warn("the gateway cannot be asked; it is tried again", "error", err)
-	}
-	r.status.Err = err
-}
-
-func (r *Rail) well() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.status.Err != nil {
-		r.log.Info("the gateway answers again", "after", r.now().Sub(r.status.Since))
-	}
-	r.status.Err, r.status.Since = nil, time.Time{}
-}

@@ -156,7 +156,7 @@ func (g *gate) lines(prefix string) int {
 
 func (g *gate) wantUnmatched(why string) {
 	g.Helper()
-	list, err := g.Unmatched(g.Context(), "", 10)
+	list, err := rail.ListUnmatched(g.Context(), g.state, "", 10)
 	g.must(err)
 	if len(list) != 1 || !strings.Contains(list[0].Why, why) {
 		g.Errorf("unmatched: %+v, want one because %s", list, why)
@@ -476,8 +476,8 @@ func TestUnmatched(t *testing.T) {
 			g.after(2 * time.Second)
 			g.wantWords("")
 			g.wantUnmatched(why)
-			if g.Status().Unmatched != 1 {
-				g.Errorf("the status tells of %d", g.Status().Unmatched)
+			if g.Health().Unmatched != 1 {
+				g.Errorf("the status tells of %d", g.Health().Unmatched)
 			}
 			g.after(time.Minute)
 			g.wantWords("")

@@ -16,13 +16,12 @@ import (
 //	due/<micros>/<request>   when an open payment is asked for next: it holds the horizon back
 //	late/<micros>/<request>  the same of an order that needs no word any more
 //	hint/<payment>/<kind>    a callback that was not looked into yet
-//	unmatched/<payment>      a payment that is not what was asked for, and why
+//	unmatched/<payment>      a payment that is not what was asked for: see rail.Unmatched
 const (
-	recordKey    = "pay/"
-	dueKey       = "due/"
-	lateKey      = "late/"
-	hintKey      = "hint/"
-	unmatchedKey = "unmatched/"
+	recordKey = "pay/"
+	dueKey    = "due/"
+	lateKey   = "late/"
+	hintKey   = "hint/"
 )
 
 // record is a request and its payments at the gateway.
@@ -89,14 +88,6 @@ func (h hint) key() string {
 		return hintKey + h.Payment + "/refund"
 	}
 	return hintKey + h.Payment + "/look"
-}
-
-// Unmatched is a payment that is not what was asked for.
-type Unmatched struct {
-	Payment string    `json:"payment"`
-	Request string    `json:"request,omitempty"` // that it names
-	Why     string    `json:"why"`
-	At      time.Time `json:"at"`
 }
 
 // queued is a line of a queue.

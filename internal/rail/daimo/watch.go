@@ -13,10 +13,9 @@ import (
 )
 
 const (
-	page     = 50
-	pages    = 40 // of a queue that one round goes through
-	width    = 8  // questions at a time
-	maxPause = 15 * time.Second
+	page  = 50
+	pages = 40 // of a queue that one round goes through
+	width = 8  // questions at a time
 
 	parkFor  = time.Hour // that a callback waits for its payment to become known
 	parkMax  = time.Minute
@@ -29,7 +28,6 @@ type watch struct {
 	*Rail
 	report  func(context.Context, rail.Cursor, []rail.Observation) error
 	at      rail.Cursor
-	pause   time.Duration        // after the gateway could not be asked; 0: it could
 	skipped map[string]time.Time // requests and payments that it has no useful answer for, and until when they are left alone
 }
 
@@ -41,28 +39,7 @@ type watch struct {
 func (r *Rail) Watch(ctx context.Context, from rail.Cursor, _ rail.Book, report func(context.Context, rail.Cursor, []rail.Observation) error) error {
 	w := &watch{Rail: r, report: report, at: from, skipped: map[string]time.Time{}}
 	w.at.State = []byte("1")
-	for {
-		err := w.round(ctx)
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		wait := w.poll
-		if err != nil {
-			w.trouble(err)
-			w.pause = min(max(2*w.pause, w.poll), maxPause)
-			wait = w.pause
-		} else {
-			w.well()
-			w.pause = 0
-		}
-		timer := time.NewTimer(wait)
-		select {
-		case <-ctx.Done():
-		case <-r.nudged:
-		case <-timer.C:
-		}
-		timer.Stop()
-	}
+	return w.Rounds(ctx, w.round)
 }
 
 // round does all that is due. The first error stops it: the gateway or the database is out of reach.
@@ -116,7 +93,7 @@ func (w *watch) made(ctx context.Context, r rail.Request, t told, err error, ask
 		return err
 	default:
 		if why := t.disagrees(r); why != "" {
-			if err := w.unmatched(ctx, Unmatched{Payment: t.id, Request: t.external, Why: why}); err != nil {
+			if err := w.KeepUnmatched(ctx, rail.Unmatched{Payment: t.id, Request: r.ID, Order: r.Order, Why: why}); err != nil {
 				return err
 			}
 			word.Session = &rail.Session{Note: rail.NoteRefused}
@@ -177,22 +154,22 @@ func (w *watch) look(ctx context.Context) error {
 func (w *watch) looked(ctx context.Context, h hint, t told, err error, asked time.Time) error {
 	switch {
 	case errors.Is(err, errUnknown), errors.Is(err, errRefused), errors.Is(err, errNonsense):
-		return w.park(ctx, h, Unmatched{Payment: h.Payment, Why: err.Error()})
+		return w.park(ctx, h, rail.Unmatched{Payment: h.Payment, Why: err.Error()})
 	case err != nil:
 		return err
 	case t.id != h.Payment:
-		return w.park(ctx, h, Unmatched{Payment: h.Payment, Why: "the gateway answers with another payment"})
+		return w.park(ctx, h, rail.Unmatched{Payment: h.Payment, Why: "the gateway answers with another payment"})
 	}
 	rec, err := w.record(ctx, t.external)
 	if err != nil {
 		return err
 	}
 	if rec == nil {
-		return w.park(ctx, h, Unmatched{Payment: h.Payment, Request: t.external, Why: "it names no request that was made here"})
+		return w.park(ctx, h, rail.Unmatched{Payment: h.Payment, Request: t.external, Why: "it names no request that was made here"})
 	}
 	err = w.heard(ctx, *rec, t, h.Refund, true, asked)
 	if errors.Is(err, errNonsense) {
-		return w.park(ctx, h, Unmatched{Payment: h.Payment, Request: t.external, Why: err.Error()})
+		return w.park(ctx, h, rail.Unmatched{Payment: h.Payment, Request: t.external, Order: rec.Request.Order, Why: err.Error()})
 	}
 	if err != nil {
 		return err
@@ -208,9 +185,9 @@ func (w *watch) looked(ctx context.Context, h hint, t told, err error, asked tim
 }
 
 // park lets a callback wait, or gives it up as unmatched after an hour.
-func (w *watch) park(ctx context.Context, h hint, u Unmatched) error {
+func (w *watch) park(ctx context.Context, h hint, u rail.Unmatched) error {
 	if w.now().Sub(h.Since) > parkFor {
-		if err := w.unmatched(ctx, u); err != nil {
+		if err := w.KeepUnmatched(ctx, u); err != nil {
 			return err
 		}
 		return w.state.Update(ctx, func(m rail.Memory) error { return m.Put(h.key(), nil) })
@@ -299,13 +276,13 @@ func (w *watch) answered(ctx context.Context, rec record, answers []told, err er
 // changed.
 func (w *watch) heard(ctx context.Context, rec record, t told, refund, always bool, asked time.Time) error {
 	if why := t.disagrees(rec.Request); why != "" {
-		return w.unmatched(ctx, Unmatched{Payment: t.id, Request: t.external, Why: why})
+		return w.KeepUnmatched(ctx, rail.Unmatched{Payment: t.id, Request: t.external, Order: rec.Request.Order, Why: why})
 	}
 	now, was := known{ID: t.id, URL: t.url}, known{}
 	if i := rec.place(t.id); i >= 0 {
 		was, now = rec.Payments[i], rec.Payments[i]
 	} else if len(rec.Payments) >= maxPayments {
-		return w.unmatched(ctx, Unmatched{Payment: t.id, Request: t.external, Why: "too many payments name this request"})
+		return w.KeepUnmatched(ctx, rail.Unmatched{Payment: t.id, Request: t.external, Order: rec.Request.Order, Why: "too many payments name this request"})
 	}
 	if was.Status != completed { // what was delivered stays delivered
 		now.Status = t.status
@@ -454,45 +431,6 @@ func (w *watch) send(ctx context.Context, to rail.Cursor, words []rail.Observati
 	}
 	w.at = to
 	return nil
-}
-
-// unmatched keeps a payment that is not what was asked for. It is told to nobody: its money is not the order's.
-func (w *watch) unmatched(ctx context.Context, u Unmatched) error {
-	u.At = w.now()
-	isNew := false
-	err := w.state.Update(ctx, func(m rail.Memory) error {
-		was, err := m.Get(unmatchedKey + u.Payment)
-		isNew = was == nil
-		if err != nil || !isNew {
-			return err
-		}
-		return rail.Save(m, unmatchedKey+u.Payment, u)
-	})
-	if err == nil && isNew {
-		w.log.Error("a payment at the gateway is not what was asked for: nothing is credited", "payment", u.Payment, "request", u.Request, "why", u.Why)
-		w.mu.Lock()
-		w.status.Unmatched++
-		w.mu.Unlock()
-	}
-	return err
-}
-
-// Unmatched lists payments that were not what was asked for, by id, behind the given one.
-func (r *Rail) Unmatched(ctx context.Context, after string, limit int) ([]Unmatched, error) {
-	if after != "" {
-		after = unmatchedKey + after
-	}
-	items, err := r.state.List(ctx, unmatchedKey, after, limit)
-	if err != nil {
-		return nil, err
-	}
-	list := make([]Unmatched, len(items))
-	for i, item := range items {
-		if err := item.Read(&list[i]); err != nil {
-			return nil, err
-		}
-	}
-	return list, nil
 }
 
 // leaveAlone passes over what the gateway has no useful answer for: it holds up no other.

@@ -21,16 +21,15 @@ import (
 //	hint/<page>            that a page wants looking at: of a webhook, or of the list of events
 //	hint/<intent>          the same, by the intent
 //	dispute/<dispute>      an open dispute, and its page
-//	unmatched/<session>    a session that is not what was asked for, and why
+//	unmatched/<session>    a session that is not what was asked for: see rail.Unmatched
 //	event                  the newest event that was read
 const (
-	recordKey    = "pay/"
-	dueKey       = "due/"
-	intentKey    = "intent/"
-	hintKey      = "hint/"
-	disputeKey   = "dispute/"
-	unmatchedKey = "unmatched/"
-	eventKey     = "event"
+	recordKey  = "pay/"
+	dueKey     = "due/"
+	intentKey  = "intent/"
+	hintKey    = "hint/"
+	disputeKey = "dispute/"
+	eventKey   = "event"
 )
 
 // record is a page and what was told of its session.
@@ -86,14 +85,6 @@ type hint struct {
 	Calls int       `json:"calls"`
 
 	Refund bool `json:"refund,omitempty"` // it was about a refund, of which the charge may know nothing any more
-}
-
-// Unmatched is a session that is not what was asked for.
-type Unmatched struct {
-	Session string    `json:"session"`
-	Page    string    `json:"page,omitempty"`
-	Why     string    `json:"why"`
-	At      time.Time `json:"at"`
 }
 
 // queued is a line of the queue.

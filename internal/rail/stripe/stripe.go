@@ -62,6 +62,7 @@ type Config struct {
 
 // Rail is a rail.Watcher, a rail.Receiver and a rail.Sender.
 type Rail struct {
+	*rail.Service
 	id      string
 	api     api
 	secret  secrets.Text
@@ -73,10 +74,8 @@ type Rail struct {
 	log     *slog.Logger
 	poll    time.Duration
 	every   time.Duration
-	nudged  chan struct{}
 
 	mu       sync.Mutex
-	status   Status
 	disputes map[string]bool // open ones
 }
 
@@ -85,14 +84,6 @@ var (
 	_ rail.Receiver = (*Rail)(nil)
 	_ rail.Sender   = (*Rail)(nil)
 )
-
-// Status is how the far side is, for a health page.
-type Status struct {
-	Err       error     // why it cannot be asked at present; nil: it can
-	Since     time.Time // since when Err
-	Unmatched int       // sessions since the start that did not agree with what was asked for
-	Disputes  int       // that are open: a payer's bank took money back, or may
-}
 
 var goodID = regexp.MustCompile(`^[a-z0-9-]{1,40}$`)
 
@@ -111,59 +102,30 @@ func New(c Config) (*Rail, error) {
 	}
 	r := &Rail{
 		id: c.ID, api: api{url: c.URL, key: c.Key, caller: c.Caller}, secret: c.Secret, live: c.Live, methods: c.Methods, back: c.Return,
-		state: c.State, now: c.Now, log: c.Log, poll: c.Poll, every: c.Every, nudged: make(chan struct{}, 1), disputes: map[string]bool{},
+		state: c.State, now: c.Now, log: c.Log, poll: c.Poll, every: c.Every, disputes: map[string]bool{},
 	}
 	if r.log == nil {
 		r.log = slog.New(slog.DiscardHandler)
 	}
 	r.log = r.log.With("rail", string(r.Name()))
-	if r.poll == 0 {
-		r.poll = defaultPoll
-	}
 	if r.every == 0 {
 		r.every = defaultEvery
 	}
+	if r.poll == 0 {
+		r.poll = defaultPoll
+	}
+	r.Service = rail.NewService(r.state, r.now, r.log, r.poll)
 	return r, nil
 }
 
 // Name is "stripe:" and the id.
 func (r *Rail) Name() rail.Name { return rail.Name(Family + r.id) }
 
-// Status is how the far side is now. It may be called at any time from anywhere.
-func (r *Rail) Status() Status {
+// Disputes is how many are open: a payer's bank took money back, or may. It may be called at any time from anywhere.
+func (r *Rail) Disputes() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	s := r.status
-	s.Disputes = len(r.disputes)
-	return s
-}
-
-// Nudge makes the watcher look for something to do at once. It never blocks.
-func (r *Rail) Nudge() {
-	select {
-	case r.nudged <- struct{}{}:
-	default:
-	}
-}
-
-// trouble notes that Stripe cannot be asked, well that it can; each writes to the log once an outage.
-func (r *Rail) trouble(err error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.status.Err == nil {
-		r.status.Since = r.now()
-		r.log.Warn("the payment service cannot be asked; it is tried again", "error", err)
-	}
-	r.status.Err = err
-}
-
-func (r *Rail) well() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.status.Err != nil {
-		r.log.Info("the payment service answers again", "after", r.now().Sub(r.status.Since))
-	}
-	r.status.Err, r.status.Since = nil, time.Time{}
+	return len(r.disputes)
 }
 
 // disputed notes whether a dispute is open.

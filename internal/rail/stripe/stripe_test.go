@@ -188,13 +188,13 @@ func TestWebhookIsLost(t *testing.T) {
 	f.disputed(id, "needs_response", -1234)
 	f.pass(11 * time.Second)
 	wait(t, "the dispute", func() bool { o, _ := w.last(id); return o.Rank == order.RankReversed })
-	if n := f.Status().Disputes; n != 1 {
+	if n := f.Disputes(); n != 1 {
 		t.Errorf("%d disputes are open", n)
 	}
 	f.disputed(id, "won", -1234, 1234)
 	f.pass(11 * time.Second)
 	wait(t, "it is won", func() bool { o, _ := w.last(id); return o.Rank == order.RankConfirmed && o.Epoch == 2 })
-	wait(t, "no dispute is open", func() bool { return f.Status().Disputes == 0 })
+	wait(t, "no dispute is open", func() bool { return f.Disputes() == 0 })
 }
 
 // A session that nobody paid ends its attempt; one that is being worked on waits.
@@ -291,11 +291,11 @@ func TestUnmatched(t *testing.T) {
 			change(f.of("PSP-A"), f)
 			f.mu.Unlock()
 			f.webhook(body)
-			wait(t, "it is unmatched", func() bool { return f.Status().Unmatched == 1 })
+			wait(t, "it is unmatched", func() bool { return f.Health().Unmatched == 1 })
 			if _, n := w.last(id); n != 0 {
 				t.Error("its money was told")
 			}
-			list, err := f.Rail.Unmatched(t.Context(), "", 10)
+			list, err := rail.ListUnmatched(t.Context(), f.state, "", 10)
 			if err != nil || len(list) != 1 || list[0].Why == "" {
 				t.Errorf("unmatched are %v, %v", list, err)
 			}
@@ -614,13 +614,14 @@ func TestOutage(t *testing.T) {
 	var mu sync.Mutex
 	f := open(t)
 	f.Rail.log = slog.New(slog.NewTextHandler(locked{&mu, &log}, nil))
+	f.Rail.Service = rail.NewService(f.state, f.Rail.now, f.Rail.log, f.poll)
 	w := f.watch(t)
 	f.paid(t, w, "PSP-A")
 	f.mu.Lock()
 	f.down = true
 	f.mu.Unlock()
 	f.pass(time.Hour)
-	wait(t, "trouble", func() bool { return f.Status().Err != nil })
+	wait(t, "trouble", func() bool { return f.Health().Err != nil })
 	w.mu.Lock()
 	behind := w.at.Horizon
 	w.mu.Unlock()
@@ -630,7 +631,7 @@ func TestOutage(t *testing.T) {
 	f.mu.Lock()
 	f.down = false
 	f.mu.Unlock()
-	wait(t, "it is well", func() bool { return f.Status().Err == nil })
+	wait(t, "it is well", func() bool { return f.Health().Err == nil })
 	wait(t, "the horizon follows", func() bool { w.mu.Lock(); defer w.mu.Unlock(); return w.at.Horizon.After(start.Add(50 * time.Minute)) })
 	w.stop()
 	mu.Lock()

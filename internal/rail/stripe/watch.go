@@ -14,10 +14,9 @@ import (
 )
 
 const (
-	page     = 50
-	pages    = 40 // of a list of the memory that one round goes through
-	width    = 8  // pages that are asked for at a time
-	maxPause = 15 * time.Second
+	page  = 50
+	pages = 40 // of a list of the memory that one round goes through
+	width = 8  // pages that are asked for at a time
 
 	parkFor = time.Hour // that a hint waits for its page to become known
 	parkMax = time.Minute
@@ -35,7 +34,6 @@ type watch struct {
 	*Rail
 	report  func(context.Context, rail.Cursor, []rail.Observation) error
 	at      rail.Cursor
-	pause   time.Duration        // after Stripe could not be asked; 0: it could
 	skipped map[string]time.Time // pages that it has no useful answer for, and until when they are left alone
 	news    time.Time            // when the events are read next
 }
@@ -49,35 +47,16 @@ type watch struct {
 func (r *Rail) Watch(ctx context.Context, from rail.Cursor, _ rail.Book, report func(context.Context, rail.Cursor, []rail.Observation) error) error {
 	w := &watch{Rail: r, report: report, at: from, skipped: map[string]time.Time{}}
 	w.at.State = []byte("1")
-	for begun := false; ; {
-		var err error
+	begun := false
+	return w.Rounds(ctx, func(ctx context.Context) error {
 		if !begun {
-			err = w.remember(ctx)
-			begun = err == nil
+			if err := w.remember(ctx); err != nil {
+				return err
+			}
+			begun = true
 		}
-		if err == nil {
-			err = w.round(ctx)
-		}
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		wait := w.poll
-		if err != nil {
-			w.trouble(err)
-			w.pause = min(max(2*w.pause, w.poll), maxPause)
-			wait = w.pause
-		} else {
-			w.well()
-			w.pause = 0
-		}
-		timer := time.NewTimer(wait)
-		select {
-		case <-ctx.Done():
-		case <-r.nudged:
-		case <-timer.C:
-		}
-		timer.Stop()
-	}
+		return w.round(ctx)
+	})
 }
 
 // remember reads which disputes are open.
@@ -131,7 +110,7 @@ func (w *watch) make(ctx context.Context, item rail.Item) error {
 		return err
 	default:
 		if other := s.disagrees(p, w.live); other != "" {
-			if err := w.unmatched(ctx, Unmatched{Session: s.ID, Page: p.ID, Why: other}); err != nil {
+			if err := w.KeepUnmatched(ctx, rail.Unmatched{Payment: s.ID, Request: p.ID, Order: p.Order, Why: other}); err != nil {
 				return err
 			}
 			why = "mismatch"
@@ -468,7 +447,7 @@ func (w *watch) looked(ctx context.Context, l look, always bool) error {
 		return l.err
 	}
 	if why := s.disagrees(rec.Page, w.live); why != "" {
-		if err := w.unmatched(ctx, Unmatched{Session: s.session.ID, Page: rec.Page.ID, Why: why}); err != nil {
+		if err := w.KeepUnmatched(ctx, rail.Unmatched{Payment: s.session.ID, Request: rec.Page.ID, Order: rec.Page.Order, Why: why}); err != nil {
 			return err
 		}
 		return fmt.Errorf("%w: %s", errNonsense, why)
@@ -605,45 +584,6 @@ func (w *watch) send(ctx context.Context, words []rail.Observation) error {
 	}
 	w.at = to
 	return nil
-}
-
-// unmatched keeps a session that is not what was asked for. It is told to nobody: its money is not the order's.
-func (w *watch) unmatched(ctx context.Context, u Unmatched) error {
-	u.At = w.now()
-	isNew := false
-	err := w.state.Update(ctx, func(m rail.Memory) error {
-		was, err := m.Get(unmatchedKey + u.Session)
-		isNew = was == nil
-		if err != nil || !isNew {
-			return err
-		}
-		return rail.Save(m, unmatchedKey+u.Session, u)
-	}, unmatchedKey+u.Session)
-	if err == nil && isNew {
-		w.log.Error("a payment is not what was asked for: nothing is credited", "session", u.Session, "page", u.Page, "why", u.Why)
-		w.mu.Lock()
-		w.status.Unmatched++
-		w.mu.Unlock()
-	}
-	return err
-}
-
-// Unmatched lists sessions that were not what was asked for, by id, behind the given one.
-func (r *Rail) Unmatched(ctx context.Context, after string, limit int) ([]Unmatched, error) {
-	if after != "" {
-		after = unmatchedKey + after
-	}
-	items, err := r.state.List(ctx, unmatchedKey, after, limit)
-	if err != nil {
-		return nil, err
-	}
-	list := make([]Unmatched, len(items))
-	for i, item := range items {
-		if err := item.Read(&list[i]); err != nil {
-			return nil, err
-		}
-	}
-	return list, nil
 }
 
 // leaveAlone passes over what Stripe has no useful answer for: it holds up no other.
