@@ -6,18 +6,13 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"math/big"
 	"net/http"
 	"net/url"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -309,50 +304,79 @@ func signed(secret, body string) http.Header {
 	return http.Header{"Daimo-Signature": {"t=" + at + ",v1=" + hex.EncodeToString(mac.Sum(nil))}}
 }
 
-// A server killed between the gateway's answer and its own memory of it asks again and gets the same payment: the order has one,
-// which can be paid.
+// A server killed between the gateway's answer and its own memory of it asks again and gets the same payment; one killed when it was
+// called back, or when it has asked what the call was about, asks again. Either way the order has one payment, counted once.
 func TestKilledAtTheGateway(t *testing.T) {
-	program := filepath.Join(t.TempDir(), "app.test")
-	if out, err := exec.Command("go", "test", "-c", "-tags", "killpoint", "-o", program, ".").CombinedOutput(); err != nil {
-		t.Fatalf("go test -c: %v\n%s", err, out)
+	program := victimProgram(t)
+	for _, place := range []string{"gateway.created", "gateway.told", "gateway.heard", "gateway.looked"} {
+		t.Run(place, func(t *testing.T) {
+			t.Parallel()
+			onEach(t, func(t *testing.T, database string) { killedAtTheGateway(t, program, place, database) })
+		})
 	}
-	for _, place := range []string{"gateway.created", "gateway.told"} {
-		dir := t.TempDir()
-		text := networksOff + "ethereum-sepolia.enabled = false\n[server]\naddr = \"127.0.0.1:0\"\n"
-		cfg, err := LoadConfig(write(t, dir, "till.toml", text), noEnv, io.Discard)
-		if err != nil {
-			t.Fatal(err)
-		}
-		db, err := openStore(t.Context(), cfg)
-		if err != nil {
-			t.Fatal(err)
-		}
-		n := sandboxGatewayNetwork()
-		e := withGateways(engine.New(db, gatewayNetworks(cfg), nil), cfg)
-		told := engine.Report{Progress: engine.Progress{Rail: n.Rail, Fence: 1, Cursor: rail.Cursor{Horizon: time.Now()}}}
-		if err := e.Observe(t.Context(), n, told); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := e.Create(t.Context(), purchase("killed", n, money.FromInt(n.Tokens[0].Asset, 199_000000))); err != nil {
-			t.Fatal(err)
-		}
-		if err := db.Close(); err != nil {
-			t.Fatal(err)
-		}
-		child := exec.Command(program)
-		child.Env = append(os.Environ(), "TILL_TEST_SERVER="+filepath.Join(dir, "till.toml"), "TILL_KILLPOINT="+place)
-		out, err := child.CombinedOutput()
-		var exit *exec.ExitError
-		if !errors.As(err, &exit) || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {
-			t.Fatalf("%s: ended with %v: %s", place, err, out)
-		}
+}
+
+func killedAtTheGateway(t *testing.T, program, place, database string) {
+	dir := t.TempDir()
+	text := networksOff + "ethereum-sepolia.enabled = false\n[server]\naddr = \"127.0.0.1:0\"\n" + database
+	config := write(t, dir, "till.toml", text)
+	cfg, err := LoadConfig(config, noEnv, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	due := money.FromInt(sandboxGatewayNetwork().Tokens[0].Asset, 199_000000)
+	if paidFirst := place == "gateway.heard" || place == "gateway.looked"; paidFirst {
 		g := &gatewayKit{T: t, app: startIn(t, dir, text, io.Discard)}
-		o := g.eventually("killed", "asked for", func(o *engine.Order) bool { return strings.HasPrefix(o.Gateway.URL, g.app.URL()) })
-		if list := g.app.Simulator().Payments(); len(list) != 1 || list[0].ID != o.Gateway.Payment {
-			t.Errorf("%s: the gateway has %+v", place, list)
-		}
-		g.play(o, "pay")
-		g.eventually("killed", "completed", func(o *engine.Order) bool { return o.State == order.Completed })
+		o := g.buy(purchase("killed", sandboxGatewayNetwork(), due))
 		stop(t, g.app)
+		page, found := strings.CutPrefix(o.Gateway.URL, g.app.URL())
+		if !found {
+			t.Fatalf("the payment's page is %s", o.Gateway.URL)
+		}
+		killServer(t, program, config, place, func(server string) {
+			answer, err := http.PostForm(server+page, url.Values{"play": {"pay"}})
+			if err == nil { // the server may be gone before it answers
+				answer.Body.Close()
+			}
+		})
+	} else {
+		awaitPurchase(t, cfg, due)
+		killServer(t, program, config, place, nil)
+	}
+	g := &gatewayKit{T: t, app: startIn(t, dir, text, io.Discard)}
+	o := g.eventually("killed", "asked for", func(o *engine.Order) bool { return o.Gateway.URL != "" })
+	if list := g.app.Simulator().Payments(); len(list) != 1 || list[0].ID != o.Gateway.Payment {
+		t.Errorf("the gateway has %+v", list)
+	}
+	if place == "gateway.created" || place == "gateway.told" {
+		g.play(g.eventually("killed", "asked for here", func(o *engine.Order) bool { return strings.HasPrefix(o.Gateway.URL, g.app.URL()) }), "pay")
+	}
+	o = g.eventually("killed", "completed", func(o *engine.Order) bool { return o.State == order.Completed })
+	if len(o.Payments) != 1 || !o.Received().Equal(due) {
+		t.Errorf("%d payments, received %s", len(o.Payments), o.Received())
+	}
+	stop(t, g.app)
+	report, err := Verify(t.Context(), Books{Config: config, Env: noEnv, Log: io.Discard}, Proof{})
+	if err != nil || !report.OK() {
+		t.Errorf("%+v %v", report, err)
+	}
+}
+
+// awaitPurchase puts an order on record that no gateway was asked about.
+func awaitPurchase(t *testing.T, cfg Config, due money.Amount) {
+	t.Helper()
+	db, err := openStore(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	n := sandboxGatewayNetwork()
+	e := withGateways(engine.New(db, gatewayNetworks(cfg), nil), cfg)
+	told := engine.Report{Progress: engine.Progress{Rail: n.Rail, Fence: 1, Cursor: rail.Cursor{Horizon: time.Now()}}}
+	if err := e.Observe(t.Context(), n, told); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := e.Create(t.Context(), purchase("killed", n, due)); err != nil {
+		t.Fatal(err)
 	}
 }

@@ -8,7 +8,7 @@ import (
 	"till/internal/store/pgtest"
 )
 
-// TestMain is also the main of the processes that TestKilledSending kills.
+// TestMain is also the main of the processes that tests kill.
 func TestMain(m *testing.M) {
 	if config := os.Getenv("TILL_TEST_SERVER"); config != "" {
 		fmt.Fprintln(os.Stderr, victimServer(config))
@@ -16,5 +16,6 @@ func TestMain(m *testing.M) {
 	}
 	code := m.Run()
 	pgtest.Stop()
+	os.RemoveAll(victims.dir)
 	os.Exit(code)
 }

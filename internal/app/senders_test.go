@@ -2,19 +2,14 @@ package app
 
 import (
 	"bytes"
-	"context"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"math/big"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -29,7 +24,6 @@ import (
 	"till/internal/order"
 	"till/internal/rail"
 	"till/internal/simchain"
-	"till/internal/store/pgtest"
 	"till/internal/verify"
 )
 
@@ -183,37 +177,13 @@ func (p *paying) delivered(a *App) {
 	}
 }
 
-// victimServer is the main of the processes that TestKilledSending kills.
-func victimServer(config string) error {
-	cfg, err := LoadConfig(config, walletIs, io.Discard)
-	if err != nil {
-		return err
-	}
-	a, err := Start(context.Background(), cfg)
-	if err != nil {
-		return err
-	}
-	select {
-	case err = <-a.Failed():
-	case <-time.After(4 * deadline):
-		err = errors.New("the place was not reached")
-	}
-	return err
-}
-
 // The whole server, killed at each marked place between a paid order and its delivery on the chain, pays once.
 func TestKilledSending(t *testing.T) {
-	program := filepath.Join(t.TempDir(), "app.test")
-	if out, err := exec.Command("go", "test", "-c", "-tags", "killpoint", "-o", program, ".").CombinedOutput(); err != nil {
-		t.Fatalf("go test -c: %v\n%s", err, out)
-	}
+	program := victimProgram(t)
 	for _, place := range []string{"deliver.reserved", "evm.reserved", "evm.signed", "evm.submitted", "evm.noted", "deliver.sent", "evm.found", "evm.bumped"} {
 		t.Run(place, func(t *testing.T) {
 			t.Parallel()
-			t.Run("sqlite", func(t *testing.T) { killedSending(t, program, place, "") })
-			t.Run("postgres", func(t *testing.T) {
-				killedSending(t, program, place, fmt.Sprintf("[database]\nurl = %q\n", pgtest.URL(t)))
-			})
+			onEach(t, func(t *testing.T, database string) { killedSending(t, program, place, database) })
 		})
 	}
 }
@@ -230,13 +200,7 @@ func killedSending(t *testing.T, program, place, database string) {
 		write(t, p.dir, "till.toml", strings.Replace(string(text), "keystore =", "bump_after = \"10s\"\nkeystore =", 1))
 		p.chain.Pause()
 	}
-	child := exec.Command(program)
-	child.Env = append(os.Environ(), "TILL_TEST_SERVER="+p.config, "TILL_KILLPOINT="+place)
-	out, err := child.CombinedOutput()
-	var exit *exec.ExitError
-	if !errors.As(err, &exit) || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {
-		t.Fatalf("ended with %v: %s", err, out)
-	}
+	killServer(t, program, p.config, place, nil)
 	first := p.waiting()
 	a := p.serve(io.Discard)
 	if stuck {

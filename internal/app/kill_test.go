@@ -1,0 +1,253 @@
+package app
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/big"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/ethereum/go-ethereum/common"
+
+	"till/internal/engine"
+	"till/internal/ledger"
+	"till/internal/operator/client"
+	"till/internal/order"
+	"till/internal/simchain"
+	"till/internal/verify"
+)
+
+// victims is these tests built with the places to die, once for all of them; TestMain removes it.
+var victims struct {
+	sync.Once
+	dir, program string
+	err          error
+}
+
+// victimProgram is the path of a server that dies at the place TILL_KILLPOINT names.
+func victimProgram(t *testing.T) string {
+	t.Helper()
+	victims.Do(func() {
+		if victims.dir, victims.err = os.MkdirTemp("", "till-app-"); victims.err != nil {
+			return
+		}
+		victims.program = filepath.Join(victims.dir, "app.test")
+		if out, err := exec.Command("go", "test", "-c", "-tags", "killpoint", "-o", victims.program, ".").CombinedOutput(); err != nil {
+			victims.err = fmt.Errorf("go test -c: %w\n%s", err, out)
+		}
+	})
+	if victims.err != nil {
+		t.Fatal(victims.err)
+	}
+	return victims.program
+}
+
+// victimServer is the main of the processes that are killed. It says where it listens.
+func victimServer(config string) error {
+	cfg, err := LoadConfig(config, walletIs, io.Discard)
+	if err != nil {
+		return err
+	}
+	a, err := Start(context.Background(), cfg)
+	if err != nil {
+		return err
+	}
+	fmt.Println(a.URL())
+	select {
+	case err = <-a.Failed():
+	case <-time.After(4 * deadline):
+		err = errors.New("the place was not reached")
+	}
+	return err
+}
+
+// killServer runs a server of its own on a config until it dies at the place. listens is called with its address; nil: nothing is asked
+// of it.
+func killServer(t *testing.T, program, config, place string, listens func(url string)) {
+	t.Helper()
+	child := exec.Command(program)
+	child.Env = append(os.Environ(), "TILL_TEST_SERVER="+config, "TILL_KILLPOINT="+place)
+	var said strings.Builder
+	child.Stderr = &said
+	out, err := child.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := child.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for lines := bufio.NewScanner(out); lines.Scan(); {
+		if listens != nil {
+			listens(lines.Text())
+		}
+	}
+	err = child.Wait()
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {
+		t.Fatalf("%s: ended with %v: %s", place, err, said.String())
+	}
+}
+
+// cases 36, 68, 81: the whole server, killed at each marked place between a payment on a chain of another process and the webhook that
+// tells of it, books it once and tells of it, always with the same id and bytes; and what was booked lies on the chain.
+func TestKilledReceiving(t *testing.T) {
+	program := victimProgram(t)
+	for _, place := range []string{
+		"watch.report", "watch.booked", "tell.rendered", "tell.stored", "send.claimed", "send.posted", "send.record", "seal.batch",
+	} {
+		t.Run(place, func(t *testing.T) {
+			t.Parallel()
+			onEach(t, func(t *testing.T, database string) { killedReceiving(t, program, place, database) })
+		})
+	}
+}
+
+func killedReceiving(t *testing.T, program, place, database string) {
+	chain, err := simchain.Start(simchain.Config{BlockTime: 50 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { chain.Close() })
+	chain.Pause()
+	rc := newHook(t)
+	dir := t.TempDir()
+	text := networksOff + ownNetwork(chain, chain.ChainID()) + "[server]\naddr = \"127.0.0.1:0\"\n[webhooks]\nallow_private = true\nallow_http = true\n" + database
+	a := startIn(t, dir, text, io.Discard)
+	id := rc.order(a, dir)
+	stop(t, a)
+	if _, err := chain.Transfer(t.Context(), chain.Tokens()["USDT"].Address, common.HexToAddress(goodContract), big.NewInt(1_000_000)); err != nil {
+		t.Fatal(err)
+	}
+	chain.Mine(3)
+
+	config := filepath.Join(dir, "till.toml")
+	killServer(t, program, config, place, nil)
+
+	cfg, err := LoadConfig(config, noEnv, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg.Now = func() time.Time { return time.Now().Add(10 * time.Minute) } // what the process that died had leased is free
+	a = startWith(t, cfg)
+	var story engine.Story
+	rc.eventually("the order is completed and told", func() bool {
+		if story, err = a.Engine.Story(t.Context(), id); err != nil {
+			t.Fatal(err)
+		}
+		return story.Order.State == order.Completed && len(story.Messages) == 1 && story.Messages[0].State == engine.MessageDelivered
+	})
+	if n := len(story.Order.Payments); n != 1 || len(story.Entries) != 1 {
+		t.Errorf("%d payments and %d entries", n, len(story.Entries))
+	}
+	balances, err := a.Engine.Balances(t.Context(), "default", engine.Sandbox)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, b := range balances {
+		if b.Account == ledger.Wallet("default").Account(ledger.Merchant) && b.Amount.Units() != "1000000" {
+			t.Errorf("the merchant has %s", b.Amount)
+		}
+	}
+	rc.told(story.Messages[0], place == "send.posted")
+
+	proof := Proof{RPC: map[string]string{"sim": chain.RPCURL()}}
+	var report *verify.Report
+	rc.eventually("everything is under seal", func() bool {
+		if report, err = Verify(t.Context(), Books{Config: config, Env: noEnv, Log: io.Discard}, proof); err != nil {
+			t.Fatal(err)
+		}
+		return report.Counted.Unsealed == 0 && report.Counted.Seals > 0
+	})
+	for _, problem := range report.Problems {
+		t.Error(problem)
+	}
+	if notes := strings.Join(report.Notes, "\n"); !strings.Contains(notes, "sim: 1 addresses; USDT: booked 1.000000, held 1.000000") {
+		t.Errorf("of the chain the proof says %q", notes)
+	}
+}
+
+// hook receives webhooks.
+type hook struct {
+	*testing.T
+	url string
+	mu  sync.Mutex
+	got []webhookCall
+}
+
+type webhookCall struct{ id, body string }
+
+func newHook(t *testing.T) *hook {
+	h := &hook{T: t}
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return // the process died in the middle of it
+		}
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		h.got = append(h.got, webhookCall{r.Header.Get("webhook-id"), string(body)})
+	}))
+	t.Cleanup(s.Close)
+	h.url = s.URL
+	return h
+}
+
+// order makes the order of a new server that is told of at the hook, to be paid 1 USDT at goodContract, and returns its id.
+func (h *hook) order(a *App, dir string) string {
+	h.Helper()
+	keys, err := a.FirstStart(h.Context(), filepath.Join(dir, FirstKeysFile))
+	if err != nil {
+		h.Fatal(err)
+	}
+	pool := engine.Pool{Merchant: "default", Mode: engine.Sandbox, Family: engine.EVM}
+	if _, err := a.Engine.ImportInstruments(h.Context(), pool, []engine.Imported{{Value: goodContract}}); err != nil {
+		h.Fatal(err)
+	}
+	waitFor(h.T, a, "sim", []reason{})
+	api := client.New(a.URL()+client.Path, keys.OperatorToken.Reveal(), http.DefaultClient)
+	if _, err := api.AddEndpoint(h.Context(), client.NewEndpoint{Merchant: "default", Mode: "sandbox", Dialect: "payin", Name: "hook", URL: h.url, Events: []string{"order.completed"}}); err != nil {
+		h.Fatal(err)
+	}
+	code, answer := post(h.T, a, keys.APIKeys["payin"].Test, `{"orderReference":"killed","amount":"1.00","currency":"USDT","chainId":"sim"}`)
+	var made struct{ OrderID, Address string }
+	if err := json.Unmarshal([]byte(answer), &made); err != nil || code != http.StatusCreated || made.Address != goodContract {
+		h.Fatalf("%d %s %v", code, answer, err)
+	}
+	return made.OrderID
+}
+
+func (h *hook) eventually(what string, done func() bool) {
+	h.Helper()
+	for end := time.Now().Add(deadline); !done(); <-time.After(20 * time.Millisecond) {
+		if time.Now().After(end) {
+			h.Fatalf("waited %s in vain: %s", deadline, what)
+		}
+	}
+}
+
+// told checks that nothing but the message came, and that it came more than once where the process died before it could note the first.
+func (h *hook) told(m engine.Message, again bool) {
+	h.Helper()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, call := range h.got {
+		if call.id != m.WireID || call.body != string(m.Body) {
+			h.Errorf("received %+v, the message is %s %s", call, m.WireID, m.Body)
+		}
+	}
+	if len(h.got) == 0 || again && len(h.got) == 1 {
+		h.Errorf("received %d times", len(h.got))
+	}
+}
