@@ -1,8 +1,11 @@
 package evm
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -101,6 +104,37 @@ func TestOutage(t *testing.T) {
 func twoGigabytes(w http.ResponseWriter) {
 	w.Header().Set("Content-Length", fmt.Sprint(2<<30))
 	endless(w)
+}
+
+// case 25: an answer that never ends is read up to the bound, and no longer than that.
+func TestAnswersAreBounded(t *testing.T) {
+	const limit = 1 << 16
+	for name, length := range map[string]string{"that says its length": fmt.Sprint(2 << 30), "that does not": ""} {
+		t.Run(name, func(t *testing.T) {
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if length != "" {
+					w.Header().Set("Content-Length", length)
+				}
+				fmt.Fprint(w, `{"jsonrpc":"2.0","id":1,"result":"`)
+				for r.Context().Err() == nil { // until nobody listens
+					if _, err := io.WriteString(w, strings.Repeat("a", 1<<12)); err != nil {
+						return
+					}
+				}
+			}))
+			t.Cleanup(server.Close)
+			n, err := newNode(server.URL, time.Minute)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(n.http.CloseIdleConnections)
+			n.http.Transport = bounded{n.http.Transport.(bounded).next, limit}
+			var answer string
+			if err := n.call(t.Context(), &answer, "eth_chainId"); !errors.Is(err, errTooLarge) || !refused(err) {
+				t.Errorf("error is %v", err)
+			}
+		})
+	}
 }
 
 // An outage is logged once when it begins and once when it ends, and the pauses double to 15 seconds.
