@@ -130,6 +130,7 @@ func TestReorganisations(t *testing.T) { // cases 14, 15, 16
 			t.Errorf("the order's money is %v, not %v", shares(story), want)
 		}
 		s.balanced(t)
+		s.verify(t) // a shortfall is on record, so nothing contradicts anything
 
 		s.sendAgain(t)
 		s.mine(t, 3)
