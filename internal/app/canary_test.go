@@ -2,10 +2,12 @@ package app
 
 import (
 	"bytes"
+	"context"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -18,6 +20,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"till/internal/dialect/glomo"
 	"till/internal/engine"
 	"till/internal/operator/client"
@@ -27,8 +31,12 @@ import (
 )
 
 // case 92: after a server was used, by those who may and by one who mistypes, what opens or signs something is
-// in none of its files but the two that are made for it: not in the database, its log, its copy or the program's log.
-func TestSecretsStayOffTheDisk(t *testing.T) {
+// in none of its files but the two that are made for it: not in the database, its log, its copy or the program's log. Of PostgreSQL the
+// files of the database and the log of the server are read too, and every row, for what it compressed.
+func TestSecretsStayOffTheDisk(t *testing.T) { onEach(t, secretsStayOffTheDisk) }
+
+func secretsStayOffTheDisk(t *testing.T, database string) {
+	began := time.Now()
 	chain, err := simchain.Start(simchain.Config{BlockTime: 50 * time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
@@ -57,7 +65,7 @@ func TestSecretsStayOffTheDisk(t *testing.T) {
 	outside := t.TempDir()
 	gateway := fmt.Sprintf("[gateways.canary]\napi = \"sessions\"\nurl = %q\nmode = \"sandbox\"\nkey_file = %q\nwebhook_secret_file = %q\n",
 		receiver.URL, write(t, outside, "key", gatewayKey), write(t, outside, "secret", gatewaySecret+"\n"))
-	text := networksOff + ownNetwork(chain, chain.ChainID()) + gateway + "[webhooks]\nallow_private = true\nallow_http = true\n[log]\nlevel = \"debug\"\n"
+	text := networksOff + ownNetwork(chain, chain.ChainID()) + gateway + "[webhooks]\nallow_private = true\nallow_http = true\n[log]\nlevel = \"debug\"\n" + database
 	a := startIn(t, dir, text, logFile)
 	keys, err := a.FirstStart(t.Context(), filepath.Join(dir, FirstKeysFile))
 	if err != nil {
@@ -124,9 +132,13 @@ func TestSecretsStayOffTheDisk(t *testing.T) {
 	case <-time.After(deadline):
 		t.Fatal("the gateway was not called, so its key was not used")
 	}
-	books := Books{Config: filepath.Join(dir, "till.toml"), Env: noEnv, Log: io.Discard}
-	if _, err := Backup(t.Context(), books, filepath.Join(dir, "copy.db")); err != nil {
-		t.Fatal(err)
+	files := []string{"till.log"}
+	if database == "" {
+		files = append(files, "till.db", "copy.db")
+		books := Books{Config: filepath.Join(dir, "till.toml"), Env: noEnv, Log: io.Discard}
+		if _, err := Backup(t.Context(), books, filepath.Join(dir, "copy.db")); err != nil {
+			t.Fatal(err)
+		}
 	}
 
 	master, err := os.ReadFile(filepath.Join(dir, "master.key"))
@@ -155,13 +167,89 @@ func TestSecretsStayOffTheDisk(t *testing.T) {
 	if len(kept) != len(all(keys))+11+2 {
 		t.Fatalf("%d secrets", len(kept))
 	}
-	offDisk(t, dir, kept) // with the server's write-ahead log
+	offDisk(t, dir, kept, files...) // with the server's write-ahead log
 	stop(t, a)
-	offDisk(t, dir, kept)
+	offDisk(t, dir, kept, files...)
+	if database != "" {
+		cfg, err := LoadConfig(filepath.Join(dir, "till.toml"), noEnv, io.Discard)
+		if err != nil {
+			t.Fatal(err)
+		}
+		offServer(t, cfg.Database, kept, began)
+	}
 }
 
-// offDisk reads every file of a folder but those that hold keys on purpose.
-func offDisk(t *testing.T, dir string, kept []string) {
+// holdsNone says that a text has none of the secrets, nor the larger part of one.
+func holdsNone(t *testing.T, where string, text []byte, kept []string) {
+	t.Helper()
+	for i, secret := range kept {
+		if long := secret[len(secret)/3:]; bytes.Contains(text, []byte(long)) {
+			t.Errorf("%s holds the secret %d", where, i)
+		}
+	}
+}
+
+// offServer reads what a PostgreSQL server has on its disk of a database, with the log of all that was written since began.
+func offServer(t *testing.T, database string, kept []string, began time.Time) {
+	t.Helper()
+	db, err := pgx.Connect(t.Context(), database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close(context.Background())
+	texts := func(query string) (list []string) {
+		t.Helper()
+		found, err := db.Query(t.Context(), query)
+		if err == nil {
+			list, err = pgx.CollectRows(found, pgx.RowTo[string])
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return list
+	}
+	used := map[string]bool{}
+	for _, table := range texts(`SELECT table_name FROM information_schema.tables WHERE table_schema = current_schema()`) {
+		for _, row := range texts(`SELECT t::text FROM ` + pgx.Identifier{table}.Sanitize() + ` t`) {
+			holdsNone(t, table, []byte(row), kept)
+			used["rows"] = used["rows"] || strings.Contains(row, "canary")
+		}
+	}
+	cluster := texts(`SHOW data_directory`)[0]
+	read := func(what, dir string) {
+		t.Helper()
+		err := filepath.WalkDir(filepath.Join(cluster, dir), func(path string, entry fs.DirEntry, err error) error {
+			if err != nil || entry.IsDir() {
+				return err
+			}
+			info, err := entry.Info()
+			if err == nil && info.ModTime().Before(began.Add(-time.Second)) {
+				return nil
+			}
+			text, err := os.ReadFile(path)
+			if errors.Is(err, fs.ErrNotExist) {
+				return nil // the server has renamed or removed it
+			}
+			holdsNone(t, path, text, kept)
+			used[what] = used[what] || bytes.Contains(text, []byte("canary"))
+			return err
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	read("log", "pg_wal") // before the checkpoint, after which parts of it are done with
+	if _, err := db.Exec(t.Context(), "CHECKPOINT"); err != nil {
+		t.Fatal(err)
+	}
+	read("pages", filepath.Join("base", texts(`SELECT oid::text FROM pg_database WHERE datname = current_database()`)[0]))
+	if !used["rows"] || !used["pages"] || !used["log"] {
+		t.Errorf("read %v", used)
+	}
+}
+
+// offDisk reads every file of a folder but those that hold keys on purpose. The files that are named must show that the server was used.
+func offDisk(t *testing.T, dir string, kept []string, files ...string) {
 	t.Helper()
 	used := map[string]bool{} // files that show what the server was used for
 	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
@@ -169,17 +257,18 @@ func offDisk(t *testing.T, dir string, kept []string) {
 			return err
 		}
 		text, err := os.ReadFile(path)
-		for i, secret := range kept {
-			if long := secret[len(secret)/3:]; bytes.Contains(text, []byte(long)) {
-				t.Errorf("%s holds the secret %d", entry.Name(), i)
-			}
-		}
+		holdsNone(t, entry.Name(), text, kept)
 		if bytes.Contains(text, []byte("canary")) || bytes.Contains(text, []byte("/payin/api/v1/orders")) {
 			used[strings.TrimSuffix(entry.Name(), "-wal")] = true
 		}
 		return err
 	})
-	if err != nil || !used["till.db"] || !used["copy.db"] || !used["till.log"] {
-		t.Errorf("read %v, %v", used, err)
+	if err != nil {
+		t.Error(err)
+	}
+	for _, name := range files {
+		if !used[name] {
+			t.Errorf("%s does not show that the server was used: read %v", name, used)
+		}
 	}
 }
