@@ -5,8 +5,10 @@ import (
 	"database/sql"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -191,15 +193,145 @@ func TestReplicasStartTogether(t *testing.T) {
 	}
 }
 
-// case 87: an older program refuses a newer schema, on both databases.
+// case 87: an older program refuses a newer schema, on both databases and in each way to open one.
 func TestNewerSchemaIsRefusedEverywhere(t *testing.T) {
-	url := pgtest.URL(t)
-	openPostgres(t, url, Options{}).Close()
-	if _, err := rawSQL(t, "pgx", url).Exec(`INSERT INTO goose_db_version (version_id, is_applied) VALUES (99, true)`); err != nil {
+	onEach(t, func(t *testing.T, db database) {
+		db.open(t, Options{}).Close()
+		exec1(t, db.raw(t), `INSERT INTO goose_db_version (version_id, is_applied) VALUES (9999, true)`)
+		opens := map[string]func() error{
+			"to write":   func() error { return opened(openAny(db.where)) },
+			"to read":    func() error { return opened(OpenReadOnly(t.Context(), db.where, Options{})) },
+			"to migrate": func() error { return Migrate(t.Context(), db.where, Options{Log: slog.New(slog.DiscardHandler)}) },
+			"a dry run":  func() error { _, err := SchemaOf(t.Context(), db.where); return err },
+		}
+		for name, open := range opens {
+			if err := open(); err == nil || !strings.Contains(err.Error(), "has schema 9999 and this program") {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		if n := rows(t, db.raw(t), `SELECT MAX(version_id) FROM goose_db_version`); n[0] != "9999" {
+			t.Errorf("the schema is %s now", n[0])
+		}
+	})
+}
+
+// openAny opens a database to write, by its path or URL.
+func openAny(where string) (*Store, error) {
+	o := Options{Log: slog.New(slog.DiscardHandler)}
+	if IsPostgres(where) {
+		return OpenPostgres(context.Background(), where, o)
+	}
+	return OpenSQLite(context.Background(), where, o)
+}
+
+// opened closes what should not have been opened.
+func opened(s *Store, err error) error {
+	if err == nil {
+		s.Close()
+	}
+	return err
+}
+
+func exec1(t *testing.T, db *sql.DB, statement string) {
+	t.Helper()
+	if _, err := db.Exec(statement); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := OpenPostgres(context.Background(), url, Options{}); err == nil || !strings.Contains(err.Error(), "newer program") {
-		t.Fatalf("error is %v", err)
+}
+
+// onEachWithoutSchema runs a test on a database of each kind that has no table yet.
+func onEachWithoutSchema(t *testing.T, test func(t *testing.T, where string, raw *sql.DB)) {
+	t.Run("sqlite", func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "till.db")
+		test(t, path, rawSQL(t, "sqlite", fileURI(path, "_pragma=busy_timeout(5000)")))
+	})
+	t.Run("postgres", func(t *testing.T) {
+		url := pgtest.URL(t)
+		test(t, url, rawSQL(t, "pgx", url))
+	})
+}
+
+// tables are those of a database, but for the one in which migrations are counted.
+func tables(t *testing.T, where string, raw *sql.DB) []string {
+	t.Helper()
+	if IsPostgres(where) {
+		return rows(t, raw, `SELECT table_name FROM information_schema.tables WHERE table_schema = current_schema() AND table_name <> 'goose_db_version' ORDER BY 1`)
+	}
+	return rows(t, raw, `SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name <> 'goose_db_version' ORDER BY 1`)
+}
+
+// case 87: a dry run names what would be done, and does nothing.
+func TestDryRun(t *testing.T) {
+	onEachWithoutSchema(t, func(t *testing.T, where string, raw *sql.DB) {
+		exec1(t, raw, `CREATE TABLE unrelated (x TEXT)`) // SQLite has no file before that
+		for range 2 {
+			s, err := SchemaOf(t.Context(), where)
+			if err != nil || s.Version != 0 || len(s.Pending) < 20 || s.Pending[0] != "00001_start.sql" || !slices.IsSorted(s.Pending) {
+				t.Fatalf("%+v %v", s, err)
+			}
+			if left := tables(t, where, raw); !slices.Equal(left, []string{"unrelated"}) {
+				t.Fatalf("a dry run made %q", left)
+			}
+		}
+		if err := Migrate(t.Context(), where, Options{Log: slog.New(slog.DiscardHandler)}); err != nil {
+			t.Fatal(err)
+		}
+		newest, err := newestSchema(sqliteFolder)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s, err := SchemaOf(t.Context(), where); err != nil || s.Version != newest || len(s.Pending) != 0 {
+			t.Errorf("afterwards %+v %v", s, err)
+		}
+	})
+}
+
+// case 87: a migration that breaks off in the middle leaves nothing of itself, and the next start does it again.
+func TestBrokenMigration(t *testing.T) {
+	onEachWithoutSchema(t, func(t *testing.T, where string, raw *sql.DB) {
+		exec1(t, raw, `CREATE TABLE messages (n BIGINT)`) // the first migration wants to make one of that name, as its last
+		if err := opened(openAny(where)); err == nil || !strings.Contains(err.Error(), "messages") {
+			t.Fatalf("error is %v", err)
+		}
+		if left := tables(t, where, raw); !slices.Equal(left, []string{"messages"}) {
+			t.Errorf("half a migration is left: %q", left)
+		}
+		exec1(t, raw, `DROP TABLE messages`)
+		s, err := openAny(where)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		if err := s.Update(context.Background(), engine.Keys{}, func(tx engine.Tx) error { return tx.InsertOrder(testOrder(tx)) }); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+// case 87: whenever a process is killed while it migrates a file, the next one makes the same schema of it.
+func TestKilledMigrationOfAFile(t *testing.T) {
+	schema := func(s *Store) []string {
+		return rows(t, s.readers, `SELECT name || ' ' || COALESCE(sql, '') FROM sqlite_master WHERE name NOT LIKE 'sqlite_%' ORDER BY 1`)
+	}
+	want := schema(testStore(t))
+	for _, version := range []int{1, 4, 9, 16, 25} { // killed when this one is there, or soon afterwards
+		path := filepath.Join(t.TempDir(), "till.db")
+		child := exec.Command(os.Args[0])
+		child.Env = append(os.Environ(), childEnv+"="+path)
+		if err := child.Start(); err != nil {
+			t.Fatal(err)
+		}
+		waitFor(t, func() bool {
+			s, err := SchemaOf(context.Background(), path)
+			return err == nil && s.Version >= int64(version)
+		})
+		child.Process.Kill()
+		child.Wait()
+		s := openTest(t, path, Options{})
+		if got := schema(s); !slices.Equal(got, want) {
+			t.Errorf("killed at schema %d it has %q, want %q", version, got, want)
+		}
+		s.Close()
 	}
 }
 
