@@ -465,6 +465,8 @@ func TestIdempotencyKey(t *testing.T) {
 		t.Errorf("of another merchant: %d %s", got.status, got.body)
 	}
 
+	// Nothing crosses the modes, in neither direction.
+	k.refused("a test network", post(liveKey, "test network", newOrder("R-2")), 400, "INVALID_CHAIN", "chainId")
 	k.pool(liveKey, 201, 1)
 	if got := post(liveKey, "once", newOrder("R-2", "chainId", `"ethereum-mainnet"`)); got.status != 201 {
 		t.Errorf("of the live mode: %d %s", got.status, got.body)
