@@ -76,7 +76,12 @@ func operate(t *testing.T, path string, c *clock, senders ...rail.Sender) (h *ho
 
 func newHouse(t *testing.T, senders ...rail.Sender) *house {
 	t.Helper()
-	h, _ := operate(t, filepath.Join(t.TempDir(), "till.db"), &clock{at: start}, senders...)
+	return newHouseIn(t, filepath.Join(t.TempDir(), "till.db"), senders...)
+}
+
+func newHouseIn(t *testing.T, database string, senders ...rail.Sender) *house {
+	t.Helper()
+	h, _ := operate(t, database, &clock{at: start}, senders...)
 	if err := h.engine.SaveMerchant(t.Context(), engine.Merchant{ID: "m", Organisation: "o", Name: "M"}); err != nil {
 		t.Fatal(err)
 	}
@@ -886,19 +891,41 @@ func TestShortfallStopsPayOuts(t *testing.T) {
 	}
 }
 
-// A word of the rail is never refused for a balance: what is missing under money that is gone is a shortfall,
-// and the watcher goes on.
+// A word of the rail is never refused for a balance: what is missing under money that was paid out is a shortfall, the cursor moves
+// on, the merchant's further pay-outs of that asset wait, and the books hold. case 15
 func TestReversalOfWhatWasPaidOut(t *testing.T) {
-	h := newHouse(t)
-	o := h.order("one", collected(1000), "")
-	id := h.pay(o, 1000)
-	h.order("out", paidOut(1000), "ok")
-	h.deliver()
-	h.reaches("out", order.Completed)
-	h.reverse(o, id)
-	h.holds("order/short -1000")
-	h.pay(h.order("next", collected(200), ""), 200)
-	h.holds("merchant 200, order/short -1000")
+	onEach(t, func(t *testing.T, database string) {
+		h := newHouseIn(t, database)
+		o := h.order("one", collected(1000), "")
+		id := h.pay(o, 1000)
+		h.order("out", paidOut(1000), "ok")
+		h.deliver()
+		h.reaches("out", order.Completed)
+		cursor := func() string {
+			at, err := h.engine.Progress(t.Context(), sandbox.Name)
+			h.must(err)
+			return string(at.Cursor.State)
+		}
+		before := cursor()
+		h.reverse(o, id)
+		if after := cursor(); after == before {
+			t.Errorf("the cursor stands at %q", after)
+		}
+		h.holds("order/short -1000")
+		if got := h.read("one").State; got != order.Completed {
+			t.Errorf("the order whose money went away is %s", got)
+		}
+		proved(t, h.store)
+
+		h.pay(h.order("next", collected(200), ""), 200)
+		h.holds("merchant 200, order/short -1000")
+		h.order("later", paidOut(150), "ok")
+		h.deliver()
+		if got := h.read("later").State; got != order.Paid {
+			t.Errorf("with a shortfall the pay-out is %s", got)
+		}
+		h.holds("merchant 50, order/in 150, order/short -1000")
+	})
 }
 
 func TestRelease(t *testing.T) {
