@@ -43,6 +43,7 @@ type holding struct {
 	tape
 	mu   sync.Mutex
 	held map[string]int64
+	sent map[string]bool // what it held is gone
 	down bool
 }
 
@@ -60,7 +61,7 @@ func (h *holding) Holdings(_ context.Context, addresses []string) ([]rail.Holdin
 	}
 	var list []rail.Holding
 	for _, a := range addresses {
-		list = append(list, rail.Holding{Address: a, Block: 77, Amounts: []money.Amount{money.FromInt(coin, h.held[a])}})
+		list = append(list, rail.Holding{Address: a, Block: 77, Sent: h.sent[a], Amounts: []money.Amount{money.FromInt(coin, h.held[a])}})
 	}
 	return list, nil
 }
@@ -324,6 +325,31 @@ func TestOlderCopy(t *testing.T) {
 	}
 	if s.workers.Stocks[0].Gap() != nil {
 		t.Error("the gap is still shown")
+	}
+}
+
+// cases 31 and 88: an address is in use that holds something, or that has sent something and is empty again; the next
+// thousand are looked at.
+func TestGap(t *testing.T) {
+	const last = 999
+	for name, test := range map[string]struct {
+		held map[string]int64
+		sent map[string]bool
+		gap  bool
+	}{
+		"the last one looked at holds something": {held: map[string]int64{accountAddress(last): 1}, gap: true},
+		"the last one looked at is empty again":  {sent: map[string]bool{accountAddress(last): true}, gap: true},
+		"one further on holds something":         {held: map[string]int64{accountAddress(last + 1): 1}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			chain := &holding{tape: tape{{1, start, nil}}, held: test.held, sent: test.sent}
+			s := stocked(t, filepath.Join(t.TempDir(), "till.db"), func() time.Time { return start }, chain, stockOf(10, 0))
+			stock := s.workers.Stocks[0]
+			n, err := stock.RunOnce(t.Context())
+			if g := stock.Gap(); test.gap && (err == nil || n != 0 || g == nil || g.Next != 0 || g.Highest != last) || !test.gap && (err != nil || n != 10 || g != nil) {
+				t.Errorf("%d derived, gap %+v, %v", n, g, err)
+			}
+		})
 	}
 }
 
