@@ -143,12 +143,19 @@ func Start(ctx context.Context, cfg Config) (*App, error) {
 }
 
 func openStore(ctx context.Context, cfg Config) (*store.Store, error) {
-	open := store.OpenSQLite
-	if store.IsPostgres(cfg.Database) {
-		open = store.OpenPostgres
+	o := store.Options{Now: cfg.Now, Log: cfg.Log, SyncPause: cfg.SyncPause}
+	if !store.IsPostgres(cfg.Database) {
+		return store.OpenSQLite(ctx, cfg.Database, o)
 	}
-	return open(ctx, cfg.Database, store.Options{Now: cfg.Now, Log: cfg.Log, SyncPause: cfg.SyncPause})
+	s, err := store.OpenPostgres(ctx, cfg.Database, o)
+	if err != nil {
+		return nil, fmt.Errorf("database.url: %w", err)
+	}
+	return s, nil
 }
+
+// DatabaseName is a database of Config.Database as a log and a terminal may show it.
+func DatabaseName(database string) string { return store.Shown(database) }
 
 // LastTold is the rail's time up to which everything was told when the database was last used; zero: it
 // never was. The server must not be running.

@@ -744,5 +744,8 @@ func noDatabase(database, keyFile string) (bool, error) {
 		return false, nil
 	}
 	schema, err := store.SchemaOf(context.Background(), database)
-	return schema.Version == 0, err
+	if err != nil {
+		return false, fmt.Errorf("database.url: %w", err)
+	}
+	return schema.Version == 0, nil
 }

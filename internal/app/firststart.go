@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"strings"
+	"time"
 
 	"till/internal/auth"
 	"till/internal/dialect/baanx"
@@ -112,11 +113,25 @@ func (a *App) FirstStart(ctx context.Context, path string) (*FirstKeys, error) {
 	}
 	if !done { // another process was faster; its keys are the ones
 		if made {
-			err = os.Remove(path)
+			err = a.overtaken(ctx, keys, path)
 		}
 		return nil, err
 	}
 	return keys, nil
+}
+
+// overtaken removes the file that this process wrote for keys that are not on record. They are when the process that was
+// faster took them from this very file.
+func (a *App) overtaken(ctx context.Context, keys *FirstKeys, path string) error {
+	var recorded *engine.Key
+	err := a.store.View(ctx, func(rd engine.Reader) (err error) {
+		recorded, err = rd.KeyByHash(secrets.Hash(keys.OperatorToken.Reveal()))
+		return err
+	})
+	if err != nil || recorded != nil {
+		return err
+	}
+	return os.Remove(path)
 }
 
 // recordFirst writes merchant and keys in one transaction. done is false when that was done before.
@@ -208,6 +223,10 @@ func (a *App) readFirstKeys(ctx context.Context, path string) (*FirstKeys, error
 		return nil, err
 	}
 	text, err := os.ReadFile(path)
+	for wait := 20 * time.Millisecond; err == nil && len(text) == 0 && wait < time.Second; wait *= 2 { // another process has just made the file
+		time.Sleep(wait)
+		text, err = os.ReadFile(path)
+	}
 	if err != nil {
 		return nil, err
 	}

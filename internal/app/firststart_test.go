@@ -240,6 +240,62 @@ func TestFirstStartByMany(t *testing.T) {
 	checkFile(t, files[0], won[0])
 }
 
+// Several processes that share the folder of the config, too: one makes the keys, and their file stays, whichever of them it was
+// that wrote it.
+func TestFirstStartByManyInOneFolder(t *testing.T) {
+	dir := t.TempDir()
+	cfg, err := LoadConfig(write(t, dir, "till.toml", "[server]\naddr = \"127.0.0.1:0\"\n"), noEnv, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg.NewSigningKey = func() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, 2048) } // each its own
+	a := startWith(t, cfg)
+	path := filepath.Join(dir, FirstKeysFile)
+	const processes = 4
+	var group sync.WaitGroup
+	var mu sync.Mutex
+	var won []*FirstKeys
+	start := make(chan struct{})
+	for range processes {
+		group.Go(func() {
+			<-start
+			keys, err := a.FirstStart(context.Background(), path)
+			mu.Lock()
+			defer mu.Unlock()
+			if err != nil {
+				t.Error(err)
+			}
+			if keys != nil {
+				won = append(won, keys)
+			}
+		})
+	}
+	close(start)
+	group.Wait()
+	if len(won) != 1 || merchants(t, a) != 1 {
+		t.Fatalf("%d won, %d merchants", len(won), merchants(t, a))
+	}
+	checkFile(t, path, won[0])
+}
+
+// A process that wrote the file and was overtaken by another that took its keys from it leaves the file: those are the keys.
+func TestFirstStartOvertakenByItsOwnFile(t *testing.T) {
+	a := startIn(t, t.TempDir(), "", io.Discard)
+	path := filepath.Join(t.TempDir(), FirstKeysFile)
+	slow, made, err := a.firstKeys(t.Context(), path)
+	if err != nil || !made {
+		t.Fatal(made, err)
+	}
+	fast, err := a.FirstStart(t.Context(), path)
+	if err != nil || fast == nil {
+		t.Fatal(fast, err)
+	}
+	if err := a.overtaken(t.Context(), slow, path); err != nil {
+		t.Fatal(err)
+	}
+	checkFile(t, path, fast)
+}
+
 func TestFirstStartWithoutAFolder(t *testing.T) {
 	a := startIn(t, t.TempDir(), "", io.Discard)
 	if keys, err := a.FirstStart(t.Context(), filepath.Join(t.TempDir(), "none", FirstKeysFile)); err == nil || keys != nil {

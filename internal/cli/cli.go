@@ -10,6 +10,8 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -89,10 +91,19 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return 2
 	}
 	if err := parsed.Run(t); err != nil && !errors.Is(err, context.Canceled) {
-		fmt.Fprintln(stderr, "till:", err)
+		fmt.Fprintln(stderr, "till:", oneLine(err))
 		return 1
 	}
 	return 0
+}
+
+// oneLine is an error as whoever reads a log line by line needs it.
+func oneLine(err error) string {
+	lines := strings.FieldsFunc(err.Error(), func(r rune) bool { return r == '\n' || r == '\r' })
+	for i, line := range lines {
+		lines[i] = strings.TrimSuffix(strings.TrimSpace(line), ":")
+	}
+	return strings.Join(slices.Compact(lines), ": ") // pgx tells of an address twice: with TLS and without
 }
 
 type versionCommand struct{}

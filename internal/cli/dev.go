@@ -5,9 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/url"
 	"time"
 
+	"till/internal/app"
 	"till/internal/app/dev"
 )
 
@@ -72,13 +72,5 @@ Try it:
 %s
 
 Ctrl-C ends it.
-`, i.PayIn.BaseURL, i.PayIn.APIKey, i.Chain.RPCURL, i.Chain.ChainID, c.BlockTime, i.Sink.URL, i.Sink.LogURL, withoutPassword(i.Database), i.Help())
-}
-
-// withoutPassword is the name of a database as a terminal may show it.
-func withoutPassword(database string) string {
-	if u, err := url.Parse(database); err == nil && u.User != nil {
-		return u.Redacted()
-	}
-	return database
+`, i.PayIn.BaseURL, i.PayIn.APIKey, i.Chain.RPCURL, i.Chain.ChainID, c.BlockTime, i.Sink.URL, i.Sink.LogURL, app.DatabaseName(i.Database), i.Help())
 }

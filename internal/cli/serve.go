@@ -39,7 +39,7 @@ func (c *serveCommand) Run(t *terminal) error {
 	keysFile := filepath.Join(cfg.Dir, app.FirstKeysFile)
 	keys, err := a.FirstStart(t, keysFile)
 	if err == nil {
-		cfg.Log.Info("started", "version", Version, "url", a.URL(), "database", cfg.Database)
+		cfg.Log.Info("started", "version", Version, "url", a.URL(), "database", app.DatabaseName(cfg.Database))
 		if keys != nil {
 			showFirstKeys(t.out, keys, keysFile)
 		}

@@ -14,6 +14,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"till/internal/store/pgtest"
 )
 
 const deadline = time.Minute
@@ -144,6 +146,28 @@ func TestInit(t *testing.T) {
 	t.Chdir(t.TempDir())
 	if got := Run([]string{"init"}, io.Discard, io.Discard); got != 0 || readFile(t, "till.toml") != text {
 		t.Errorf("init without a folder: %d", got)
+	}
+}
+
+// case 92: the password in a database's URL is in no line that a server writes, and in none about why it does not start.
+func TestServeOnPostgres(t *testing.T) {
+	const password = "5c1a0e77b2"
+	database := strings.Replace(pgtest.URL(t), "postgres://till@", "postgres://till:"+password+"@", 1)
+	config := writeConfig(t, t.TempDir(), "[server]\naddr = \"127.0.0.1:0\"\n[log]\nlevel = \"debug\"\n[database]\nurl = \""+database+"\"\n")
+	s := startServe(t, "serve", "--config", config)
+	if got, body := s.get(t, "/healthz", ""); got != http.StatusOK {
+		t.Errorf("%d %s", got, body)
+	}
+	s.stop(t, 0)
+	if said := s.out.String() + s.err.String(); strings.Contains(said, password) || !strings.Contains(said, "postgres: test") {
+		t.Errorf("the password was written, or the database is not named:\n%s", said)
+	}
+
+	nowhere := "postgres://till:" + password + "@127.0.0.1:1/till?connect_timeout=1"
+	config = writeConfig(t, t.TempDir(), "[server]\naddr = \"127.0.0.1:0\"\n[database]\nurl = \""+nowhere+"\"\n")
+	_, said := runs(t, 1, "serve", "--config", config)
+	if strings.Contains(said, password) || !strings.HasPrefix(said, "till: database.url: ") || strings.Count(said, "\n") != 1 {
+		t.Errorf("want one line that names the key and not the password:\n%s", said)
 	}
 }
 
