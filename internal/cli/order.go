@@ -106,6 +106,12 @@ func tellOrder(w io.Writer, o client.Order) {
 	if o.Instrument != "" {
 		row(w, "pay to", o.Instrument+" on "+o.Network)
 	}
+	if g := o.Gateway; g != nil {
+		row(w, "gateway", g.Gateway+", payment "+dash(g.Payment)+", "+dash(g.Status)+", told "+momentOf(g.ToldAt))
+		if g.Note != "" {
+			row(w, "", g.Note)
+		}
+	}
 	for _, b := range o.Balances {
 		row(w, "balance", b.Role+" "+amount(b.Amount))
 	}

@@ -66,10 +66,13 @@ type AtGateway struct {
 	To      string     // the address that the money must arrive at
 
 	Payment string `json:",omitempty"` // the gateway's id of the payment; empty: it has none yet
+	Status  string `json:",omitempty"` // where the payment stands there, in its rail's own word; empty: not told
 	URL     string `json:",omitempty"` // where it is paid; empty: not told
 	Tx      string `json:",omitempty"` // the transaction that brought the money
 	From    string `json:",omitempty"` // who paid
 	Note    string `json:",omitempty"` // rail.NoteBounced and the like; empty: nothing is to be said
+
+	ToldAt time.Time `json:",omitzero"` // true time at which it last said something new; zero: it said nothing yet
 }
 
 // WithGateways is the engine with the gateways that orders may be paid through.
@@ -190,6 +193,9 @@ func (e *Engine) gatewayTold(tx Tx, n Network, s rail.Observation) error {
 	}
 	was := o.Gateway
 	o.Gateway.hear(*s.Session)
+	if o.Gateway != was {
+		o.Gateway.ToldAt = tx.Now()
+	}
 	changed := false
 	if s.Rank != 0 {
 		if s.Rank == order.RankConfirmed && o.Rail != n.Rail {
@@ -219,7 +225,7 @@ func (t *AtGateway) hear(s rail.Session) {
 	for _, one := range []struct {
 		to   *string
 		says string
-	}{{&t.URL, s.URL}, {&t.Tx, s.Tx}, {&t.From, s.From}, {&t.Note, s.Note}} {
+	}{{&t.Status, s.Status}, {&t.URL, s.URL}, {&t.Tx, s.Tx}, {&t.From, s.From}, {&t.Note, s.Note}} {
 		if one.says != "" {
 			*one.to = one.says
 		}

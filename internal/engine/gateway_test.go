@@ -239,3 +239,21 @@ func TestGateways(t *testing.T) {
 	want(k, "half a percent", g.Under(units(lineUSDC, 199_000199)).Units(), "995000")
 	want(k, "exact", engine.Gateway{}.Under(units(lineUSDC, 199)).Units(), "0")
 }
+
+// What a gateway says of a payment stands on the order with the time of its last new word; the same word again moves neither.
+func TestGatewayStands(t *testing.T) {
+	k := gatewayKit(t, 1)
+	o := k.order(k.routed(lineNet))
+	want(k, "before a word", k.now(o).Gateway.ToldAt.IsZero(), true)
+	for i, status := range []string{"unpaid", "started", "started"} {
+		k.clock.set(start.Add(time.Duration(i+1) * time.Minute))
+		k.must(k.tell(farNet, 1, start, says(o, 0, 0, 0, rail.Session{Status: status})))
+		now := k.now(o).Gateway
+		want(k, "its status", now.Status, status)
+		want(k, "its time", now.ToldAt.Sub(start), time.Duration(min(i, 1)+1)*time.Minute)
+	}
+	k.clock.set(start.Add(9 * time.Minute))
+	k.must(k.tell(farNet, 1, start, says(o, order.RankSeen, 0, 100, rail.Session{}))) // money and nothing new beside
+	want(k, "its status", k.now(o).Gateway.Status, "started")
+	want(k, "its time", k.now(o).Gateway.ToldAt.Sub(start), 2*time.Minute)
+}

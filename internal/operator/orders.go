@@ -152,6 +152,12 @@ func storyOf(s engine.Story) client.Order {
 		Events:   make([]client.Event, 0, len(s.Events)),
 		Messages: make([]client.Message, 0, len(s.Messages)),
 	}
+	if at := o.Gateway; at.Gateway != "" {
+		out.Gateway = &client.AtGateway{
+			Gateway: at.Gateway, Request: at.Request.Value, To: at.To, Payment: at.Payment, Status: at.Status, Note: at.Note,
+			URL: at.URL, Tx: at.Tx, From: at.From, ToldAt: timeOf(at.ToldAt),
+		}
+	}
 	for _, p := range o.Payments {
 		out.Payments = append(out.Payments, paymentOf(o, p))
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
@@ -16,6 +17,7 @@ import (
 	"till/internal/money"
 	"till/internal/operator/client"
 	"till/internal/order"
+	"till/internal/rail"
 )
 
 var dai = money.MustAsset("DAI", "some-chain", 18)
@@ -160,5 +162,51 @@ func TestClientSeesTheRefusal(t *testing.T) {
 	}
 	if clock, err := c.Clock(t.Context(), "sandbox"); err != nil || !clock.Now.Equal(testNow.Add(30*time.Second)) {
 		t.Errorf("%+v %v", clock, err)
+	}
+}
+
+// An order that is paid through a gateway shows its payment there, and one that is not shows none.
+func TestOrderAtAGateway(t *testing.T) {
+	k := newKit(t)
+	gate := engine.Network{ID: "gate", Family: "gate:one", Mode: engine.Sandbox, Rail: "gate:one"}
+	k.engine = k.engine.WithGateways([]engine.Gateway{{ID: "gate", Mode: engine.Sandbox, Rail: gate.Rail}})
+	k.handler = Handler(testConfig(k.engine, func() time.Time { return k.now }, slog.New(slog.DiscardHandler)))
+	tell := func(seen ...rail.Observation) {
+		p := engine.Progress{Rail: gate.Rail, Cursor: rail.Cursor{State: []byte("1"), Horizon: k.now}}
+		must(t, k.engine.Observe(t.Context(), gate, engine.Report{Progress: p, Seen: seen}))
+	}
+	tell()
+	k.address(t, "0xgate")
+	book := ledger.Owed("m1")
+	_, err := k.engine.Create(t.Context(), engine.NewOrder{
+		Scope: engine.Scope{Merchant: "m1", Mode: engine.Sandbox, Dialect: "some"}, PublicID: "ord_gate", UniqueKey: "ord_gate", Network: k.delivery,
+		Gateway: engine.Paying{Gateway: "gate", Request: "req_1", Title: "A thing"},
+		Terms: func(p engine.Plan) (order.Terms, json.RawMessage, error) {
+			return order.Terms{Book: book, Due: money.FromInt(usdt, 100_000_000), To: book.Account(ledger.Merchant), Deadline: p.Now.Add(15 * time.Minute),
+				Instant: true, Whole: true, OneAttempt: true}, nil, nil
+		},
+	})
+	must(t, err)
+	c := k.client(t, tokenAll)
+	o, err := c.Order(t.Context(), "ord_gate")
+	must(t, err)
+	if o.Gateway == nil || *o.Gateway != (client.AtGateway{Gateway: "gate", Request: "req_1", To: "0xgate"}) {
+		t.Errorf("before the gateway said anything: %+v", o.Gateway)
+	}
+	k.now = k.now.Add(time.Minute)
+	s := rail.Session{Payment: "p_1", Status: "started", URL: "https://pay", Tx: "0xt", From: "0xf", Note: rail.NoteRefunded}
+	tell(rail.Observation{Session: &s, External: "p_1", Instrument: "req_1", Value: k.now})
+	o, err = c.Order(t.Context(), "ord_gate")
+	must(t, err)
+	if o.Gateway == nil || o.Gateway.ToldAt == nil || !o.Gateway.ToldAt.Equal(k.now) {
+		t.Fatalf("after it did: %+v", o.Gateway)
+	}
+	o.Gateway.ToldAt = nil
+	want := client.AtGateway{Gateway: "gate", Request: "req_1", To: "0xgate", Payment: "p_1", Status: "started", Note: "payment_refunded", URL: "https://pay", Tx: "0xt", From: "0xf"}
+	if *o.Gateway != want {
+		t.Errorf("after it did: %+v, want %+v", *o.Gateway, want)
+	}
+	if o, err = c.Order(t.Context(), "ord_open"); err != nil || o.Gateway != nil {
+		t.Errorf("an order of no gateway: %+v, %v", o.Gateway, err)
 	}
 }

@@ -45,6 +45,7 @@ func ReadRequest(text []byte) (Request, error) {
 // never counted.
 type Session struct {
 	Payment string // the gateway's id of it
+	Status  string // where it stands there, in the rail's own word; "": nothing is to be said
 	URL     string // the page where it is paid; "": it has none
 	Tx      string // the transaction that brought the money; "": there is none yet
 	From    string // who paid, where the gateway says so

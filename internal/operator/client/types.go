@@ -38,6 +38,8 @@ type Order struct {
 	Waiting  Waiting `json:"waiting" doc:"why it is where it is, and what would move it"`
 	Timeline []Step  `json:"timeline" nullable:"false" doc:"everything that happened, in words, oldest first"`
 
+	Gateway *AtGateway `json:"gateway,omitempty" doc:"its payment at a payment gateway; absent: it is not paid through one"`
+
 	Balances  []Balance       `json:"balances" nullable:"false" doc:"the order's own share of each account, zero left out"`
 	Payments  []Payment       `json:"payments" nullable:"false"`
 	Transfers []Transfer      `json:"transfers" nullable:"false" doc:"deliveries and refunds"`
@@ -46,6 +48,20 @@ type Order struct {
 	Events    []Event         `json:"events" nullable:"false" doc:"what happened, oldest first"`
 	Messages  []Message       `json:"messages" nullable:"false" doc:"the webhooks that tell of it"`
 	Proposed  *ProposedRefund `json:"proposedRefund,omitempty" doc:"what may be given back of an order whose product was not handed over; the refund command does it"`
+}
+
+// AtGateway is an order's payment at a payment gateway, as the gateway says: nothing of it counts as money by itself.
+type AtGateway struct {
+	Gateway string     `json:"gateway" doc:"its name in the config"`
+	Request string     `json:"request" doc:"what the gateway repeats in all it says of the payment"`
+	To      string     `json:"to" doc:"the address that the money must arrive at"`
+	Payment string     `json:"payment,omitempty" doc:"the gateway's id of it; absent: it has none yet"`
+	Status  string     `json:"status,omitempty" doc:"where it stands there: unpaid, started, completed, bounced, over"`
+	Note    string     `json:"note,omitempty" doc:"what went another way than it should"`
+	URL     string     `json:"url,omitempty" doc:"where it is paid"`
+	Tx      string     `json:"tx,omitempty" doc:"the transaction that brought the money"`
+	From    string     `json:"from,omitempty" doc:"who paid"`
+	ToldAt  *time.Time `json:"toldAt,omitempty" doc:"true time at which the gateway last said something new; absent: never"`
 }
 
 // Payment is money that arrived, with the last word of its rail.

@@ -215,7 +215,7 @@ func TestPaid(t *testing.T) {
 		g.request("payment_1")
 		g.must(g.round(g.Context()))
 		opened := g.told[0]
-		if s := opened.Session; len(g.told) != 1 || opened.Rank != 0 || opened.Instrument != "payment_1" || s.Payment == "" || s.URL != "https://pages/pay/"+s.Payment {
+		if s := opened.Session; len(g.told) != 1 || opened.Rank != 0 || opened.Instrument != "payment_1" || s.Payment == "" || s.Status != "unpaid" || s.URL != "https://pages/pay/"+s.Payment {
 			t.Errorf("told %+v %+v", opened, opened.Session)
 		}
 		g.told = nil
@@ -227,7 +227,7 @@ func TestPaid(t *testing.T) {
 		g.must(g.sim.Begin(g.Context(), p.ID))
 		g.must(g.round(g.Context()))
 		seen := g.told[0]
-		if seen.External != p.ID || seen.Instrument != "payment_1" || !seen.Value.Equal(start) {
+		if seen.External != p.ID || seen.Session.Status != "started" || seen.Instrument != "payment_1" || !seen.Value.Equal(start) {
 			g.Errorf("seen: %+v", seen) // it was not there when the gateway was asked before
 		}
 		g.wantWords("seen 0 199.000000")

@@ -100,7 +100,7 @@ func (w *watch) made(ctx context.Context, r rail.Request, t told, err error, ask
 			break
 		}
 		rec.Payments = []known{{ID: t.id, URL: t.url, Status: unpaid}} // what it says else is asked for at once
-		word.External, word.Session = t.id, &rail.Session{Payment: t.id, URL: t.url}
+		word.External, word.Session = t.id, &rail.Session{Payment: t.id, Status: string(unpaid), URL: t.url}
 	}
 	if err := w.tell(ctx, word); err != nil {
 		return err
@@ -324,7 +324,7 @@ func (w *watch) heard(ctx context.Context, rec record, t told, refund, always bo
 func (w *watch) word(r rail.Request, p known, t told) (rail.Observation, error) {
 	o := rail.Observation{
 		External: p.ID, Instrument: r.ID, Value: p.At, Evidence: order.Evidence{Tx: t.tx, From: t.from, To: t.to},
-		Session: &rail.Session{Payment: p.ID, URL: p.URL, Tx: t.tx, From: t.from},
+		Session: &rail.Session{Payment: p.ID, Status: string(p.Status), URL: p.URL, Tx: t.tx, From: t.from},
 	}
 	switch {
 	case p.Refund:
