@@ -114,10 +114,17 @@ func (e *Engine) Untold(ctx context.Context, dialects []string, limit int) ([]Un
 }
 
 // Told writes the messages of events and marks the events as told, in one transaction. Telling an event
-// twice makes no second message: one per event and endpoint.
+// twice makes no second message: one per event and endpoint. A message that was rendered before its order's customer was
+// erased is written without him.
 func (e *Engine) Told(ctx context.Context, eventIDs []string, messages []Message) error {
 	number(messages)
-	return e.store.Update(ctx, Keys{}, func(tx Tx) error {
+	var want Keys
+	for _, m := range messages {
+		if m.OrderID != "" && e.forgetters[m.Scope.API()] != nil {
+			want.Orders = append(want.Orders, m.OrderID)
+		}
+	}
+	return e.store.Update(ctx, want, func(tx Tx) error {
 		for i := range messages {
 			if messages[i].ID == "" {
 				messages[i].ID = tx.NewID()
@@ -125,7 +132,11 @@ func (e *Engine) Told(ctx context.Context, eventIDs []string, messages []Message
 				messages[i].NextAt = tx.Now()
 			}
 		}
-		if err := tx.SaveMessages(messages); err != nil {
+		list, err := e.withoutErased(tx, messages)
+		if err != nil {
+			return err
+		}
+		if err := tx.SaveMessages(list); err != nil {
 			return err
 		}
 		return tx.EventsTold(eventIDs)

@@ -16,7 +16,9 @@ import (
 const erasePage = 200
 
 // Forgetter is an API that keeps or tells more of a customer than his id: with his orders, in what it told of them, or with
-// an account of his. What there is nothing in comes back as it is.
+// an account of his. What there is nothing in comes back as it is, byte for byte. A message says no more of a customer than the Doc
+// of its order: of an order in which there is nothing to forget, because there never was or because it was forgotten, every message
+// may be stored as ForgetMessage leaves it.
 type Forgetter interface {
 	// ForgetOrder is what may stay of an order's Doc.
 	ForgetOrder(doc json.RawMessage) json.RawMessage
@@ -242,6 +244,26 @@ func (e *Engine) forgetMessages(ctx context.Context, orderID string, api Forgett
 		}
 		return nil
 	})
+}
+
+// withoutErased is messages that are about to be stored. They were rendered outside this transaction: of an order that says nothing of
+// a customer any more they must not either, for who erases him looks through those alone that are stored by then.
+func (e *Engine) withoutErased(tx Tx, messages []Message) ([]Message, error) {
+	list := slices.Clone(messages)
+	for i, m := range list {
+		api := e.forgetters[m.Scope.API()]
+		if api == nil || m.OrderID == "" {
+			continue
+		}
+		o, err := tx.Order(m.OrderID)
+		if err != nil {
+			return nil, err
+		}
+		if bytes.Equal(api.ForgetOrder(o.Doc), o.Doc) {
+			list[i].Body = api.ForgetMessage(m.Body)
+		}
+	}
+	return list, nil
 }
 
 // eraseFiles takes the bytes of files, and then what they are called. What of them is not there is left out.

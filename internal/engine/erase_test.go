@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -122,4 +123,72 @@ func TestEraseCustomer(t *testing.T) {
 		t.Error("the ledger has changed")
 	}
 	k.checkBooks()
+}
+
+// forgetful is an API that keeps and tells the word "secret" of a customer.
+type forgetful struct{}
+
+func (forgetful) ForgetOrder(doc json.RawMessage) json.RawMessage {
+	return bytes.ReplaceAll(doc, []byte("secret"), nil)
+}
+func (forgetful) ForgetMessage(body []byte) []byte {
+	return bytes.ReplaceAll(body, []byte("secret"), nil)
+}
+func (forgetful) FilesOf(json.RawMessage) (files []string) { return nil }
+
+// A message that was rendered before its order's customer was erased, and is stored afterwards, says nothing of him. One whose customer
+// is still there says all.
+func TestErasedWhileAMessageIsRendered(t *testing.T) {
+	k := newKit(t)
+	ctx := context.Background()
+	k.engine.SetForgetters(map[string]engine.Forgetter{shop.API(): forgetful{}})
+	k.endpoint(shop, "e1", true)
+	k.customer("c1", ana)
+	bruno := ana
+	bruno.Email, bruno.Phone = "bruno@example.com", "+57 300 765 4321"
+	k.customer("c2", bruno)
+	for _, customer := range []string{"c1", "c2"} {
+		ask := k.ask(shop, north)
+		ask.Notify = engine.Notify{Customer: customer, InApp: true}
+		terms := ask.Terms
+		ask.Terms = func(p engine.Plan) (order.Terms, json.RawMessage, error) {
+			t, _, err := terms(p)
+			return t, json.RawMessage(`{"account":"secret"}`), err
+		}
+		o := k.order(ask)
+		k.block(north, at(time.Minute), k.confirmed(o, k.unique("tx"), 100, at(time.Minute)))
+		k.wantState(o, order.Completed)
+	}
+	render := func() (ids []string, list []engine.Message) {
+		untold, err := k.engine.Untold(ctx, dialects, 100)
+		k.must(err)
+		for _, u := range untold {
+			if u.Order == nil { // of the scope: a customer was made
+				continue
+			}
+			m := k.message(u.Event, u.Endpoints[0])
+			m.Body = []byte(`{"customer":"` + u.Order.Notify.Customer + `","tells":` + string(u.Order.Doc) + `}`)
+			ids, list = append(ids, u.Event.ID), append(list, m)
+		}
+		return ids, list
+	}
+
+	ids, rendered := render()
+	_, err := k.engine.EraseCustomer(ctx, "c1")
+	k.must(err)
+	k.must(k.engine.Told(ctx, ids, rendered))
+	erased, whole := 0, 0
+	k.rows(`SELECT body FROM messages`, nil, func(row []string) {
+		switch body := row[0]; {
+		case body == `{"customer":"c1","tells":{"account":""}}`:
+			erased++
+		case body == `{"customer":"c2","tells":{"account":"secret"}}`:
+			whole++
+		default:
+			t.Errorf("stored: %s", body)
+		}
+	})
+	if erased == 0 || whole == 0 || erased+whole != len(rendered) {
+		t.Errorf("of %d messages %d are without him, %d whole", len(rendered), erased, whole)
+	}
 }
