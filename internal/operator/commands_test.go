@@ -150,6 +150,7 @@ func TestBadRemedies(t *testing.T) {
 		{"/keys", `{"merchant":"m1","mode":"live","dialect":""}`, bad, fault.CodeInvalidValue, "dialect"},
 		{"/keys", `{"dialect":"some","mode":"live"}`, bad, fault.CodeMissingField, "merchant"},
 		{"/keys", `{"scopes":["everything"]}`, bad, fault.CodeInvalidValue, "scopes"},
+		{"/keys", `{"scopes":["orders:read","order:write"]}`, bad, fault.CodeInvalidValue, "scopes"},
 		{"/keys", `{"expiresAt":"2026-03-01T13:00:00Z"}`, bad, fault.CodeInvalidValue, "expiresAt"},
 		{"/instruments", `{"merchant":"m1","mode":"sandbox","addresses":["0xnew","12"]}`, bad, fault.CodeInvalidAddress, "addresses[1]"},
 		{"/instruments", `{"merchant":"m1","mode":"sandbox","addresses":["0xnew","0xnew"]}`, bad, fault.CodeInvalidAddress, "addresses[1]"},

@@ -140,6 +140,11 @@ func (a *api) mayMake(ctx context.Context, k client.NewKey) error {
 	case k.Merchant == "" && k.Organisation == "" && k.Dialect != "":
 		return fault.New(fault.CodeMissingField, "a key to an API belongs to a merchant").On("merchant")
 	case k.Merchant == "" && k.Organisation == "":
+		for _, scope := range k.Scopes {
+			if !a.asksFor(scope) {
+				return fault.New(fault.CodeInvalidValue, "nothing asks for the scope "+scope).On("scopes")
+			}
+		}
 		limited := len(who.Scopes) > 0
 		if limited && (len(k.Scopes) == 0 || slices.ContainsFunc(k.Scopes, func(s string) bool { return !who.May(s) })) {
 			return fault.New(fault.CodeForbidden, "this token cannot make one that may do more").On("scopes")
@@ -151,6 +156,18 @@ func (a *api) mayMake(ctx context.Context, k client.NewKey) error {
 		return fault.New(fault.CodeInvalidValue, "this server has no such API").On("dialect")
 	}
 	return nil
+}
+
+// asksFor says that some operation needs the scope. A token with a mistyped one could do less than its maker meant.
+func (a *api) asksFor(scope string) bool {
+	for _, path := range a.huma.OpenAPI().Paths {
+		for _, op := range []*huma.Operation{path.Get, path.Put, path.Post, path.Patch, path.Delete} {
+			if op != nil && slices.Contains(op.Security[0][bearer], scope) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 type keyInput struct {
