@@ -6,7 +6,9 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -277,6 +279,43 @@ func TestLogsOfAnEarlierBlock(t *testing.T) {
 			b.node.lies(nil)
 			b.settle()
 		})
+	}
+}
+
+// case 25: a node that lost its place tells of no transfers in a range far from the head, and has another block at its end right
+// afterwards: that is no range without transfers.
+func TestNodeLosesItsPlace(t *testing.T) {
+	b := newBench(t, alice)
+	b.start()
+	b.settle()
+	b.stop()
+	tx := b.pay("USDT", alice, 5)
+	b.chain.Mine(200)
+	var lost atomic.Bool
+	hash := regexp.MustCompile(`"hash":"0x[0-9a-f]{64}"`)
+	b.node.lies(func(c call) *answer {
+		switch {
+		case c.Method == "eth_getLogs":
+			lost.Store(true)
+			return &answer{result: "[]"}
+		case c.Method == "eth_getBlockByNumber" && lost.CompareAndSwap(true, false):
+			return &answer{edit: func(result []byte) string {
+				return hash.ReplaceAllString(string(result), `"hash":"0x`+strings.Repeat("1", 64)+`"`)
+			}}
+		}
+		return nil
+	})
+	b.node.forget()
+	before := b.book.stored().Head
+	b.launch()
+	b.eventually("three tries", func() bool { return b.node.asked("eth_getLogs") >= 3 })
+	if head := b.book.stored().Head; head != before || b.book.told(tx) != "" {
+		t.Errorf("cursor moved from %d to %d, told %q", before, head, b.book.told(tx))
+	}
+	b.node.lies(nil)
+	b.settle()
+	if told := b.book.told(tx); told != "confirmed@0" {
+		t.Errorf("afterwards told %q", told)
 	}
 }
 
