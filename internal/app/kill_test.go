@@ -2,7 +2,11 @@ package app
 
 import (
 	"bufio"
+	"bytes"
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -23,6 +27,7 @@ import (
 
 	"till/internal/engine"
 	"till/internal/ledger"
+	"till/internal/money"
 	"till/internal/operator/client"
 	"till/internal/order"
 	"till/internal/simchain"
@@ -175,6 +180,77 @@ func killedReceiving(t *testing.T, program, place, database string) {
 	}
 	if notes := strings.Join(report.Notes, "\n"); !strings.Contains(notes, "sim: 1 addresses; USDT: booked 1.000000, held 1.000000") {
 		t.Errorf("of the chain the proof says %q", notes)
+	}
+}
+
+// case 81: a server killed right after it noted what a card service called about books the payment once when it is started again.
+func TestKilledWhenTheCardServiceCalls(t *testing.T) {
+	program := victimProgram(t)
+	onEach(t, func(t *testing.T, database string) {
+		far := &service{keys: map[string]int{}}
+		server := httptest.NewServer(far)
+		t.Cleanup(server.Close)
+		dir := t.TempDir()
+		text := networksOff + "ethereum-sepolia.enabled = false\n[server]\naddr = \"127.0.0.1:0\"\n[webhooks]\nallow_private = true\nallow_http = true\n" +
+			strings.Replace(pspText, "[psp.main]", "[psp.main]\nurl = \""+server.URL+"\"", 1) + "[methods.card.US]\nnetwork = \"main\"\napi = \"\"\n" + database
+		a := startIn(t, dir, text, io.Discard)
+		if _, err := a.FirstStart(t.Context(), filepath.Join(dir, FirstKeysFile)); err != nil {
+			t.Fatal(err)
+		}
+		waitFor(t, a, "main", []reason{})
+		book, due := ledger.Owed("default"), money.FromInt(fiat("USD"), 2500)
+		made, err := a.Engine.Create(t.Context(), engine.NewOrder{
+			Scope: engine.Scope{Merchant: "default", Mode: engine.Live, Dialect: "payin"}, PublicID: "ord_card", Reference: "A-1", Methods: []string{"card"},
+			Terms: func(p engine.Plan) (order.Terms, json.RawMessage, error) {
+				return order.Terms{Book: book, Due: due, To: book.Account(ledger.Merchant), Whole: true, OverAny: true, Instant: true, Deadline: p.Now.Add(time.Hour)}, nil, nil
+			},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := a.Engine.Choose(t.Context(), made.Order.ID, engine.Pick{Method: "card"}); err != nil {
+			t.Fatal(err)
+		}
+		g := &gatewayKit{T: t, app: a}
+		o := g.eventually("ord_card", "given its page", func(o *engine.Order) bool { _, c, _ := o.Current(); return c.Page.URL != "" })
+		stop(t, a)
+
+		lines := map[string]any{"till_page": o.Instrument.Value}
+		far.mu.Lock()
+		far.session["status"], far.session["payment_status"], far.session["payment_intent"] = "complete", "paid", "pi_1"
+		far.charges = []map[string]any{{"id": "ch_1", "object": "charge", "livemode": true, "amount": 2500, "amount_captured": 2500, "amount_refunded": 0, "currency": "usd", "status": "succeeded",
+			"disputed": false, "payment_intent": "pi_1", "created": time.Now().Unix(), "metadata": lines}}
+		far.mu.Unlock()
+		killServer(t, program, filepath.Join(dir, "till.toml"), "page.heard", func(url string) {
+			callFrom(t, url, map[string]any{"id": "cs_live_1", "metadata": lines})
+		})
+
+		g.app = startIn(t, dir, text, io.Discard)
+		o = g.eventually("ord_card", "completed", func(o *engine.Order) bool { return o.State == order.Completed })
+		if len(o.Payments) != 1 || !o.Received().Equal(due) {
+			t.Errorf("%d payments, received %s", len(o.Payments), o.Received())
+		}
+	})
+}
+
+// callFrom calls a server as the card service does when a session was paid. The server may be gone before it answers.
+func callFrom(t *testing.T, url string, session map[string]any) {
+	t.Helper()
+	body, err := json.Marshal(map[string]any{"id": "evt_1", "object": "event", "type": "checkout.session.completed", "livemode": true, "data": map[string]any{"object": session}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := time.Now().Unix()
+	mac := hmac.New(sha256.New, []byte("whsec_fake"))
+	fmt.Fprintf(mac, "%d.%s", at, body)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url+"/psp/stripe/main", bytes.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Stripe-Signature", fmt.Sprintf("t=%d,v1=%s", at, hex.EncodeToString(mac.Sum(nil))))
+	if answer, err := http.DefaultClient.Do(r); err == nil {
+		answer.Body.Close()
+		t.Errorf("the server answered %d and lives", answer.StatusCode)
 	}
 }
 
