@@ -47,7 +47,7 @@ func TestDocsCases(t *testing.T) {
 }
 
 // caseLine is a line of the page: the number, what is held, the tests.
-var caseLine = regexp.MustCompile(`^\| (\d+) \| ([^|]+) \| ([^|]*) \|\n$`)
+var caseLine = regexp.MustCompile(`^\| (\d+) \| ([^|]+) \|([^|]*)\|\n$`) // the last column may be empty: it is made here
 
 // withTests is the page with the tests' column made from the tests.
 func withTests(page string, held map[int][]string) (string, []string) {
