@@ -44,7 +44,7 @@ func TestReadyWithoutAnything(t *testing.T) {
 		t.Fatal(err)
 	}
 	body := `{"orderReference":"A","amount":"1.00","currency":"USDT","chainId":"ethereum-sepolia"}`
-	if got, text := post(t, a, keys.APIKeys["payin"].Test, body); got != http.StatusServiceUnavailable {
+	if got, text := post(t, a, keys.APIKeys["payin"].Test, body); got != http.StatusServiceUnavailable || !strings.Contains(text, "NOT_CONFIGURED") {
 		t.Errorf("an order without an RPC: %d %s", got, text)
 	}
 }
