@@ -28,7 +28,7 @@ type reportOf struct {
 	remote   `embed:""`
 	Merchant string    `arg:"" help:"The merchant."`
 	Mode     string    `enum:"live,sandbox" required:"" help:"live or sandbox."`
-	API      string    `name:"api" default:"glomo" help:"The API that the orders were made through. Default: ${default}."`
+	Dialect  string    `default:"glomo" help:"Made through this API."`
 	From     time.Time `format:"2006-01-02" placeholder:"DAY" help:"The first day that orders were made, in UTC."`
 	To       time.Time `format:"2006-01-02" placeholder:"DAY" help:"The last day."`
 	Out      string    `type:"path" placeholder:"FILE" help:"Where to write it. Default: to the output."`
@@ -45,7 +45,7 @@ func (c *reportOf) write(t *terminal, report string) (err error) {
 	if err != nil {
 		return err
 	}
-	q := client.ReportQuery{Merchant: c.Merchant, Mode: c.Mode, Dialect: c.API, Report: report, From: c.From}
+	q := client.ReportQuery{Merchant: c.Merchant, Mode: c.Mode, Dialect: c.Dialect, Report: report, From: c.From}
 	if !c.To.IsZero() {
 		q.To = c.To.AddDate(0, 0, 1).Add(-time.Microsecond)
 	}

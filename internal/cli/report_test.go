@@ -53,7 +53,7 @@ func TestReports(t *testing.T) {
 	if text, err := os.ReadFile(out); err != nil || string(text) != printed {
 		t.Errorf("%s %v", text, err)
 	}
-	fails(t, 1, "no reports", "report", "orders", "default", "--mode=sandbox", "--api=payin", "--out", filepath.Join(dir, "none.csv"))
+	fails(t, 1, "no reports", "report", "orders", "default", "--mode=sandbox", "--dialect=payin", "--out", filepath.Join(dir, "none.csv"))
 	if list, err := os.ReadDir(dir); err != nil || len(list) != 1 {
 		t.Errorf("%v %v", list, err)
 	}
