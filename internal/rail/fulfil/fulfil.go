@@ -17,6 +17,7 @@ import (
 	"fmt"
 	"time"
 
+	"till/internal/killpoint"
 	"till/internal/rail"
 )
 
@@ -103,6 +104,7 @@ func (r *Rail) Send(ctx context.Context, d rail.Delivery) (rail.Ref, error) {
 	if err != nil {
 		return "", err
 	}
+	killpoint.Here("fulfil.noted")
 	if fresh {
 		if kept, err = r.call(ctx, kept); err != nil {
 			return "", err
@@ -146,6 +148,7 @@ func (r *Rail) Tend(ctx context.Context) (words []rail.Word, err error) {
 			failures = append(failures, err)
 			continue
 		}
+		killpoint.Here("fulfil.claimed")
 		if kept, err = r.call(ctx, kept); err != nil {
 			failures = append(failures, err)
 			continue
@@ -178,6 +181,7 @@ func (r *Rail) claim(ctx context.Context, key, id string, now time.Time) (kept d
 // call makes one call, and puts on record what came of it.
 func (r *Rail) call(ctx context.Context, d delivery) (delivery, error) {
 	answer, callErr := r.cfg.Caller.Call(ctx, d.Delivery)
+	killpoint.Here("fulfil.called")
 	if ctx.Err() != nil { // it was cut off: the lease ends, and it is asked again
 		return d, ctx.Err()
 	}
@@ -210,6 +214,7 @@ func (r *Rail) call(ctx context.Context, d delivery) (delivery, error) {
 		d.Due = was.Due
 		return d.schedule(m, next)
 	})
+	killpoint.Here("fulfil.recorded")
 	return d, err
 }
 
