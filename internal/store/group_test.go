@@ -53,7 +53,7 @@ func waitFor(t *testing.T, what func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(time.Minute); !what(); time.Sleep(50 * time.Microsecond) {
 		if time.Now().After(deadline) {
-			t.Fatal("nothing happened for ten seconds")
+			t.Fatal("nothing happened for a minute")
 		}
 	}
 }
