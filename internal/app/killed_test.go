@@ -21,7 +21,6 @@ import (
 	"till/internal/engine"
 	"till/internal/order"
 	"till/internal/rail"
-	"till/internal/store/pgtest"
 	"till/internal/verify"
 	"till/internal/webhook"
 )
@@ -96,8 +95,7 @@ func eachWhereKilled(t *testing.T, places []string, test func(t *testing.T, plac
 	for _, place := range places {
 		t.Run(place, func(t *testing.T) {
 			t.Parallel()
-			t.Run("sqlite", func(t *testing.T) { test(t, place, "") })
-			t.Run("postgres", func(t *testing.T) { test(t, place, fmt.Sprintf("[database]\nurl = %q\n", pgtest.URL(t))) })
+			onEach(t, func(t *testing.T, database string) { test(t, place, database) })
 		})
 	}
 }

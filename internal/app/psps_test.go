@@ -78,13 +78,23 @@ func TestPSPConfig(t *testing.T) {
 	}
 }
 
-// service is a payment service that has one session, as far as this test needs it.
+// service is a payment service that has one session, as far as these tests need it. What it makes it makes once for each idempotency
+// key, for which it wants the same words each time.
 type service struct {
 	mu                sync.Mutex
+	away              bool // it answers that it cannot be used at present
 	session           map[string]any
 	charges, disputes []map[string]any
 	refunds           []map[string]any
 	keys              map[string]int
+	made              map[string]making // by idempotency key
+	sessions          int               // that were made
+}
+
+// making is what was made, and by which words.
+type making struct {
+	words  string
+	answer map[string]any
 }
 
 func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -97,11 +107,22 @@ func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusUnauthorized)
 		return
 	}
-	if key := r.Header.Get("Idempotency-Key"); key != "" {
-		s.keys[key]++
+	if s.away {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		return
 	}
+	once, words := r.Header.Get("Idempotency-Key"), r.URL.Path+"?"+r.PostForm.Encode()
+	if once != "" {
+		s.keys[once]++
+	}
+	known, again := s.made[once]
 	var answer map[string]any
 	switch {
+	case again && known.words != words:
+		w.WriteHeader(http.StatusBadRequest)
+		answer = map[string]any{"error": map[string]any{"type": "idempotency_error"}}
+	case again:
+		answer = known.answer
 	case r.Method == http.MethodPost && r.URL.Path == "/v1/checkout/sessions":
 		lines := map[string]any{}
 		for key := range r.PostForm {
@@ -115,6 +136,7 @@ func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			"currency": r.PostForm.Get("line_items[0][price_data][currency]"), "client_reference_id": r.PostForm.Get("client_reference_id"), "metadata": lines,
 			"payment_intent": nil, "url": "https://pay.example/cs_live_1", "success_url": r.PostForm.Get("success_url"),
 		}
+		s.sessions++
 		answer = s.session
 	case r.Method == http.MethodPost && r.URL.Path == "/v1/refunds":
 		sum, _ := strconv.ParseInt(r.PostForm.Get("amount"), 10, 64)
@@ -134,6 +156,12 @@ func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		w.WriteHeader(http.StatusNotFound)
 		return
+	}
+	if once != "" && !again {
+		if s.made == nil {
+			s.made = map[string]making{}
+		}
+		s.made[once] = making{words, answer}
 	}
 	_ = json.NewEncoder(w).Encode(answer)
 }
