@@ -28,7 +28,7 @@ type reportOf struct {
 	remote   `embed:""`
 	Merchant string    `arg:"" help:"The merchant."`
 	Mode     string    `enum:"live,sandbox" required:"" help:"live or sandbox."`
-	Dialect  string    `default:"glomo" help:"Made through this API."`
+	Dialect  string    `default:"glomo" help:"Made through this API. Default: ${default}."`
 	From     time.Time `format:"2006-01-02" placeholder:"DAY" help:"The first day that orders were made, in UTC."`
 	To       time.Time `format:"2006-01-02" placeholder:"DAY" help:"The last day."`
 	Out      string    `type:"path" placeholder:"FILE" help:"Where to write it. Default: to the output."`

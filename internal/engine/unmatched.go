@@ -9,7 +9,7 @@ import (
 	"till/internal/rail"
 )
 
-// Unmatched is a payment that a gateway or a payment service reports and that is not what was asked for: no order's, and booked nowhere.
+// Unmatched is what a gateway or a payment service said of a payment and what is not what was asked for: nothing is booked for that word.
 type Unmatched struct {
 	Rail rail.Name
 	Mode Mode

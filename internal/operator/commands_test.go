@@ -437,7 +437,8 @@ func TestNoTokenOutgrowsItsMaker(t *testing.T) {
 			`{"scopes":["keys:write"]}`:               http.StatusCreated,
 			`{"scopes":["keys:write","orders:read"]}`: http.StatusForbidden,
 			`{}`: http.StatusForbidden,
-			`{"merchant":"m1","mode":"live","dialect":"some"}`: http.StatusCreated,
+			`{"merchant":"m1","mode":"live","dialect":"some"}`:                                 http.StatusCreated,
+			`{"merchant":"m1","mode":"live","dialect":"some","scopes":["payment_links:read"]}`: http.StatusCreated,
 		},
 		tokenLive: {
 			`{"mode":"live"}`:    http.StatusCreated,

@@ -74,7 +74,7 @@ func (a *api) listKeys(ctx context.Context, in *keysInput) (client.KeyPage, erro
 type addKeyInput struct{ Body client.NewKey }
 
 // scopeForm is how a scope looks, in every API.
-var scopeForm = regexp.MustCompile(`^[a-z][a-z-]{0,31}:(read|write)$`)
+var scopeForm = regexp.MustCompile(`^[a-z][a-z_-]{0,31}:(read|write)$`)
 
 func (a *api) addKey(ctx context.Context, in *addKeyInput) (client.Key, error) {
 	b := in.Body

@@ -26,7 +26,7 @@ func (a *api) payments() {
 	serve(a, huma.Operation{
 		OperationID: "listUnmatched", Method: http.MethodGet, Path: "/unmatched", Security: needs("payments:read"),
 		Summary:     "Payments that a gateway or a payment service reports and that are not what was asked for",
-		Description: "They are credited to nobody and booked nowhere: look them up at the far side. By rail and the far side's id.",
+		Description: "What was said of them did not agree, and was credited to nobody. They stay listed, also where the same payment agreed before or later: look it up at the far side, and in the order where one is named, before money is given back. By rail and the far side's id.",
 	}, a.listUnmatched)
 }
 

@@ -51,7 +51,7 @@ func (s *Service) Nudge() {
 const maxPause = 15 * time.Second
 
 // Rounds does round after round until ctx ends, and returns its error. After a round that fails the time to the next one
-// doubles, to 15 seconds.
+// doubles, to 15 seconds or a longer poll.
 func (s *Service) Rounds(ctx context.Context, round func(context.Context) error) error {
 	for wait := s.poll; ; {
 		err := round(ctx)
@@ -69,7 +69,7 @@ func (s *Service) Rounds(ctx context.Context, round func(context.Context) error)
 		}
 		timer.Stop()
 		if err != nil {
-			wait = min(2*wait, maxPause)
+			wait = min(2*wait, max(maxPause, s.poll))
 		}
 	}
 }

@@ -30,6 +30,10 @@ func TestUnmatched(t *testing.T) {
 	if n := s.Health().Unmatched; n != 3 {
 		t.Errorf("the health says %d", n)
 	}
+	older := []byte(`{"session":"p4","page":"r","why":"kept by an older version"}`)
+	if err := state.Update(t.Context(), func(m rail.Memory) error { return m.Put("unmatched/p4", older) }, "unmatched/p4"); err != nil {
+		t.Fatal(err)
+	}
 	var got []rail.Unmatched
 	for after := ""; ; {
 		list, err := rail.ListUnmatched(t.Context(), state, after, 2)
@@ -42,7 +46,7 @@ func TestUnmatched(t *testing.T) {
 		got = append(got, list...)
 		after = list[len(list)-1].Payment
 	}
-	want := []rail.Unmatched{{Payment: "p1", Request: "r", Why: "second", At: at}, {Payment: "p2", Why: "first", At: at}, {Payment: "p3", At: at}}
+	want := []rail.Unmatched{{Payment: "p1", Request: "r", Why: "second", At: at}, {Payment: "p2", Why: "first", At: at}, {Payment: "p3", At: at}, {Payment: "p4", Why: "kept by an older version"}}
 	if !slices.Equal(got, want) {
 		t.Errorf("%+v, want %+v", got, want)
 	}

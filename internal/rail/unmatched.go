@@ -2,11 +2,13 @@ package rail
 
 import (
 	"context"
+	"strings"
 	"time"
 )
 
-// Unmatched is a payment that a far side reports and that is not what was asked for: another amount, another place, or nothing that
-// was ever asked for here. No order is told of it, and it is booked nowhere.
+// Unmatched is what a far side said of a payment that is not what was asked for: another amount, another place, or nothing that
+// was ever asked for here. No order is told of that word, and nothing is booked for it. It stays on the list: what the far side says
+// before or later, and what agrees, is booked all the same.
 type Unmatched struct {
 	Payment string    `json:"payment"`           // the far side's id of it
 	Request string    `json:"request,omitempty"` // the id of the request or page that it names; "": none
@@ -34,6 +36,7 @@ func ListUnmatched(ctx context.Context, s State, after string, limit int) ([]Unm
 		if err := item.Read(&list[i]); err != nil {
 			return nil, err
 		}
+		list[i].Payment = strings.TrimPrefix(item.Key, unmatchedKey) // which a line of an older form calls otherwise
 	}
 	return list, nil
 }

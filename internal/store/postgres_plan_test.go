@@ -165,6 +165,7 @@ func fillTables(t *testing.T, db *sql.DB) {
 			if value == "" {
 				t.Fatalf("%s.%s is a %s", table, name, kind)
 			}
+			value = cmp.Or(map[string]string{"postings.to_account": "'y' || g", "postings.amount": "g || ' USD/2'"}[table+"."+name], value) // what their checks want
 			names, values = append(names, name), append(values, value)
 		}
 		statement := fmt.Sprintf("INSERT INTO %s (%s) SELECT %s FROM generate_series(10, %d) g", table, strings.Join(names, ", "), strings.Join(values, ", "), n+10)

@@ -27,7 +27,7 @@ func TestHowTo(t *testing.T) {
 			`"pagination"`,
 		},
 		"glomo": {
-			`"page_meta"`, `key +test_`, `key +eyJ`, `"status":"paid"`, `checkout_origins +\["https://shop.example"\]`, `SHA2-256\(stdin\)= [0-9a-f]{64}`, `custom_fields +\[\{"name":"policy_number"`,
+			`"page_meta"`, `key +test_`, `key +eyJ`, `"status":"paid"`, `checkout_origins +\["https://shop.example"\]`, `\(stdin\)= [0-9a-f]{64}`, `custom_fields +\[\{"name":"policy_number"`,
 			`id,status,currency,amount.*,project`, `order_[^,]*,paid,EUR,29900,.*,apollo`, `payments.csv: [0-9]+ bytes`,
 		},
 		"baanx": {`"isEligible":true`, `true`, `My shop`, `2`},

@@ -110,10 +110,10 @@ func (n *node) askAll(ctx context.Context, questions []rpc.BatchElem) error {
 }
 
 // refusedTogether says that the node did not want these questions in one request: it refused the request or one of them,
-// or gave one answer in place of a list.
+// gave one answer in place of a list, or a list that lacks some.
 func refusedTogether(err error) bool {
 	_, oneAnswer := errors.AsType[*json.UnmarshalTypeError](err)
-	return oneAnswer || refused(err)
+	return oneAnswer || errors.Is(err, rpc.ErrMissingBatchResponse) || refused(err)
 }
 
 // batch asks questions in one request, a single one without a list. It fails when one of them does.
