@@ -201,16 +201,22 @@ func TestFirstStartRefusesAForeignFile(t *testing.T) {
 	}
 }
 
-// Several processes on one database: one makes the keys, and no other leaves a file of keys that open
-// nothing.
-func TestFirstStartByMany(t *testing.T) {
-	dir := t.TempDir()
+// startForMany starts a server in a new folder, of which each first start makes a signing key of its own.
+func startForMany(t *testing.T) (a *App, dir string) {
+	t.Helper()
+	dir = t.TempDir()
 	cfg, err := LoadConfig(write(t, dir, "till.toml", "[server]\naddr = \"127.0.0.1:0\"\n"), noEnv, io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
 	cfg.NewSigningKey = func() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, 2048) } // each its own
-	a := startWith(t, cfg)
+	return startWith(t, cfg), dir
+}
+
+// Several processes on one database: one makes the keys, and no other leaves a file of keys that open
+// nothing.
+func TestFirstStartByMany(t *testing.T) {
+	a, dir := startForMany(t)
 	const processes = 8
 	var group sync.WaitGroup
 	var mu sync.Mutex
@@ -243,13 +249,7 @@ func TestFirstStartByMany(t *testing.T) {
 // Several processes that share the folder of the config, too: one makes the keys, and their file stays, whichever of them it was
 // that wrote it.
 func TestFirstStartByManyInOneFolder(t *testing.T) {
-	dir := t.TempDir()
-	cfg, err := LoadConfig(write(t, dir, "till.toml", "[server]\naddr = \"127.0.0.1:0\"\n"), noEnv, io.Discard)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cfg.NewSigningKey = func() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, 2048) } // each its own
-	a := startWith(t, cfg)
+	a, dir := startForMany(t)
 	path := filepath.Join(dir, FirstKeysFile)
 	const processes = 4
 	var group sync.WaitGroup

@@ -308,12 +308,9 @@ func signed(secret, body string) http.Header {
 // called back, or when it has asked what the call was about, asks again. Either way the order has one payment, counted once.
 func TestKilledAtTheGateway(t *testing.T) {
 	program := victimProgram(t)
-	for _, place := range []string{"gateway.created", "gateway.told", "gateway.heard", "gateway.looked"} {
-		t.Run(place, func(t *testing.T) {
-			t.Parallel()
-			onEach(t, func(t *testing.T, database string) { killedAtTheGateway(t, program, place, database) })
-		})
-	}
+	eachWhereKilled(t, []string{"gateway.created", "gateway.told", "gateway.heard", "gateway.looked"}, func(t *testing.T, place, database string) {
+		killedAtTheGateway(t, program, place, database)
+	})
 }
 
 func killedAtTheGateway(t *testing.T, program, place, database string) {

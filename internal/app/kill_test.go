@@ -135,12 +135,7 @@ func killedReceiving(t *testing.T, program, place, database string) {
 	config := filepath.Join(dir, "till.toml")
 	killServer(t, program, config, place, nil)
 
-	cfg, err := LoadConfig(config, noEnv, io.Discard)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cfg.Now = func() time.Time { return time.Now().Add(10 * time.Minute) } // what the process that died had leased is free
-	a = startWith(t, cfg)
+	a = restart(t, config, 10*time.Minute)
 	var story engine.Story
 	rc.eventually("the order is completed and told", func() bool {
 		if story, err = a.Engine.Story(t.Context(), id); err != nil {
@@ -204,14 +199,9 @@ func killedAtTheCardService(t *testing.T, program, place, database string) {
 	}
 	waitFor(t, a, "main", []reason{})
 	later := time.Duration(0)
-	again := func() *App { // what the process that died had leased is free by then
+	again := func() *App {
 		later = 10 * time.Minute
-		cfg, err := LoadConfig(config, noEnv, io.Discard)
-		if err != nil {
-			t.Fatal(err)
-		}
-		cfg.Now = func() time.Time { return time.Now().Add(later) }
-		return startWith(t, cfg)
+		return restart(t, config, later)
 	}
 
 	away(place == "page.made" || place == "page.told") // so that the page is left to the server that dies

@@ -2,18 +2,13 @@ package app
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -24,28 +19,6 @@ import (
 	"till/internal/verify"
 	"till/internal/webhook"
 )
-
-// buildVictim builds the servers that kill themselves at a marked place.
-func buildVictim(t *testing.T) (program string) {
-	t.Helper()
-	program = filepath.Join(t.TempDir(), "app.test")
-	if out, err := exec.Command("go", "test", "-c", "-tags", "killpoint", "-o", program, ".").CombinedOutput(); err != nil {
-		t.Fatalf("go test -c: %v\n%s", err, out)
-	}
-	return program
-}
-
-// kill runs a server on a config file until it dies at the place.
-func kill(t *testing.T, program, config, place string) {
-	t.Helper()
-	child := exec.Command(program)
-	child.Env = append(os.Environ(), "TILL_TEST_SERVER="+config, "TILL_KILLPOINT="+place)
-	out, err := child.CombinedOutput()
-	var exit *exec.ExitError
-	if !errors.As(err, &exit) || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {
-		t.Fatalf("%s: ended with %v: %s", place, err, out)
-	}
-}
 
 // restart starts the server again, at a time when what a process that died had leased is free.
 func restart(t *testing.T, config string, later time.Duration) *App {
@@ -157,7 +130,7 @@ func (s *shopfront) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // case 81: a server that is killed at any step of asking the merchant to hand over asks again with the same id, and only where
 // the answer may be lost: the product is handed over once.
 func TestKilledFulfilling(t *testing.T) {
-	program := buildVictim(t)
+	program := victimProgram(t)
 	eachWhereKilled(t, []string{
 		"deliver.reserve", "deliver.reserved", "fulfil.noted", "fulfil.called", "fulfil.recorded", "deliver.sent", "deliver.record", "deliver.recorded",
 		"deliver.claimed", "deliver.looked", "fulfil.claimed", "fulfil.called:2", "fulfil.recorded:2",
@@ -182,7 +155,7 @@ func killedFulfilling(t *testing.T, program, place, database string) {
 
 	scope := engine.Scope{Merchant: firstMerchant, Mode: engine.Sandbox, Dialect: baanx.Name}
 	atRest(t, config, func(e *engine.Engine) { paidPurchase(t, e, config, scope) })
-	kill(t, program, config, place)
+	killServer(t, program, config, place, nil)
 
 	a := restart(t, config, 10*time.Minute)
 	o := storyOf(t, a, "one", "completed", func(o *engine.Order) bool { return o.State == order.Completed })
